@@ -1,0 +1,54 @@
+// swift-tools-version: 6.1
+import Foundation
+import PackageDescription
+
+/// The CPU that the kernels are compiled for, as `-march` names it: `native` is the machine that builds,
+/// `x86-64-v3` any CPU with AVX2.
+let march = ProcessInfo.processInfo.environment["LOCKSTEP_MARCH"] ?? "native"
+
+/// Kernels are optimised in debug builds too: unoptimised SIMD code is hundreds of times slower. Their bounds are
+/// checked once at each kernel's door, so that the inner loops go without checks.
+let kernelSettings: [SwiftSetting] = [
+    .unsafeFlags(["-Ounchecked", "-Xcc", "-march=\(march)", "-Xcc", "-fno-math-errno"])
+]
+
+let package = Package(
+    name: "Lockstep",
+    products: [.executable(name: "lockstep", targets: ["lockstep"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        .executableTarget(
+            name: "lockstep",
+            dependencies: [
+                "Sweeps", "Training", "MPIBackend",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+        .target(name: "Sweeps", dependencies: ["Training"]),
+        .target(
+            name: "Training",
+            dependencies: [
+                "Segmentation", "Network", "Optimization", "Communication", "COpenSSL",
+                .product(name: "Yams", package: "Yams"), .product(name: "Logging", package: "swift-log"),
+            ]),
+        .target(name: "Segmentation", dependencies: ["Network", "Kernels", "Images", "Diagnostics"]),
+        .target(name: "Network", dependencies: ["Kernels", "Diagnostics"]),
+        .target(name: "Optimization", dependencies: ["Kernels"]),
+        .target(name: "Communication", dependencies: ["Kernels", "Diagnostics"]),
+        .target(name: "MPIBackend", dependencies: ["Communication", "CMPI", "Diagnostics"]),
+        .target(name: "Kernels", dependencies: ["COpenBLAS"], swiftSettings: kernelSettings),
+        .target(name: "Images", dependencies: ["CPNG", "Diagnostics"]),
+        .target(name: "Diagnostics"),
+        .systemLibrary(name: "CMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
+        .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .target(name: "CPNG", linkerSettings: [.linkedLibrary("png")]),
+
+        .target(name: "TestSupport", dependencies: ["Kernels", "Communication"]),
+        .testTarget(name: "KernelsTests", dependencies: ["Kernels", "TestSupport"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

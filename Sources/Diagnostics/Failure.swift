@@ -1,0 +1,42 @@
+import Glibc
+
+/// Something from outside (a file, a configuration, another rank, a signal) that ends the program with one line.
+///
+/// The message says what is wrong, where (file, key, rank), and what to do, in one line without a final full stop.
+/// Mistakes of our own are `precondition`s, not failures.
+public struct Failure: Error, Sendable, Equatable, CustomStringConvertible {
+    /// Why the program ends; settles its exit status.
+    public enum Kind: Int32, Sendable {
+        /// Failed while running: exit status 1.
+        case running = 1
+        /// The request itself is wrong (usage, configuration, input file): exit status 2.
+        case request = 2
+        /// Stopped on a signal after saving a checkpoint: exit status 75 (`EX_TEMPFAIL` of sysexits.h).
+        case stopped = 75
+    }
+
+    public let kind: Kind
+    public let message: String
+
+    public init(_ kind: Kind, _ message: String) {
+        self.kind = kind
+        self.message = message
+    }
+
+    /// The request itself is wrong.
+    public static func request(_ message: String) -> Failure { Failure(.request, message) }
+
+    /// Something failed while running.
+    public static func running(_ message: String) -> Failure { Failure(.running, message) }
+
+    public var exitStatus: Int32 { kind.rawValue }
+
+    public var description: String { message }
+}
+
+extension Failure {
+    /// What the operating system says of `errno`, for the end of a message: "no space left on device".
+    public static func systemReason(_ code: Int32) -> String {
+        String(cString: strerror(code)).lowercased()
+    }
+}

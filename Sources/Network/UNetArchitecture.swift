@@ -1,0 +1,40 @@
+/// The shape of a U-Net (Ronneberger, Fischer, Brox 2015, figure 1).
+public struct UNetArchitecture: Hashable, Sendable {
+    /// How a 3×3 convolution treats the edge of its input.
+    public enum Padding: String, Hashable, Sendable, CaseIterable {
+        /// No padding, as in the paper: the output is 2 pixels smaller each way.
+        case valid
+        /// One pixel of zeros on each side: the output has the input's size.
+        case same
+    }
+
+    /// Channels of the image.
+    public var inputChannels: Int
+    /// Channels of the logits; 2 or more.
+    public var classes: Int
+    /// Channels of level 0; level `i` has `baseChannels·2^i`.
+    public var baseChannels: Int
+    /// Number of poolings; level `depth` is the bottom of the U.
+    public var depth: Int
+    public var padding: Padding
+    /// Rate of the dropout after the bottom, 0 ≤ rate < 1; applied in training only.
+    public var dropout: Double
+
+    public init(
+        inputChannels: Int = 1, classes: Int = 2, baseChannels: Int = 64, depth: Int = 4, padding: Padding = .valid,
+        dropout: Double = 0.5
+    ) {
+        self.inputChannels = inputChannels
+        self.classes = classes
+        self.baseChannels = baseChannels
+        self.depth = depth
+        self.padding = padding
+        self.dropout = dropout
+    }
+
+    /// Channels of level `level`, 0 to `depth`.
+    public func channels(atLevel level: Int) -> Int { baseChannels << level }
+
+    /// The sizes that this network can take.
+    public var geometry: UNetGeometry { UNetGeometry(depth: depth, padding: padding) }
+}
