@@ -47,8 +47,17 @@ let package = Package(
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "CPNG", linkerSettings: [.linkedLibrary("png")]),
 
-        .target(name: "TestSupport", dependencies: ["Kernels", "Communication"]),
+        .target(name: "TestSupport", dependencies: ["Network", "Kernels", "Communication", "Diagnostics"]),
         .testTarget(name: "KernelsTests", dependencies: ["Kernels", "TestSupport"]),
+        .testTarget(
+            name: "NetworkTests", dependencies: ["Network", "Optimization", "Training", "TestSupport"],
+            exclude: ["Vectors"]),
+        .testTarget(name: "ImagesTests", dependencies: ["Images", "TestSupport"]),
+        .testTarget(name: "SegmentationTests", dependencies: ["Segmentation", "TestSupport"]),
+        .testTarget(name: "CommunicationTests", dependencies: ["Communication", "TestSupport"]),
+        .testTarget(name: "TrainingTests", dependencies: ["Training", "TestSupport"]),
+        .testTarget(name: "SweepsTests", dependencies: ["Sweeps", "TestSupport"]),
+        .testTarget(name: "CommandTests", dependencies: ["lockstep", "Training", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -11,14 +11,14 @@ public struct UNetGeometry: Hashable, Sendable {
     /// 2^depth: sides of legal inputs, and shifts that leave the poolings where they are, differ by multiples of it.
     public var stride: Int { 1 << depth }
 
-    /// Pixels on each side by which the input is larger than the output: 4·(2^d − 1) + 2·2^d... for `valid`
-    /// (8, 20, 44, 92, 188 at depths 1 to 5), 0 for `same`.
+    /// Pixels on each side by which the input is larger than the output: 6·2^d − 4 for `valid` (8, 20, 44, 92, 188 at
+    /// depths 1 to 5), 0 for `same`.
     public var margin: Int { padding == .same ? 0 : 6 * stride - 4 }
 
     /// The smallest legal input side.
     public var smallestInput: Int {
-        // The output b·2^d − 4·(2^d − 1) of a bottom of b pixels must not be empty, nor any map above it.
-        padding == .same ? stride : inputSide(bottom: depth == 0 ? 1 : 4)
+        // A bottom of b pixels leaves b·2^d − 4·(2^d − 1), and that must not be empty at this level or one below.
+        padding == .same ? stride : inputSide(bottom: depth == 0 ? 1 : depth == 1 ? 3 : 4)
     }
 
     /// The legal input side whose lowest maps end `bottom` pixels wide.
