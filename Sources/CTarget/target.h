@@ -1,0 +1,16 @@
+// What -march chose, which C's macros know and Swift's conditions do not.
+
+static inline const char *lockstep_target(void)
+{
+#if defined(__AVX512F__) && defined(__AVX512VL__)
+    return "x86-64-v4 (AVX-512)";
+#elif defined(__AVX2__) && defined(__FMA__)
+    return "x86-64-v3 (AVX2)";
+#elif defined(__x86_64__)
+    return "x86-64";
+#elif defined(__aarch64__)
+    return "aarch64";
+#else
+    return "unknown";
+#endif
+}

@@ -1,0 +1,20 @@
+public import Foundation
+import Kernels
+
+/// What this program is and runs on, for `--version`, checkpoints and `environment.json`.
+public enum BuildInformation {
+    public static let version = "0.1.0"
+
+    /// The commit that it was built from, with `+` where files had changed since; `unknown` outside a checkout.
+    public static let revision = sourceRevision
+
+    /// The CPU that the kernels were compiled for.
+    public static var target: String { KernelTarget.description }
+
+    /// The CPU that the program runs on, in the system's words.
+    public static var processor: String {
+        let lines = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8))?.split(separator: "\n") ?? []
+        let name = lines.first { $0.hasPrefix("model name") }?.split(separator: ":").last
+        return name.map { $0.trimmingCharacters(in: .whitespaces) } ?? "unknown"
+    }
+}

@@ -1,0 +1,110 @@
+public import Diagnostics
+import Foundation
+import Kernels
+public import Network
+
+/// A run's state as a file: PyTorch's names and layouts, `momentum.` before the momentum's names, and the rest in the
+/// metadata.
+public struct Checkpoint {
+    /// The effective configuration's text.
+    public var configuration: String
+    public var state: TrainingState
+    public var best: BestScore?
+
+    public init(configuration: String, state: TrainingState, best: BestScore?) {
+        self.configuration = configuration
+        self.state = state
+        self.best = best
+    }
+
+    private static let momentumPrefix = "momentum."
+
+    /// `step-00000100.safetensors`.
+    public static func fileName(step: Int) -> String {
+        let digits = String(step)
+        return "step-" + String(repeating: "0", count: max(0, 8 - digits.count)) + digits + ".safetensors"
+    }
+
+    /// Writes the file, whole or not at all.
+    public func write(to path: String) throws {
+        var sources: [SafetensorsFile.Source] = []
+        for (prefix, buffer) in [("", state.weights), (Self.momentumPrefix, state.momentum)] {
+            for entry in buffer.layout.entries {
+                sources.append(
+                    .init(name: prefix + entry.name, shape: entry.shape) {
+                        buffer.layout.exportTensor(entry, from: buffer.base, to: $0)
+                    })
+            }
+        }
+        var metadata = [
+            "format": "pt", "lockstep.version": BuildInformation.version, "lockstep.revision": BuildInformation.revision,
+            "lockstep.target": BuildInformation.target, "lockstep.engine": "openblas",
+            "lockstep.blas": OpenBLASEngine.libraryDescription, "lockstep.configuration": configuration,
+            "lockstep.step": String(state.step), "lockstep.elapsed_seconds": String(state.elapsed),
+        ]
+        if let best {
+            metadata["lockstep.best_step"] = String(best.step)
+            metadata["lockstep.best_value"] = String(best.value)
+        }
+        try SafetensorsFile.write(sources, metadata: metadata, to: path)
+    }
+
+    /// Reads a file that `write` made.
+    public init(reading path: String) throws {
+        let file = try SafetensorsFile(reading: path)
+        guard let text = file.metadata["lockstep.configuration"],
+            let step = file.metadata["lockstep.step"].flatMap(Int.init),
+            let elapsed = file.metadata["lockstep.elapsed_seconds"].flatMap(Double.init)
+        else {
+            throw Failure.request(
+                "\(path) holds weights but no run: start a new run from it with training.initialize_from")
+        }
+        let configuration = try Configuration.decode(yaml: text, name: path, settings: [])
+        let layout = ParameterLayout(configuration.model.architecture)
+        state = TrainingState(layout)
+        state.step = step
+        state.elapsed = elapsed
+        try file.load(into: state.weights)
+        try file.load(into: state.momentum, prefix: Self.momentumPrefix)
+        self.configuration = text
+        if let step = file.metadata["lockstep.best_step"].flatMap(Int.init),
+            let value = file.metadata["lockstep.best_value"].flatMap(Double.init)
+        {
+            best = BestScore(step: step, value: value)
+        }
+    }
+}
+
+extension SafetensorsFile {
+    /// Fills a flat buffer with the tensors of its layout's names, with `prefix` before them.
+    ///
+    /// - Parameters:
+    ///   - except: entries that are left as they are.
+    public func load(into buffer: ParameterBuffer, prefix: String = "", except: Set<String> = []) throws {
+        for entry in buffer.layout.entries where !except.contains(entry.name) {
+            guard let tensor = tensor(prefix + entry.name) else {
+                throw Failure.request("\(path) has no tensor \(prefix + entry.name): it is of another network")
+            }
+            guard tensor.shape == entry.shape else {
+                throw Failure.request(
+                    "\(path): \(tensor.name) has shape \(tensor.shape), and the network's has \(entry.shape): check model.base_channels, input_channels and classes"
+                )
+            }
+            values(tensor).withUnsafeBufferPointer { values in
+                if let values = values.baseAddress { buffer.layout.importTensor(entry, from: values, to: buffer.base) }
+            }
+        }
+    }
+
+    /// SHA-256 of the weights: the tensors' bytes in the order of their names, momentum and averages left out.
+    public var weightsDigest: String {
+        let hash = SHA256()
+        for tensor in weights { hash.update(bytes(tensor)) }
+        return hash.finish().hexadecimal
+    }
+
+    /// The tensors that are weights, by name.
+    public var weights: [Tensor] {
+        tensors.filter { !$0.name.hasPrefix("momentum.") && !$0.name.hasPrefix("ema.") }
+    }
+}

@@ -1,0 +1,36 @@
+internal import COpenSSL
+import Foundation
+
+/// SHA-256 (FIPS 180-4) of bytes that come in parts, through OpenSSL.
+public final class SHA256 {
+    private let context: OpaquePointer
+
+    public init() {
+        guard let context = EVP_MD_CTX_new(), EVP_DigestInit_ex(context, EVP_sha256(), nil) == 1 else {
+            preconditionFailure("OpenSSL has no SHA-256")
+        }
+        self.context = context
+    }
+
+    deinit { EVP_MD_CTX_free(context) }
+
+    public func update(_ bytes: UnsafeRawBufferPointer) {
+        EVP_DigestUpdate(context, bytes.baseAddress, bytes.count)
+    }
+
+    public func update(_ data: Data) { data.withUnsafeBytes { update($0) } }
+
+    /// The 32 bytes; nothing can be added afterwards.
+    public func finish() -> Data {
+        var digest = Data(count: 32)
+        digest.withUnsafeMutableBytes { buffer in
+            _ = EVP_DigestFinal_ex(context, buffer.bindMemory(to: UInt8.self).baseAddress, nil)
+        }
+        return digest
+    }
+}
+
+extension Data {
+    /// Two lower-case digits a byte.
+    public var hexadecimal: String { map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() }
+}

@@ -1,0 +1,115 @@
+import Diagnostics
+import Foundation
+
+/// The safetensors format: eight bytes of header length, a JSON header that names each tensor's type, shape and place,
+/// then the bytes (huggingface/safetensors, format version of 2023). 32-bit floats only.
+public struct SafetensorsFile {
+    public struct Tensor: Sendable, Equatable {
+        public let name: String
+        public let shape: [Int]
+        /// Place of the bytes in the file.
+        let range: Range<Int>
+
+        public var count: Int { shape.reduce(1, *) }
+    }
+
+    public let path: String
+    /// Sorted by name.
+    public let tensors: [Tensor]
+    public let metadata: [String: String]
+    private let contents: Data
+
+    /// Opens a file, and checks that it is whole.
+    public init(reading path: String) throws {
+        func bad(_ what: String) -> Failure {
+            .request("\(path) is no usable safetensors file: \(what)")
+        }
+        self.path = path
+        do {
+            contents = try Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe)
+        } catch {
+            throw Failure.request(
+                FileManager.default.fileExists(atPath: path)
+                    ? "\(path) cannot be read: check its permissions, and that it is a file"
+                    : "\(path) does not exist: name a checkpoint, a .safetensors file")
+        }
+        guard contents.count >= 8 else { throw bad("it has only \(contents.count) bytes") }
+        let headerCount = contents.prefix(8).enumerated().reduce(UInt64(0)) { $0 | UInt64($1.element) << (8 * $1.offset) }
+        guard headerCount <= UInt64(contents.count - 8) else { throw bad("its header is cut off") }
+        let start = 8 + Int(headerCount)
+        guard let header = try? JSONSerialization.jsonObject(with: contents[8..<start]) as? [String: Any] else {
+            throw bad("its header is not JSON")
+        }
+        metadata = header["__metadata__"] as? [String: String] ?? [:]
+        var tensors: [Tensor] = []
+        for (name, value) in header where name != "__metadata__" {
+            guard let entry = value as? [String: Any], let type = entry["dtype"] as? String,
+                let shape = entry["shape"] as? [Int], let offsets = entry["data_offsets"] as? [Int],
+                offsets.count == 2, offsets[0] >= 0, offsets[0] <= offsets[1], shape.allSatisfy({ $0 >= 0 })
+            else { throw bad("the entry of \(name) makes no sense") }
+            guard type == "F32" else { throw bad("\(name) is \(type), and only F32 is read: convert it first") }
+            guard offsets[1] <= contents.count - start else {
+                throw bad("it ends before \(name) does: it was cut off, copy it again")
+            }
+            guard shape.reduce(4, *) == offsets[1] - offsets[0] else {
+                throw bad("\(name) has shape \(shape) but \(offsets[1] - offsets[0]) bytes")
+            }
+            tensors.append(Tensor(name: name, shape: shape, range: start + offsets[0]..<start + offsets[1]))
+        }
+        self.tensors = tensors.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+    }
+
+    public func tensor(_ name: String) -> Tensor? { tensors.first { $0.name == name } }
+
+    /// A tensor's values, in the file's order.
+    public func values(_ tensor: Tensor) -> [Float] {
+        [Float](unsafeUninitializedCapacity: tensor.count) { buffer, count in
+            _ = contents[tensor.range].copyBytes(to: buffer)
+            count = tensor.count
+        }
+    }
+
+    /// A tensor's bytes, in the file's order.
+    public func bytes(_ tensor: Tensor) -> Data { contents[tensor.range] }
+
+    /// A tensor to write: `fill` gives its values in the file's order.
+    public struct Source {
+        public let name: String
+        public let shape: [Int]
+        public let fill: (UnsafeMutablePointer<Float>) -> Void
+
+        public init(name: String, shape: [Int], fill: @escaping (UnsafeMutablePointer<Float>) -> Void) {
+            self.name = name
+            self.shape = shape
+            self.fill = fill
+        }
+
+        var count: Int { shape.reduce(1, *) }
+    }
+
+    /// Writes a file, whole or not at all.
+    public static func write(_ sources: [Source], metadata: [String: String], to path: String) throws {
+        var header: [String: Any] = ["__metadata__": metadata]
+        var offset = 0
+        for source in sources {
+            header[source.name] = [
+                "dtype": "F32", "shape": source.shape, "data_offsets": [offset, offset + source.count * 4],
+            ]
+            offset += source.count * 4
+        }
+        var json = try JSONSerialization.data(withJSONObject: header, options: [.sortedKeys, .withoutEscapingSlashes])
+        // Spaces bring the tensors to a multiple of eight bytes, as the format asks.
+        json.append(Data(repeating: UInt8(ascii: " "), count: (8 - json.count % 8) % 8))
+        let count = UInt64(json.count)
+        try AtomicFile.write(path) { file in
+            try file.write(contentsOf: Data((0..<8).map { UInt8(truncatingIfNeeded: count >> (8 * $0)) }))
+            try file.write(contentsOf: json)
+            for source in sources {
+                let values = UnsafeMutablePointer<Float>.allocate(capacity: max(source.count, 1))
+                source.fill(values)
+                let bytes = Data(bytesNoCopy: values, count: source.count * 4, deallocator: .custom { p, _ in p.deallocate() })
+                try file.write(contentsOf: bytes)
+            }
+        }
+    }
+}

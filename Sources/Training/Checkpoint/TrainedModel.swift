@@ -1,0 +1,98 @@
+public import Diagnostics
+import Foundation
+public import Images
+public import Network
+public import Segmentation
+
+/// A network with its weights, ready to predict: from a checkpoint of ours or from any program's weights.
+public struct TrainedModel {
+    public let path: String
+    public let architecture: UNetArchitecture
+    public let parameters: ParameterBuffer
+    public let normalization: IntensityNormalization
+    /// Side of the input that it was trained on; 0 = whole images, or unknown.
+    public let tile: Int
+    public let classNames: [String]?
+    public let classColors: [RGBColor]?
+    /// The run's, where the file is a checkpoint of a run.
+    public let configuration: Configuration?
+
+    /// What a file with weights alone cannot say of itself.
+    public struct Hints: Sendable {
+        public var padding: UNetArchitecture.Padding?
+        public var normalization: IntensityNormalization?
+
+        public init(padding: UNetArchitecture.Padding? = nil, normalization: IntensityNormalization? = nil) {
+            self.padding = padding
+            self.normalization = normalization
+        }
+    }
+
+    /// Reads a `.safetensors` file; a run's folder stands for its best checkpoint, or its latest.
+    public init(reading path: String, hints: Hints = Hints()) throws {
+        let path = Self.checkpoint(in: path)
+        let file = try SafetensorsFile(reading: path)
+        self.path = path
+        if let text = file.metadata["lockstep.configuration"] {
+            let configuration = try Configuration.decode(yaml: text, name: path, settings: [])
+            self.configuration = configuration
+            architecture = configuration.model.architecture
+            normalization = configuration.data.normalize
+            tile = configuration.data.tile
+            classNames = configuration.model.classNames
+            classColors = configuration.model.classColors
+            if let padding = hints.padding, padding != architecture.padding {
+                throw Failure.request("\(path) was trained with padding \(architecture.padding): leave out --padding")
+            }
+            if let given = hints.normalization, given != normalization {
+                throw Failure.request("\(path) was trained with normalize \(normalization): leave out --normalize")
+            }
+        } else {
+            configuration = nil
+            architecture = try file.architecture(padding: hints.padding ?? .valid)
+            normalization = hints.normalization ?? .unit
+            tile = 0
+            classNames = nil
+            classColors = nil
+        }
+        parameters = ParameterBuffer(ParameterLayout(architecture))
+        try file.load(into: parameters)
+    }
+
+    private static func checkpoint(in path: String) -> String {
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else {
+            return path
+        }
+        let run = RunDirectory(path)
+        return FileManager.default.fileExists(atPath: run.best) ? run.best : run.latest
+    }
+}
+
+extension SafetensorsFile {
+    /// The network that these tensors belong to, read off their names and shapes.
+    public func architecture(padding: UNetArchitecture.Padding) throws -> UNetArchitecture {
+        guard let first = tensor("encoder.0.conv1.weight"), first.shape.count == 4,
+            let head = tensor("head.weight"), head.shape.count == 4
+        else {
+            throw Failure.request("\(path) holds no U-Net: encoder.0.conv1.weight or head.weight is missing")
+        }
+        var depth = 0
+        while tensor("encoder.\(depth + 1).conv1.weight") != nil { depth += 1 }
+        guard head.shape[0] >= 2 else {
+            throw Failure.request("\(path): its head has \(head.shape[0]) class, and two are the least")
+        }
+        return UNetArchitecture(
+            inputChannels: first.shape[1], classes: head.shape[0], baseChannels: first.shape[0], depth: depth,
+            padding: padding)
+    }
+
+    /// Fills a network's weights for `training.initialize_from`: all tensors, or all but the head where that has
+    /// another number of classes; returns whether the head stayed as it was.
+    public func initialize(_ buffer: ParameterBuffer) throws -> Bool {
+        let head = buffer.layout.entry("head.weight")
+        let keepsHead = tensor("head.weight").map { $0.shape.first != head.shape.first } ?? true
+        try load(into: buffer, except: keepsHead ? ["head.weight", "head.bias"] : [])
+        return keepsHead
+    }
+}

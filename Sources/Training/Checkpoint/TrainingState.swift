@@ -1,0 +1,37 @@
+public import Network
+
+/// All that a run needs to go on from where it is; the rest of a run is a function of its configuration.
+public final class TrainingState {
+    /// Steps done.
+    public var step: Int
+    /// Seconds of training so far, for runs whose length is a time.
+    public var elapsed: Double
+    public let weights: ParameterBuffer
+    public let momentum: ParameterBuffer
+
+    /// Zeros, at step 0.
+    public init(_ layout: ParameterLayout) {
+        step = 0
+        elapsed = 0
+        weights = ParameterBuffer(layout)
+        momentum = ParameterBuffer(layout)
+    }
+
+    public func copy(from other: TrainingState) {
+        step = other.step
+        elapsed = other.elapsed
+        weights.copy(from: other.weights)
+        momentum.copy(from: other.momentum)
+    }
+}
+
+/// The best validation of a run.
+public struct BestScore: Codable, Sendable, Hashable {
+    public var step: Int
+    public var value: Double
+
+    public init(step: Int, value: Double) {
+        self.step = step
+        self.value = value
+    }
+}

@@ -1,0 +1,76 @@
+import Diagnostics
+import Foundation
+
+/// `metrics.jsonl`: one JSON object an event, in the order of steps.
+///
+/// The coordinator's two threads write to it, in turn.
+final class MetricsLog: @unchecked Sendable {
+    private let lock = NSLock()
+    private let file: FileHandle
+    private let path: String
+    private let encoder: JSONEncoder
+
+    /// Opens the log to add to it.
+    ///
+    /// - Parameters:
+    ///   - lastStep: events of later steps are dropped first: a resumed run repeats them.
+    init(path: String, lastStep: Int) throws {
+        self.path = path
+        encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        struct Place: Decodable { let step: Int }
+        let old = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
+        let kept = old.split(separator: "\n").filter { line in
+            // A line that was cut off by a crash is of a step that is repeated.
+            guard let place = try? JSONDecoder().decode(Place.self, from: Data(line.utf8)) else { return false }
+            return place.step <= lastStep
+        }
+        try AtomicFile.write(kept.map { $0 + "\n" }.joined(), to: path)
+        guard let file = FileHandle(forWritingAtPath: path) else {
+            throw Failure.running("\(path) cannot be written: \(Failure.systemReason(errno))")
+        }
+        self.file = file
+        try file.seekToEnd()
+    }
+
+    func append(_ event: some Encodable) throws {
+        let line = try encoder.encode(event) + Data("\n".utf8)
+        lock.lock()
+        defer { lock.unlock() }
+        do {
+            try file.write(contentsOf: line)
+        } catch {
+            throw Failure.running("\(path) cannot be written: is the disk full?")
+        }
+    }
+}
+
+/// What a training step leaves in the log.
+struct TrainEvent: Encodable {
+    var event = "train"
+    let step: Int
+    let loss: Double?
+    let learningRate: Double
+    let gradientNorm: Double?
+    let seconds: Double
+    let imagesPerSecond: Double
+    /// Share of the workers' time in which they waited for images.
+    let dataWait: Double
+    /// Share of the lead worker's time in which it waited for other workers and summed.
+    let communication: Double
+
+    enum CodingKeys: String, CodingKey {
+        case event, step, loss, seconds, communication
+        case learningRate = "learning_rate"
+        case gradientNorm = "gradient_norm"
+        case imagesPerSecond = "images_per_second"
+        case dataWait = "data_wait"
+    }
+}
+
+/// Something of note: a resume, a skipped step, workers that waited for the coordinator.
+struct NoteEvent: Encodable {
+    var event = "note"
+    let step: Int
+    let message: String
+}

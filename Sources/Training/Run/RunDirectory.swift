@@ -1,0 +1,92 @@
+import Diagnostics
+import Foundation
+
+/// A run's own folder, and where things lie in it.
+public struct RunDirectory: Sendable {
+    public let path: String
+
+    public init(_ path: String) { self.path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path }
+
+    public var configuration: String { "\(path)/config.yaml" }
+    public var environment: String { "\(path)/environment.json" }
+    public var metrics: String { "\(path)/metrics.jsonl" }
+    public var log: String { "\(path)/train.log" }
+    public var checkpoints: String { "\(path)/checkpoints" }
+    public var previews: String { "\(path)/previews" }
+    /// A link to the newest checkpoint.
+    public var latest: String { "\(checkpoints)/latest" }
+    /// A link to the checkpoint of the best validation.
+    public var best: String { "\(checkpoints)/best" }
+
+    public func checkpoint(step: Int) -> String { "\(checkpoints)/\(Checkpoint.fileName(step: step))" }
+
+    /// Whether a run has begun here.
+    public var holdsRun: Bool { FileManager.default.fileExists(atPath: configuration) }
+
+    /// Refuses a folder that cannot be made or written, before anything is computed for it.
+    public func checkWritable() throws {
+        let manager = FileManager.default
+        var folder = path
+        var isFolder: ObjCBool = false
+        while !manager.fileExists(atPath: folder, isDirectory: &isFolder) {
+            let parent = (folder as NSString).deletingLastPathComponent
+            folder = parent.isEmpty ? "." : parent
+        }
+        guard isFolder.boolValue else {
+            throw Failure.request("the run cannot be written to \(path): \(folder) is a file; choose another --output")
+        }
+        guard access(folder, W_OK | X_OK) == 0 else {
+            throw Failure.request(
+                "the run cannot be written to \(path): \(Failure.systemReason(errno)) on \(folder); choose another --output"
+            )
+        }
+    }
+
+    /// Makes the folder and those in it.
+    public func create() throws {
+        for folder in [checkpoints, previews] {
+            do {
+                try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            } catch {
+                throw Failure.request("\(folder) cannot be made: check the folder's permissions, or choose another --output")
+            }
+        }
+    }
+
+    /// The steps of the checkpoints that are there, ascending.
+    public var checkpointSteps: [Int] {
+        let files = (try? FileManager.default.contentsOfDirectory(atPath: checkpoints)) ?? []
+        return files.compactMap { name in
+            guard name.hasPrefix("step-"), name.hasSuffix(".safetensors") else { return nil }
+            return Int(name.dropFirst(5).dropLast(12))
+        }.sorted()
+    }
+
+    /// The newest checkpoint that is whole.
+    public func newestCheckpoint() throws -> Checkpoint {
+        let steps = checkpointSteps
+        guard !steps.isEmpty else {
+            throw Failure.request(
+                "\(path) has no checkpoint to resume from: remove the folder and start again without --resume")
+        }
+        var firstFailure: (any Error)?
+        for step in steps.reversed() {
+            do {
+                return try Checkpoint(reading: checkpoint(step: step))
+            } catch {
+                firstFailure = firstFailure ?? error
+            }
+        }
+        throw firstFailure ?? Failure.request("\(path) has no checkpoint to resume from")
+    }
+
+    /// Takes a checkpoint that was just written into the links, and removes the oldest beyond `keep`; the best stays.
+    public func adopt(step: Int, best: BestScore?, keep: Int) throws {
+        try AtomicFile.link(latest, to: Checkpoint.fileName(step: step))
+        if let best, FileManager.default.fileExists(atPath: checkpoint(step: best.step)) {
+            try AtomicFile.link(self.best, to: Checkpoint.fileName(step: best.step))
+        }
+        let old = checkpointSteps.filter { $0 != best?.step }.dropLast(max(keep, 1))
+        for step in old { unlink(checkpoint(step: step)) }
+    }
+}
