@@ -1,0 +1,67 @@
+import Diagnostics
+import Foundation
+import Images
+import Kernels
+
+extension SyntheticCells {
+    /// Writes images 1 to `count` as a data set that `data.train: {images: DIR/images, labels: DIR/labels}` reads:
+    /// `images/cell-0001.png` …, 8-bit grey, and `labels/cell-0001.png` …, 8-bit.
+    ///
+    /// With two classes a label is 0 or 255, which people can see and `labels: binary` reads; with more it is the
+    /// class index, for `labels: index`.
+    ///
+    /// Everything is drawn into a folder beside the final ones first, so that a data set is there whole or not at all.
+    ///
+    /// - Throws: `Failure.request` where the folder cannot be written or holds a data set already; `Failure.running`
+    ///   where writing fails later.
+    public func write(count: Int, to folder: String) throws {
+        guard (1...Self.largestCount).contains(count) else {
+            throw Failure.request("\(count) synthetic images: choose a count from 1 to \(Self.largestCount)")
+        }
+        let partial = "\(folder)/.synthesize-\(ProcessInfo.processInfo.processIdentifier)"
+        for part in Self.parts where !(Self.names(in: "\(folder)/\(part)") ?? []).isEmpty {
+            throw Failure.request("\(folder)/\(part) holds files already: choose another folder or remove it")
+        }
+        do {
+            for part in Self.parts {
+                try FileManager.default.createDirectory(
+                    atPath: "\(partial)/\(part)", withIntermediateDirectories: true)
+            }
+        } catch {
+            throw Failure.request("cannot create the folder \(folder)/images: choose a folder that can be written")
+        }
+        defer { try? FileManager.default.removeItem(atPath: partial) }
+
+        for number in 1...count {
+            let (image, labels) = sample(number)
+            let name = Self.fileName(number)
+            try PNG.write(image, to: "\(partial)/images/\(name)")
+            try PNG.write(labelImage(labels), to: "\(partial)/labels/\(name)")
+        }
+        for part in Self.parts where rename("\(partial)/\(part)", "\(folder)/\(part)") != 0 {
+            throw Failure.running(
+                "cannot write \(folder)/\(part) (\(Failure.systemReason(errno))): choose a folder of its own")
+        }
+    }
+
+    /// How a label file says what `data.labels` of a configuration has to be: `binary` with two classes, else `index`.
+    public var labelEncoding: String { classes == 2 ? "binary" : "index" }
+
+    /// The name of an image and of its label: `cell-0001.png`.
+    public static func fileName(_ number: Int) -> String {
+        let digits = String(number)
+        return "cell-" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits + ".png"
+    }
+
+    private static let parts = ["images", "labels"]
+    private static let largestCount = 100_000
+
+    private func labelImage(_ labels: LabelMap) -> RasterImage {
+        let samples = labels.values.map { classes == 2 ? UInt16($0) * 255 : UInt16($0) }
+        return RasterImage(width: size, height: size, channels: 1, samples: samples)
+    }
+
+    private static func names(in folder: String) -> [String]? {
+        try? FileManager.default.contentsOfDirectory(atPath: folder)
+    }
+}
