@@ -1,0 +1,140 @@
+import Communication
+import Diagnostics
+import Foundation
+import Network
+
+/// The lead worker's way to the coordinator.
+protocol CoordinatorLink: AnyObject {
+    func report(_ report: StepReport) throws
+
+    /// Hands over copies of weights and momentum. At most one waits for the coordinator; then the worker waits.
+    func submit(_ state: TrainingState, isCheckpoint: Bool, isValidated: Bool) throws
+
+    /// What the coordinator wants of the workers, if anything.
+    func order() throws -> Order?
+
+    /// Says that the workers have ended, and how.
+    func end(_ ending: Ending) throws
+}
+
+/// What a coordinator may want of its workers.
+enum Order: Codable, Sendable {
+    /// Save and stop: a signal came.
+    case stop
+    /// End: the coordinator failed.
+    case fail(FailureRecord)
+}
+
+/// How a run's workers ended.
+enum Ending: Codable, Sendable {
+    case done
+    case stopped
+    case failed(FailureRecord)
+}
+
+/// A failure on its way between ranks.
+struct FailureRecord: Codable, Sendable {
+    let kind: Int32
+    let message: String
+
+    init(_ failure: Failure) {
+        kind = failure.kind.rawValue
+        message = failure.message
+    }
+
+    var failure: Failure { Failure(Failure.Kind(rawValue: kind) ?? .running, message) }
+}
+
+/// The coordinator in the same process.
+final class LocalLink: CoordinatorLink {
+    private let coordinator: Coordinator
+    private(set) var ending: Ending?
+
+    init(_ coordinator: Coordinator) { self.coordinator = coordinator }
+
+    func report(_ report: StepReport) throws { try coordinator.report(report) }
+
+    func submit(_ state: TrainingState, isCheckpoint: Bool, isValidated: Bool) throws {
+        let copy = TrainingState(state.weights.layout)
+        copy.copy(from: state)
+        if !coordinator.canAccept { try coordinator.note(step: state.step, CoordinatorService.waitedNote) }
+        coordinator.accept(Snapshot(state: copy, isCheckpoint: isCheckpoint, isValidated: isValidated))
+    }
+
+    func order() throws -> Order? { coordinator.pendingFailure.map { .fail(FailureRecord($0)) } }
+
+    func end(_ ending: Ending) throws { self.ending = ending }
+}
+
+/// What the lead worker and a coordinator on another rank say to each other.
+enum CoordinatorEvent: Codable {
+    case step(StepReport)
+    case waited(step: Int)
+    case ended(Ending, snapshots: Int)
+}
+
+/// What precedes a snapshot's values.
+struct SnapshotHeader: Codable {
+    let step: Int
+    let elapsed: Double
+    let isCheckpoint: Bool
+    let isValidated: Bool
+}
+
+/// The coordinator on another rank.
+final class RemoteLink: CoordinatorLink {
+    private let world: any Communicator
+    private let coordinator: Int
+    /// The copy that is being sent, and its sends.
+    private var staged: TrainingState?
+    private var pending: [any PendingSend] = []
+    private var snapshots = 0
+
+    init(_ world: any Communicator, coordinator: Int) {
+        self.world = world
+        self.coordinator = coordinator
+    }
+
+    func report(_ report: StepReport) throws { try send(.step(report)) }
+
+    func submit(_ state: TrainingState, isCheckpoint: Bool, isValidated: Bool) throws {
+        if try !isIdle() { try send(.waited(step: state.step)) }
+        try waitUntilIdle()
+        let staged = self.staged ?? TrainingState(state.weights.layout)
+        self.staged = staged
+        staged.copy(from: state)
+        let header = SnapshotHeader(
+            step: state.step, elapsed: state.elapsed, isCheckpoint: isCheckpoint, isValidated: isValidated)
+        try world.sendData(Messages.encode(header), to: coordinator, tag: .snapshotHeader)
+        pending = try [staged.weights, staged.momentum].map {
+            try world.startSending(UnsafeRawBufferPointer($0.bytes), to: coordinator, tag: .snapshot)
+        }
+        snapshots += 1
+    }
+
+    func order() throws -> Order? {
+        _ = try isIdle()
+        return try world.receiveWaiting(from: coordinator, tag: .control).map {
+            try Messages.decode(Order.self, from: $0)
+        }
+    }
+
+    func end(_ ending: Ending) throws {
+        try waitUntilIdle()
+        try send(.ended(ending, snapshots: snapshots))
+    }
+
+    private func send(_ event: CoordinatorEvent) throws {
+        try world.sendData(Messages.encode(event), to: coordinator, tag: .event)
+    }
+
+    /// Whether the last snapshot is away; also what keeps it moving.
+    private func isIdle() throws -> Bool {
+        pending = try pending.filter { try !$0.isFinished() }
+        return pending.isEmpty
+    }
+
+    private func waitUntilIdle() throws {
+        while try !isIdle() { usleep(500) }
+    }
+}

@@ -1,0 +1,34 @@
+/// When a run ends.
+enum TrainingLimit: Sendable, Hashable {
+    case steps(Int)
+    /// Seconds of training by the lead worker's clock.
+    case seconds(Double)
+
+    /// - Parameters:
+    ///   - images: training images, for a length in epochs.
+    init(_ configuration: Configuration, images: Int) {
+        switch configuration.training.length {
+        case .steps(let steps): self = .steps(steps)
+        case .epochs(let epochs):
+            let batch = configuration.training.batch
+            self = .steps((epochs * images + batch - 1) / batch)
+        case .minutes(let minutes): self = .seconds(minutes * 60)
+        }
+    }
+
+    /// Whether there is no step of this number, as far as numbers tell.
+    func ends(atStep step: Int) -> Bool {
+        if case .steps(let last) = self { return step >= last }
+        return false
+    }
+
+    func isReached(step: Int, elapsed: Double) -> Bool { progress(step: step, elapsed: elapsed) >= 1 }
+
+    /// Share of the run that is done, 0 to 1.
+    func progress(step: Int, elapsed: Double) -> Double {
+        switch self {
+        case .steps(let last): last == 0 ? 1 : min(1, Double(step) / Double(last))
+        case .seconds(let last): min(1, elapsed / last)
+        }
+    }
+}
