@@ -43,6 +43,7 @@ public enum MessageTag: Int32, Sendable {
     case snapshotHeader
     case snapshot
     case control
+    case verdict
 }
 
 extension Communicator {

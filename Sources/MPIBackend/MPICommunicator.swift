@@ -1,6 +1,5 @@
 internal import CMPI
 import Communication
-import Diagnostics
 import Foundation
 
 /// The ranks that `mpirun` started, or some of them.
@@ -154,5 +153,5 @@ private func check(_ code: Int32, _ what: String) throws {
         MPI_Error_string(code, buffer.baseAddress, &length)
         return buffer.baseAddress.map { String(cString: $0) } ?? "code \(code)"
     }
-    throw Failure.running("MPI failed \(what): \(text)")
+    throw CommunicationFailure("MPI failed \(what): \(text)")
 }

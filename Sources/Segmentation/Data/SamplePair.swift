@@ -2,7 +2,7 @@ import Diagnostics
 import Foundation
 
 /// The files of one sample: an image and its labels.
-public struct SamplePair: Hashable, Sendable {
+public struct SamplePair: Hashable, Sendable, Codable {
     /// The files' name without extension.
     public let stem: String
     /// Path of the image.

@@ -1,0 +1,50 @@
+import Communication
+import Diagnostics
+import Foundation
+
+/// Ranks fail together: what goes wrong on one is thrown on all, so that each ends with the same status and one of
+/// them says why.
+extension Communicator {
+    /// The outcome of `body` on rank 0, on every rank.
+    func agreeOnRoot<T: Codable>(_ body: () throws -> T) throws -> T {
+        var message = Data()
+        if rank == 0 { message = try Messages.encode(Attempt(body)) }
+        return try Messages.decode(Attempt<T>.self, from: broadcast(message, root: 0)).value()
+    }
+
+    /// Every rank's outcome of `body`, in the order of ranks; the first failure is thrown on every rank.
+    func agreeOnAll<T: Codable>(_ body: () throws -> T) throws -> [T] {
+        let attempts = try gatherFromAll(Messages.encode(Attempt(body)))
+        return try attempts.map { try Messages.decode(Attempt<T>.self, from: $0).value() }
+    }
+
+    /// Takes a message, with naps between looks: for waits that may be long.
+    func receivePatiently(from rank: Int, tag: MessageTag) throws -> Data {
+        while true {
+            if let data = try receiveWaiting(from: rank, tag: tag) { return data }
+            usleep(2_000)
+        }
+    }
+}
+
+/// A result or a failure, on its way between ranks.
+private enum Attempt<T: Codable>: Codable {
+    case success(T)
+    case failure(FailureRecord)
+
+    /// Failures are caught; an error of communication is not.
+    init(_ body: () throws -> T) throws {
+        do {
+            self = .success(try body())
+        } catch let failure as Failure {
+            self = .failure(FailureRecord(failure))
+        }
+    }
+
+    func value() throws -> T {
+        switch self {
+        case .success(let value): return value
+        case .failure(let record): throw record.failure
+        }
+    }
+}

@@ -1,0 +1,95 @@
+import Communication
+import Diagnostics
+import Foundation
+import Kernels
+import Network
+import Segmentation
+
+/// What every rank makes of a plan before the first step: its reader of images, and the weights that all start from.
+struct RunSetup {
+    let configuration: Configuration
+    let plan: TrainingPlan
+    let cache: SampleCache
+    let sampler: TileSampler
+    let schedule: SampleSchedule
+    let limit: TrainingLimit
+
+    init(_ plan: TrainingPlan) throws {
+        self.plan = plan
+        configuration = try Configuration.decode(yaml: plan.yaml, name: plan.directory, settings: [])
+        let model = configuration.model.architecture, data = configuration.data
+        let reader = SampleReader(
+            inputChannels: model.inputChannels, classes: model.classes, encoding: data.labels,
+            ignoreValue: data.ignoreIndex, normalization: data.normalize)
+        cache = SampleCache(reader: reader, megabytes: data.cacheMegabytes)
+        sampler = try TileSampler(geometry: model.geometry, tile: data.tile, seed: configuration.seed)
+        schedule = SampleSchedule(
+            count: plan.train.count, batch: configuration.training.batch, seed: configuration.seed,
+            shuffle: configuration.training.shuffle)
+        limit = TrainingLimit(configuration, images: plan.train.count)
+    }
+
+    /// The tile that a slot of a step trains on.
+    func tile(step: Int, slot: Int) throws -> TrainingTile {
+        let place = schedule.at(step: step, slot: slot)
+        let sample = try cache.load(plan.train[place.sample])
+        return sampler.cut(sample: sample, epoch: place.epoch, index: place.sample)
+    }
+
+    /// Reads every image once, shared among the ranks, so that a bad file ends the job before it has begun; returns
+    /// the training images' pixels of each class.
+    func checkImages(_ world: any Communicator) throws -> [Int] {
+        struct Finding: Codable {
+            var position: Int?
+            var failure: FailureRecord?
+            var pixels: [Int]
+        }
+        func check(_ pairs: [SamplePair]) throws -> [Int] {
+            let check = checkSamples(pairs, cache: cache, share: (world.rank, world.size))
+            let own = Finding(
+                position: check.failure?.position, failure: check.failure.map { FailureRecord($0.reason) },
+                pixels: check.pixels)
+            let findings = try world.gatherFromAll(Messages.encode(own)).map {
+                try Messages.decode(Finding.self, from: $0)
+            }
+            // The earliest image is named, whoever read it.
+            let first = findings.filter { $0.failure != nil }.min { ($0.position ?? 0) < ($1.position ?? 0) }
+            if let failure = first?.failure { throw failure.failure }
+            return findings.reduce([Int](repeating: 0, count: check.pixels.count)) { zip($0, $1.pixels).map(+) }
+        }
+        let pixels = try check(plan.train)
+        _ = try check(plan.validation)
+        return pixels
+    }
+
+    /// The state that the run begins with: read or drawn on rank 0, and the same on all.
+    func startingState(_ world: any Communicator) throws -> (state: TrainingState, best: BestScore?) {
+        struct Start: Codable {
+            let step: Int
+            let elapsed: Double
+            let best: BestScore?
+        }
+        let state = TrainingState(ParameterLayout(configuration.model.architecture))
+        let start = try world.agreeOnRoot { () throws -> Start in
+            if plan.isResume {
+                let checkpoint = try RunDirectory(plan.directory).newestCheckpoint()
+                guard checkpoint.state.weights.layout.entries == state.weights.layout.entries else {
+                    throw Failure.request(
+                        "\(plan.directory) holds a run of another network: leave model as it is in its config.yaml")
+                }
+                state.copy(from: checkpoint.state)
+                return Start(step: state.step, elapsed: state.elapsed, best: checkpoint.best)
+            }
+            state.weights.initializeWeights(seed: configuration.seed)
+            if let path = configuration.training.initializeFrom {
+                try SafetensorsFile(reading: path).initialize(state.weights)
+            }
+            return Start(step: 0, elapsed: 0, best: nil)
+        }
+        state.step = start.step
+        state.elapsed = start.elapsed
+        try world.broadcast(state.weights.bytes, root: 0)
+        try world.broadcast(state.momentum.bytes, root: 0)
+        return (state, start.best)
+    }
+}

@@ -1,0 +1,163 @@
+public import Communication
+public import Diagnostics
+import Foundation
+import Kernels
+public import Network
+public import Segmentation
+
+/// What a training job leaves behind.
+public struct TrainingResult: Sendable {
+    public let directory: RunDirectory
+    /// The scores of the last validation, on the coordinator.
+    public let scores: SegmentationScores?
+    public let scoresStep: Int?
+    public let best: BestScore?
+    public let configuration: Configuration
+    public let hasValidation: Bool
+}
+
+/// One training job, from the request to the last checkpoint; every rank runs one.
+public struct TrainingJob {
+    private let world: any Communicator
+    /// Ranks on this machine, which share its cores where `run.threads` is `auto`.
+    private let localRanks: Int
+    private let console: Console
+
+    public init(world: any Communicator, localRanks: Int, console: Console) {
+        self.world = world
+        self.localRanks = localRanks
+        self.console = console
+    }
+
+    /// Runs the job; throws the same failure on every rank. A dry run ends before anything is written.
+    public func run(_ request: TrainingRequest) throws -> TrainingResult {
+        let plan = try world.agreeOnRoot { try TrainingPlan(request, ranks: world.size) }
+        let setup = try RunSetup(plan)
+        let configuration = setup.configuration, directory = RunDirectory(plan.directory)
+        let layout = ProcessLayout(ranks: world.size, mode: configuration.run.coordinator)
+        let pixels = try setup.checkImages(world)
+        if world.rank == layout.coordinator { introduce(setup, layout, pixels) }
+        if request.isDryRun { return result(setup, directory, nil) }
+
+        // Made first: a folder that cannot be written must not cost a start.
+        _ = try world.agreeOnRoot { () throws -> Int in
+            try directory.create()
+            return 0
+        }
+        let (state, best) = try setup.startingState(world)
+        let environment = try RunEnvironment.gather(world, layout)
+        let engine = OpenBLASEngine(threads: threads(configuration))
+        var coordinator: Coordinator?
+        _ = try world.agreeOnRoot { () throws -> Int in
+            try environment.write(to: directory.environment)
+            try AtomicFile.write(configuration.yaml, to: directory.configuration)
+            console.open(log: directory.log)
+            let validator =
+                plan.validation.isEmpty
+                ? nil
+                : Validator(pairs: plan.validation, cache: setup.cache, configuration: configuration, engine: engine)
+            coordinator = try Coordinator(
+                configuration: configuration, directory: directory, console: console, validator: validator,
+                start: state, best: best)
+            if plan.isResume { try coordinator?.note(step: state.step, "going on from the checkpoint of this step") }
+            return 0
+        }
+        let ending = try train(setup, layout, state, engine, coordinator)
+        let verdict = try agree(on: ending, coordinator, layout)
+        switch verdict {
+        case .failed(let record): throw record.failure
+        case .stopped:
+            throw Failure(
+                .stopped, "stopped on a signal, and a checkpoint was saved: go on with --resume \(directory.path)")
+        case .done: return result(setup, directory, try coordinator?.finish())
+        }
+    }
+
+    /// The part of this rank, to the end.
+    private func train(
+        _ setup: RunSetup, _ layout: ProcessLayout, _ state: TrainingState, _ engine: any Engine,
+        _ coordinator: Coordinator?
+    ) throws -> Ending {
+        let workers = try world.split(layout.workers)
+        guard let workers else {
+            guard let coordinator else { preconditionFailure("rank \(world.rank) has no part") }
+            return try CoordinatorService(
+                world: world, lead: layout.lead, coordinator: coordinator, layout: state.weights.layout
+            ).run()
+        }
+        let link: (any CoordinatorLink)? =
+            world.rank == layout.lead
+            ? coordinator.map { LocalLink($0) } ?? RemoteLink(world, coordinator: layout.coordinator) : nil
+        let trainer = Trainer(
+            configuration: setup.configuration, limit: setup.limit, workers: workers, link: link, state: state,
+            engine: engine, hasValidation: !setup.plan.validation.isEmpty
+        ) { step, slot in try setup.tile(step: step, slot: slot) }
+        let ending: Ending
+        do {
+            ending = try trainer.run()
+        } catch let failure as Failure {
+            ending = .failed(FailureRecord(failure))
+        }
+        try link?.end(ending)
+        return ending
+    }
+
+    /// How the job ended, by the coordinator's word once all is saved, on every rank.
+    private func agree(on ending: Ending, _ coordinator: Coordinator?, _ layout: ProcessLayout) throws -> Ending {
+        guard let coordinator else {
+            return try Messages.decode(
+                Ending.self, from: world.receivePatiently(from: layout.coordinator, tag: .verdict))
+        }
+        var verdict = ending
+        do {
+            _ = try coordinator.finish()
+        } catch let failure as Failure {
+            verdict = .failed(FailureRecord(failure))
+        }
+        for rank in 0..<world.size where rank != layout.coordinator {
+            try world.sendData(Messages.encode(verdict), to: rank, tag: .verdict)
+        }
+        return verdict
+    }
+
+    private func threads(_ configuration: Configuration) -> Int {
+        switch configuration.run.threads {
+        case .count(let count): count
+        case .automatic: max(1, ProcessInfo.processInfo.activeProcessorCount / max(localRanks, 1))
+        }
+    }
+
+    private func result(
+        _ setup: RunSetup, _ directory: RunDirectory,
+        _ outcome: (best: BestScore?, last: (step: Int, scores: SegmentationScores)?)?
+    ) -> TrainingResult {
+        TrainingResult(
+            directory: directory, scores: outcome?.last?.scores, scoresStep: outcome?.last?.step, best: outcome?.best,
+            configuration: setup.configuration, hasValidation: !setup.plan.validation.isEmpty)
+    }
+
+    /// Says what is about to be trained.
+    private func introduce(_ setup: RunSetup, _ layout: ProcessLayout, _ pixels: [Int]) {
+        let configuration = setup.configuration, model = configuration.model.architecture
+        let workers = layout.workers.count
+        console.say(
+            "\(configuration.name): \(setup.plan.train.count) training and \(setup.plan.validation.count) validation images, "
+                + "U-Net of base \(model.baseChannels) and depth \(model.depth) with \(grouped(ParameterLayout(model).count)) parameters, "
+                + "\(workers) worker\(workers == 1 ? "" : "s")\(layout.hasDedicatedCoordinator ? " and a coordinator" : "")"
+        )
+        let total = max(1, pixels.reduce(0, +))
+        let names = configuration.model.classNames ?? pixels.indices.map { "class \($0)" }
+        let shares = zip(names, pixels).map { "\($0) \(decimals(100 * Double($1) / Double(total), 1)) %" }
+        console.say("labelled pixels: " + shares.joined(separator: ", "))
+    }
+}
+
+/// 31030658 as "31,030,658".
+public func grouped(_ number: Int) -> String {
+    var digits = Array(String(number)), result: [Character] = []
+    while let digit = digits.popLast() {
+        if result.count % 4 == 3 { result.append(",") }
+        result.append(digit)
+    }
+    return String(result.reversed())
+}
