@@ -13,7 +13,8 @@ public struct RGBColor: Hashable, Sendable {
     /// `#RRGGBB`, as configurations write it; nil for anything else.
     public init?(hex text: String) {
         let digits = text.dropFirst()
-        guard text.first == "#", digits.count == 6, digits.allSatisfy(\.isHexDigit), let value = UInt32(digits, radix: 16)
+        guard text.first == "#", digits.count == 6, digits.allSatisfy(\.isHexDigit),
+            let value = UInt32(digits, radix: 16)
         else { return nil }
         self.init(UInt8(value >> 16), UInt8(value >> 8 & 0xFF), UInt8(value & 0xFF))
     }
@@ -30,7 +31,7 @@ public struct RasterImage: Sendable, Equatable {
     public let height: Int
     /// 1 (grey, or indices into `palette`) or 3 (red, green, blue).
     public let channels: Int
-    /// Full scale of a sample: 255 for 8 bits, 65535 for 16, less for packed grey.
+    /// Full scale of a sample: 255 for 8 bits, 65535 for 16, less for packed grey; 255 for indices into a palette.
     public let maximum: UInt16
     /// `height·width·channels` samples, row by row, a pixel's channels side by side.
     public var samples: [UInt16]
@@ -40,7 +41,8 @@ public struct RasterImage: Sendable, Equatable {
     public init(
         width: Int, height: Int, channels: Int, maximum: UInt16 = 255, samples: [UInt16], palette: [RGBColor]? = nil
     ) {
-        precondition(samples.count == width * height * channels, "\(samples.count) samples for \(height)×\(width)×\(channels)")
+        precondition(
+            samples.count == width * height * channels, "\(samples.count) samples for \(height)×\(width)×\(channels)")
         precondition(channels == 1 || channels == 3, "an image of \(channels) channels")
         self.width = width
         self.height = height
@@ -48,5 +50,25 @@ public struct RasterImage: Sendable, Equatable {
         self.maximum = maximum
         self.samples = samples
         self.palette = palette
+    }
+}
+
+extension RasterImage {
+    /// The picture that the palette paints: RGB of 8 bits. An image without a palette is returned as it is.
+    public func expandingPalette() -> RasterImage {
+        guard let palette else { return self }
+        let colors = palette.flatMap { [UInt16($0.red), UInt16($0.green), UInt16($0.blue)] }
+        let count = samples.count
+        let expanded = [UInt16](unsafeUninitializedCapacity: 3 * count) { buffer, filled in
+            samples.withUnsafeBufferPointer { samples in
+                for i in 0..<count {
+                    let index = Int(samples[i])
+                    precondition(index < palette.count, "colour \(index) of a palette of \(palette.count)")
+                    for c in 0..<3 { buffer[3 * i + c] = colors[3 * index + c] }
+                }
+            }
+            filled = 3 * count
+        }
+        return RasterImage(width: width, height: height, channels: 3, samples: expanded)
     }
 }

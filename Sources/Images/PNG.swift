@@ -1,0 +1,151 @@
+internal import CPNG
+import Diagnostics
+import Glibc
+
+/// What a PNG file's header says of the image that `PNG.read` would give.
+public struct PNGHeader: Sendable, Equatable {
+    public let width: Int
+    public let height: Int
+    /// 1 (grey, or indices of a palette) or 3; alpha is not counted.
+    public let channels: Int
+    /// Full scale of a sample, as `RasterImage.maximum`.
+    public let maximum: UInt16
+    /// Whether the samples are indices of a palette.
+    public let isPalette: Bool
+}
+
+/// PNG files (ISO/IEC 15948) through libpng: grey of 1, 2, 4, 8 and 16 bits, RGB, either with alpha, and palettes,
+/// interlaced or not.
+public enum PNG {
+    /// An image of more samples than this is refused: 2 GiB in memory.
+    static let mostSamples = 1 << 30
+
+    /// The size and kind of the image at `path`, without its pixels.
+    ///
+    /// Throws `Failure.request` where the file is missing, unreadable, no PNG or damaged in its header.
+    public static func readHeader(_ path: String) throws -> PNGHeader {
+        let (reader, header) = try open(path)
+        cpng_close(reader)
+        return describe(header)
+    }
+
+    /// The image at `path`, decoded whole.
+    ///
+    /// Samples are the file's own: packed grey is not scaled (its `maximum` is 1, 3 or 15), of a palette image the
+    /// indices are kept beside its colours, alpha and transparency are dropped, gamma is not applied.
+    ///
+    /// Throws `Failure.request` where the file is missing, unreadable, no PNG, truncated, damaged, or too large.
+    public static func read(_ path: String) throws -> RasterImage {
+        let (reader, header) = try open(path)
+        defer { cpng_close(reader) }
+        let info = describe(header)
+        let count = try sampleCount(header, path: path)
+        let samples =
+            header.bit_depth == 16
+            ? try wideSamples(reader, count: count, path: path) : try narrowSamples(reader, count: count, path: path)
+        guard info.isPalette else {
+            return RasterImage(
+                width: info.width, height: info.height, channels: info.channels, maximum: info.maximum,
+                samples: samples)
+        }
+        let palette = colors(reader, count: Int(header.palette_count))
+        if let position = samples.firstIndex(where: { $0 >= palette.count }) {
+            throw Failure.request(
+                "image \(path) is damaged: its pixel at row \(position / info.width), column \(position % info.width) "
+                    + "has colour \(samples[position]) of a palette of \(palette.count); save it again")
+        }
+        return RasterImage(
+            width: info.width, height: info.height, channels: 1, maximum: info.maximum, samples: samples,
+            palette: palette)
+    }
+
+    // MARK: - Opening
+
+    private static func open(_ path: String) throws -> (reader: OpaquePointer, header: cpng_header) {
+        var header = cpng_header()
+        var error = cpng_error()
+        guard let reader = cpng_open(path, &header, &error) else { throw failure(reading: path, error) }
+        return (reader, header)
+    }
+
+    private static func describe(_ header: cpng_header) -> PNGHeader {
+        PNGHeader(
+            width: Int(header.width), height: Int(header.height), channels: Int(header.channels),
+            maximum: header.is_palette != 0 ? 255 : UInt16((1 << Int(header.bit_depth)) - 1),
+            isPalette: header.is_palette != 0)
+    }
+
+    /// The number of samples, where the file can hold them: a few damaged bytes of a header may claim terabytes.
+    private static func sampleCount(_ header: cpng_header, path: String) throws -> Int {
+        let size = "\(header.width)×\(header.height) pixels"
+        // Both sides are below 2^31, so that nothing here overflows.
+        let count = Int(header.width) * Int(header.height)
+        guard count <= mostSamples / Int(header.channels) else {
+            throw Failure.request(
+                "image \(path) claims \(size), and more than \(mostSamples) samples are not supported: cut it into "
+                    + "smaller ones")
+        }
+        // Deflate packs at most 1032 bytes into one.
+        let bytes = count * Int(header.channels) * Int(header.bit_depth) / 8
+        if header.file_bytes > 0, bytes / 1032 > Int(header.file_bytes) {
+            throw Failure.request(
+                "image \(path) claims \(size), which its \(header.file_bytes) bytes cannot hold: it is damaged or cut "
+                    + "short, copy it again")
+        }
+        return count * Int(header.channels)
+    }
+
+    // MARK: - Samples
+
+    private static func wideSamples(_ reader: OpaquePointer, count: Int, path: String) throws -> [UInt16] {
+        try [UInt16](unsafeUninitializedCapacity: count) { buffer, filled in
+            buffer.initialize(repeating: 0)
+            try decode(reader, into: UnsafeMutableRawPointer(buffer.baseAddress!), path: path)
+            filled = count
+        }
+    }
+
+    private static func narrowSamples(_ reader: OpaquePointer, count: Int, path: String) throws -> [UInt16] {
+        let bytes = UnsafeMutablePointer<UInt8>.allocate(capacity: count)
+        defer { bytes.deallocate() }
+        bytes.initialize(repeating: 0, count: count)
+        try decode(reader, into: bytes, path: path)
+        return [UInt16](unsafeUninitializedCapacity: count) { buffer, filled in
+            let out = buffer.baseAddress!
+            for i in 0..<count { out[i] = UInt16(truncatingIfNeeded: bytes[i]) }
+            filled = count
+        }
+    }
+
+    private static func decode(_ reader: OpaquePointer, into samples: UnsafeMutableRawPointer, path: String) throws {
+        var error = cpng_error()
+        guard cpng_read(reader, samples, &error) == CPNG_DONE else { throw failure(reading: path, error) }
+    }
+
+    private static func colors(_ reader: OpaquePointer, count: Int) -> [RGBColor] {
+        var bytes = [UInt8](repeating: 0, count: 3 * count)
+        cpng_palette(reader, &bytes)
+        return (0..<count).map { RGBColor(bytes[3 * $0], bytes[3 * $0 + 1], bytes[3 * $0 + 2]) }
+    }
+
+    // MARK: - Errors
+
+    private static func failure(reading path: String, _ error: cpng_error) -> Failure {
+        switch error.status {
+        case CPNG_SYSTEM where error.code == ENOENT:
+            .request("image \(path) does not exist: correct the path")
+        case CPNG_SYSTEM:
+            .request("image \(path) cannot be read: \(Failure.systemReason(error.code))")
+        case CPNG_NOT_PNG:
+            .request("image \(path) is not a PNG file: convert it to PNG or remove it")
+        case CPNG_TRUNCATED:
+            .request("image \(path) is cut short: the file ends before the image does; copy it again")
+        default:
+            .request("image \(path) is damaged: \(text(of: error)); copy it or save it again")
+        }
+    }
+
+    static func text(of error: cpng_error) -> String {
+        withUnsafePointer(to: error) { String(cString: cpng_error_text($0)) }
+    }
+}

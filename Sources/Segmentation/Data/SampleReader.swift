@@ -1,0 +1,93 @@
+import Diagnostics
+import Images
+import Kernels
+
+/// An image, ready for the network, and the class of each of its pixels.
+public final class Sample: Sendable {
+    public let stem: String
+    /// H×W×C, normalised.
+    public let image: Tensor
+    /// H×W.
+    public let labels: LabelMap
+
+    /// Image and labels must have one size.
+    public init(stem: String, image: Tensor, labels: LabelMap) {
+        precondition(
+            image.height == labels.height && image.width == labels.width,
+            "an image of \(image.shape) with labels of \(labels.height)×\(labels.width)")
+        self.stem = stem
+        self.image = image
+        self.labels = labels
+    }
+
+    /// What it takes in memory.
+    public var bytes: Int { 4 * (image.count + labels.height * labels.width) }
+}
+
+/// Turns files into samples as a configuration asks for.
+public struct SampleReader: Hashable, Sendable {
+    /// Channels that the network takes (`model.input_channels`).
+    public var inputChannels: Int
+    /// `model.classes`.
+    public var classes: Int
+    /// `data.labels`.
+    public var encoding: LabelEncoding
+    /// `data.ignore_index`: a raw label value whose pixels count nowhere; see `LabelEncoding.decode`.
+    public var ignoreValue: Int?
+    /// `data.normalize`.
+    public var normalization: IntensityNormalization
+
+    public init(
+        inputChannels: Int, classes: Int, encoding: LabelEncoding = .index, ignoreValue: Int? = nil,
+        normalization: IntensityNormalization = .standardize
+    ) {
+        self.inputChannels = inputChannels
+        self.classes = classes
+        self.encoding = encoding
+        self.ignoreValue = ignoreValue
+        self.normalization = normalization
+    }
+
+    /// Reads both files of a pair.
+    ///
+    /// Throws `Failure.request` where a file cannot be read, the image's channels are not the network's, a label is no
+    /// class, or the sizes differ.
+    public func load(_ pair: SamplePair) throws -> Sample {
+        let image = try loadImage(pair.image)
+        let raster = try PNG.read(pair.labels)
+        guard raster.width == image.width, raster.height == image.height else {
+            throw Failure.request(
+                "image \(pair.image) has \(image.width)×\(image.height) pixels (width×height) and its label "
+                    + "\(pair.labels) has \(raster.width)×\(raster.height): they must have one size")
+        }
+        let labels = try loadLabels(raster, path: pair.labels)
+        return Sample(stem: pair.stem, image: image, labels: labels)
+    }
+
+    /// Reads an image alone, H×W×inputChannels, normalised. A palette image counts as RGB.
+    ///
+    /// Throws `Failure.request` where it cannot be read or its channels are not the network's.
+    public func loadImage(_ path: String) throws -> Tensor {
+        let raster = try PNG.read(path).expandingPalette()
+        guard raster.channels == inputChannels else {
+            let kind = raster.channels == 1 ? "grey (1 channel)" : "RGB (3 channels)"
+            let conversion =
+                inputChannels == 1 ? " or convert it to grey" : inputChannels == 3 ? " or convert it to RGB" : ""
+            throw Failure.request(
+                "image \(path) is \(kind), but model.input_channels is \(inputChannels): set model.input_channels: "
+                    + "\(raster.channels)\(conversion)")
+        }
+        return normalization.tensor(of: raster)
+    }
+
+    /// Reads labels alone.
+    ///
+    /// Throws `Failure.request` where the file cannot be read or a label is no class.
+    public func loadLabels(_ path: String) throws -> LabelMap {
+        try loadLabels(PNG.read(path), path: path)
+    }
+
+    private func loadLabels(_ raster: RasterImage, path: String) throws -> LabelMap {
+        try encoding.decode(raster, classes: classes, ignoreValue: ignoreValue, path: path)
+    }
+}

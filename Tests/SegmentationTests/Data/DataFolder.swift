@@ -1,0 +1,95 @@
+import Diagnostics
+import Foundation
+import Images
+import Kernels
+import Segmentation
+import Testing
+
+/// A new folder for images and labels that goes away with the value.
+final class DataFolder {
+    let path: String
+
+    init() throws {
+        path = FileManager.default.temporaryDirectory.appendingPathComponent("lockstep-\(UUID().uuidString)").path
+        for name in ["images", "labels"] { try makeFolder(name) }
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    var images: String { path + "/images" }
+    var labels: String { path + "/labels" }
+
+    func makeFolder(_ name: String) throws {
+        try FileManager.default.createDirectory(atPath: path + "/" + name, withIntermediateDirectories: true)
+    }
+
+    /// Writes a file with any content and gives its path.
+    @discardableResult func touch(_ name: String, bytes: Data = Data()) throws -> String {
+        try bytes.write(to: URL(fileURLWithPath: path + "/" + name))
+        return path + "/" + name
+    }
+
+    /// Writes grey samples as a PNG and gives its path.
+    @discardableResult func grey(
+        _ name: String, _ width: Int, _ samples: [UInt16], maximum: UInt16 = 255, palette: [RGBColor]? = nil
+    ) throws -> String {
+        let image = RasterImage(
+            width: width, height: samples.count / width, channels: 1, maximum: maximum, samples: samples,
+            palette: palette)
+        try PNG.write(image, to: path + "/" + name)
+        return path + "/" + name
+    }
+
+    /// Writes RGB samples as a PNG and gives its path.
+    @discardableResult func rgb(_ name: String, _ width: Int, _ samples: [UInt16]) throws -> String {
+        let image = RasterImage(width: width, height: samples.count / width / 3, channels: 3, samples: samples)
+        try PNG.write(image, to: path + "/" + name)
+        return path + "/" + name
+    }
+
+    /// Writes image and labels of one sample.
+    @discardableResult func sample(_ stem: String, _ width: Int, image: [UInt16], labels: [UInt16]) throws -> SamplePair
+    {
+        SamplePair(
+            stem: stem, image: try grey("images/\(stem).png", width, image),
+            labels: try grey("labels/\(stem).png", width, labels))
+    }
+}
+
+/// Expects a failure of the request whose one line holds every part.
+func expectFailure<T>(
+    _ parts: String..., sourceLocation: SourceLocation = #_sourceLocation, of work: () throws -> T
+) {
+    let failure = #expect(throws: Failure.self, sourceLocation: sourceLocation) { try work() }
+    guard let failure else { return }
+    #expect(failure.kind == .request, sourceLocation: sourceLocation)
+    #expect(!failure.message.contains("\n") && !failure.message.hasSuffix("."), sourceLocation: sourceLocation)
+    for part in parts {
+        #expect(failure.message.contains(part), "\(failure.message)", sourceLocation: sourceLocation)
+    }
+}
+
+extension LabelMap {
+    var list: [Int32] { Array(values.prefix(height * width)) }
+}
+
+/// An image whose pixel (y, x, c) is 10000·c + 100·y + x, so that a copy shows where it comes from.
+func coordinateImage(_ height: Int, _ width: Int, _ channels: Int) -> Tensor {
+    let image = Tensor(height, width, channels)
+    for y in 0..<height {
+        for x in 0..<width { for c in 0..<channels { image[y, x, c] = Float(10000 * c + 100 * y + x) } }
+    }
+    return image
+}
+
+/// NumPy's `reflect`, by walking one pixel at a time and turning back at the edges.
+func walkedIndex(_ position: Int, size: Int) -> Int {
+    guard size > 1 else { return 0 }
+    var index = 0
+    var direction = position < 0 ? -1 : 1
+    for _ in 0..<abs(position) {
+        if index + direction < 0 || index + direction >= size { direction = -direction }
+        index += direction
+    }
+    return index
+}

@@ -1,0 +1,187 @@
+import Diagnostics
+import Foundation
+import Images
+import Kernels
+import Segmentation
+import Synchronization
+import Testing
+
+@Suite struct SampleReaderTests {
+    let folder: DataFolder
+
+    init() throws { folder = try DataFolder() }
+
+    @Test func standardizing() throws {
+        let samples: [UInt16] = [3, 200, 17, 90, 41, 255]
+        let reader = SampleReader(inputChannels: 1, classes: 2)
+        let image = try reader.loadImage(folder.grey("images/a.png", 3, samples))
+        let mean = samples.reduce(0) { $0 + Double($1) } / 6
+        let variance = samples.reduce(0) { $0 + (Double($1) - mean) * (Double($1) - mean) } / 6
+        #expect(image.shape == ImageShape(2, 3, 1))
+        for i in 0..<6 {
+            #expect(abs(Double(image.base[i]) - (Double(samples[i]) - mean) / variance.squareRoot()) < 1e-6)
+        }
+    }
+
+    @Test func channelsAreStandardizedByThemselvesAndConstantOnesAreZero() throws {
+        let reader = SampleReader(inputChannels: 3, classes: 2)
+        let image = try reader.loadImage(folder.rgb("images/a.png", 2, [10, 77, 0, 30, 77, 100]))
+        #expect(Array(image.values) == [-1, 0, -1, 1, 0, 1])
+    }
+
+    @Test func fullScaleIsOne() throws {
+        let reader = SampleReader(inputChannels: 1, classes: 2, normalization: .unit)
+        let narrow = try reader.loadImage(folder.grey("images/a.png", 3, [0, 51, 255]))
+        #expect(Array(narrow.values) == [0, 0.2, 1])
+        let wide = try reader.loadImage(folder.grey("images/b.png", 3, [0, 13107, 65535], maximum: 65535))
+        #expect(Array(wide.values) == [0, 0.2, 1])
+    }
+
+    @Test func paletteImagesAreRGB() throws {
+        let path = try folder.grey("images/a.png", 2, [1, 0], palette: [RGBColor(0, 51, 255), RGBColor(255, 0, 51)])
+        let image = try SampleReader(inputChannels: 3, classes: 2, normalization: .unit).loadImage(path)
+        #expect(Array(image.values) == [1, 0, 0.2, 0, 0.2, 1])
+        expectFailure("image \(path) is RGB (3 channels)", "model.input_channels is 1", "set model.input_channels: 3") {
+            try SampleReader(inputChannels: 1, classes: 2).loadImage(path)
+        }
+    }
+
+    @Test func channelsMustAgree() throws {
+        let path = try folder.grey("images/a.png", 2, [1, 0])
+        expectFailure("image \(path) is grey (1 channel)", "model.input_channels is 3", "set model.input_channels: 1") {
+            try SampleReader(inputChannels: 3, classes: 2).loadImage(path)
+        }
+    }
+
+    @Test func samplesAreImageAndLabels() throws {
+        let pair = try folder.sample("a", 3, image: [0, 255, 0, 255, 0, 255], labels: [0, 1, 2, 9, 0, 1])
+        let reader = SampleReader(inputChannels: 1, classes: 3, ignoreValue: 9, normalization: .unit)
+        let sample = try reader.load(pair)
+        #expect(sample.stem == "a")
+        #expect(sample.labels.list == [0, 1, 2, -1, 0, 1])
+        #expect(Array(sample.image.values) == [0, 1, 0, 1, 0, 1])
+        #expect(sample.bytes == 48)
+    }
+
+    @Test func wrongPairs() throws {
+        let reader = SampleReader(inputChannels: 1, classes: 2)
+        let image = try folder.grey("images/a.png", 4, [0, 1, 2, 3, 4, 5, 6, 7])
+        let label = try folder.grey("labels/a.png", 2, [0, 1, 0, 1, 0, 1, 0, 1])
+        expectFailure(image, label, "4×2", "2×4") {
+            try reader.load(SamplePair(stem: "a", image: image, labels: label))
+        }
+        let wrong = try folder.grey("labels/b.png", 4, [0, 1, 0, 1, 0, 1, 5, 1])
+        expectFailure("label \(wrong) has the value 5 at row 1, column 2") {
+            try reader.load(SamplePair(stem: "a", image: image, labels: wrong))
+        }
+        expectFailure("\(folder.labels)/c.png does not exist") {
+            try reader.load(SamplePair(stem: "a", image: image, labels: folder.labels + "/c.png"))
+        }
+    }
+}
+
+@Suite struct SampleCacheTests {
+    let folder: DataFolder
+    let reader = SampleReader(inputChannels: 1, classes: 2)
+
+    init() throws { folder = try DataFolder() }
+
+    /// Samples of 512×256 pixels, 1 MiB each in memory.
+    private func pairs(_ count: Int) throws -> [SamplePair] {
+        let pixels = [UInt16](repeating: 1, count: 512 * 256)
+        return try (0..<count).map { try folder.sample("s\($0)", 512, image: pixels, labels: pixels) }
+    }
+
+    @Test func theLeastRecentlyUsedGoesFirst() throws {
+        let pairs = try pairs(4)
+        let cache = SampleCache(reader: reader, megabytes: 3)
+        func loads(_ sequence: [Int]) throws -> Int {
+            let before = cache.loads
+            for i in sequence { #expect(try cache.load(pairs[i]).stem == "s\(i)") }
+            return cache.loads - before
+        }
+        #expect(try loads([0, 1, 2]) == 3)
+        #expect(try loads([0, 1, 2, 0]) == 0)
+        // Room for 3 is given up after the fourth, 1.
+        #expect(try loads([3]) == 1)
+        #expect(try loads([2, 0, 3]) == 0)
+        #expect(try loads([1]) == 1)
+        #expect(try loads([0, 3, 1]) == 0)
+        #expect(try loads([2]) == 1)
+    }
+
+    @Test func withoutRoomEverythingIsReadAgain() throws {
+        let pairs = try pairs(1)
+        let cache = SampleCache(reader: reader, megabytes: 0)
+        for _ in 0..<3 { _ = try cache.load(pairs[0]) }
+        #expect(cache.loads == 3)
+    }
+
+    @Test func threadsThatWantTheSameReadItOnce() throws {
+        let pairs = try pairs(3)
+        let cache = SampleCache(reader: reader, megabytes: 10)
+        let wrong = Mutex(0)
+        DispatchQueue.concurrentPerform(iterations: 60) { i in
+            if (try? cache.load(pairs[i % 3]))?.stem != "s\(i % 3)" { wrong.withLock { $0 += 1 } }
+        }
+        #expect(wrong.withLock { $0 } == 0)
+        #expect(cache.loads == 3)
+    }
+
+    @Test func errorsAreNotKept() throws {
+        let pair = SamplePair(stem: "a", image: folder.images + "/a.png", labels: folder.labels + "/a.png")
+        let cache = SampleCache(reader: reader, megabytes: 10)
+        expectFailure("does not exist") { try cache.load(pair) }
+        try folder.sample("a", 2, image: [1, 2], labels: [0, 1])
+        #expect(throws: Never.self) { try cache.load(pair) }
+    }
+}
+
+@Suite struct DatasetCheckTests {
+    let folder: DataFolder
+
+    init() throws { folder = try DataFolder() }
+
+    private func cache(ignoreValue: Int? = nil) -> SampleCache {
+        let reader = SampleReader(inputChannels: 1, classes: 3, ignoreValue: ignoreValue)
+        return SampleCache(reader: reader, megabytes: 1)
+    }
+
+    @Test func classesAreCountedByShare() throws {
+        let pairs = try [[0, 1, 2, 2], [0, 0, 7, 1], [1, 1, 1, 1]].enumerated().map { i, labels in
+            try folder.sample("s\(i)", 2, image: [1, 2, 3, 4], labels: labels.map { UInt16($0) })
+        }
+        let whole = checkSamples(pairs, cache: cache(ignoreValue: 7))
+        #expect(whole.failure == nil)
+        #expect(whole.pixels == [3, 6, 2] && whole.ignoredPixels == 1)
+        let shares = (0..<2).map { checkSamples(pairs, cache: cache(ignoreValue: 7), share: ($0, 2)) }
+        #expect(shares[0].pixels == [1, 5, 2] && shares[1].pixels == [2, 1, 0])
+        #expect(checkSamples(pairs, cache: cache(ignoreValue: 7), share: (5, 6)).pixels == [0, 0, 0])
+    }
+
+    @Test("Bad labels and files cut short are found, the first of each share")
+    func failures() throws {
+        var pairs = try (0..<6).map {
+            try folder.sample("s\($0)", 2, image: [1, 2, 3, 4], labels: [0, 1, 2, $0 == 4 ? 9 : 0])
+        }
+        let file = URL(fileURLWithPath: pairs[3].image)
+        try Data(contentsOf: file).dropLast(14).write(to: file)
+        let whole = checkSamples(pairs, cache: cache())
+        #expect(whole.failure?.position == 3)
+        #expect(whole.failure?.reason.message.contains("\(pairs[3].image) is cut short") == true)
+        #expect(whole.pixels == [6, 3, 3])
+        let even = checkSamples(pairs, cache: cache(), share: (0, 2))
+        #expect(even.failure?.position == 4)
+        #expect(even.failure?.reason.message.contains("value 9 at row 1, column 1") == true)
+        pairs.removeSubrange(3...4)
+        #expect(checkSamples(pairs, cache: cache()).failure == nil)
+    }
+
+    @Test func checkedSamplesStayInTheCache() throws {
+        let pair = try folder.sample("a", 2, image: [1, 2], labels: [0, 1])
+        let cache = cache()
+        _ = checkSamples([pair], cache: cache)
+        _ = try cache.load(pair)
+        #expect(cache.loads == 1)
+    }
+}
