@@ -1,0 +1,124 @@
+import Diagnostics
+import Foundation
+import Glibc
+import Training
+
+/// A sweep's folder: copies of what it was begun with, its trials, and its results.
+struct SweepFolder {
+    let path: String
+
+    var sweepCopy: String { "\(path)/sweep.yaml" }
+    /// The base as it was when the sweep began; trials start from it, so that an edit reaches none of them.
+    var baseCopy: String { "\(path)/base.yaml" }
+    var results: String { "\(path)/results.csv" }
+    var best: String { "\(path)/best.yaml" }
+
+    func run(of trial: SweepTrial) -> String { "\(path)/\(trial.name)" }
+    func log(of trial: SweepTrial) -> String { "\(path)/\(trial.name).log" }
+    func metrics(of trial: SweepTrial) -> String { "\(run(of: trial))/metrics.jsonl" }
+
+    private func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
+
+    /// Makes the folder and its copies, or checks that they are of the same sweep.
+    func prepare(sweepPath: String, basePath: String, resume: Bool) throws {
+        let sweep = try Configuration.readText(path: sweepPath, what: "sweep")
+        let base = try Configuration.readText(path: basePath, what: "base configuration")
+        if exists(path), !resume {
+            throw Failure.request("\(path): holds a sweep already: go on with --resume, or give this one another name")
+        }
+        do {
+            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        } catch {
+            throw Failure.request("\(path): cannot be made: check the permissions of the folder that it is in")
+        }
+        // The sweep's copy is the last to be written: where it is missing, nothing has begun.
+        guard exists(sweepCopy) else {
+            try writeAtomically(base, to: baseCopy)
+            try writeAtomically(sweep, to: sweepCopy)
+            return
+        }
+        for (copy, original, text) in [(sweepCopy, sweepPath, sweep), (baseCopy, basePath, base)] {
+            let before = try ConfigurationNode.parse(
+                yaml: try Configuration.readText(path: copy, what: "sweep's copy"), name: copy)
+            let after = try ConfigurationNode.parse(yaml: text, name: original)
+            guard let difference = Self.difference(from: before, to: after) else { continue }
+            throw Failure.request(
+                "\(original): has changed since the sweep began: \(difference): put it back, or give the sweep "
+                    + "another name")
+        }
+    }
+
+    /// The first difference of two documents in words; comments and layout are none.
+    private static func difference(from before: ConfigurationNode, to after: ConfigurationNode) -> String? {
+        let old = before.leaves.map { ($0.key, $0.value.text) }
+        let new = after.leaves.map { ($0.key, $0.value.text) }
+        let oldByKey = Dictionary(old) { first, _ in first }
+        let newByKey = Dictionary(new) { first, _ in first }
+        for (key, text) in old where newByKey[key] != text {
+            return "\(key) was \(text), " + (newByKey[key].map { "is now \($0)" } ?? "is now missing")
+        }
+        for (key, text) in new where oldByKey[key] == nil { return "\(key) was missing, is now \(text)" }
+        // The order matters for parameters alone: it numbers the trials.
+        let order = { (leaves: [(String, String)]) in leaves.map(\.0).filter { $0.hasPrefix("parameters.") } }
+        return order(old) == order(new) ? nil : "the order of the parameters is another"
+    }
+
+    /// Locks the folder for this process. The lock goes with the process, however it ends.
+    ///
+    /// - Returns: the descriptor to close.
+    func lock() throws -> Int32 {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            throw Failure.running("\(path): cannot be opened: \(Failure.systemReason(errno))")
+        }
+        // File systems without locks are taken as they are.
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK else {
+            close(descriptor)
+            throw Failure.request("\(path): another lockstep sweep is at work in it: wait for it or end it")
+        }
+        return descriptor
+    }
+
+    /// Whether a trial that was begun can be gone on with.
+    func hasCheckpoint(_ trial: SweepTrial) -> Bool { exists("\(run(of: trial))/checkpoints/latest") }
+
+    /// Removes what an unfinished trial without a checkpoint left.
+    func clear(_ trial: SweepTrial) throws {
+        guard exists(run(of: trial)) else { return }
+        do {
+            try FileManager.default.removeItem(atPath: run(of: trial))
+        } catch {
+            throw Failure.running("\(run(of: trial)): cannot be removed: check its permissions")
+        }
+    }
+
+    /// Bytes of a trial's log so far.
+    func logSize(of trial: SweepTrial) -> Int {
+        (try? FileManager.default.attributesOfItem(atPath: log(of: trial)))?[.size] as? Int ?? 0
+    }
+
+    /// What the last `error: …` says in a trial's log after its first `offset` bytes.
+    func lastError(of trial: SweepTrial, after offset: Int) -> String? {
+        guard let bytes = FileManager.default.contents(atPath: log(of: trial)), bytes.count > offset else { return nil }
+        let lines = String(decoding: bytes[offset...], as: UTF8.self).split(whereSeparator: \.isNewline)
+        return lines.last { $0.hasPrefix("error: ") }.map { String($0.dropFirst("error: ".count)) }
+    }
+
+    /// The step of the last event in a trial's metrics.
+    func lastStep(of trial: SweepTrial) -> Int? {
+        guard let file = FileHandle(forReadingAtPath: metrics(of: trial)) else { return nil }
+        defer { try? file.close() }
+        guard let end = try? file.seekToEnd() else { return nil }
+        try? file.seek(toOffset: end > 4096 ? end - 4096 : 0)
+        guard let tail = try? file.readToEnd() else { return nil }
+        // The last line may be half written.
+        for line in tail.split(separator: UInt8(ascii: "\n")).reversed() {
+            if let event = (try? JSONSerialization.jsonObject(with: Data(line))) as? [String: Any],
+                let step = event["step"] as? Int
+            {
+                return step
+            }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,118 @@
+import Diagnostics
+import Foundation
+import Training
+
+/// How a trial ended.
+public struct TrialResult: Sendable, Equatable {
+    public enum Status: String, Sendable, Encodable {
+        case done, failed
+    }
+
+    public let trial: SweepTrial
+    public let status: Status
+    /// The best value of the objective over the trial's validations; nil for a failed trial.
+    public let objective: Double?
+    /// The step of that validation.
+    public let step: Int?
+    /// Wall-clock of the trial's launches by the sweep that finished it, in tenths.
+    public let seconds: Double
+}
+
+/// `results.csv`: one row a finished trial (RFC 4180, lines ended by a line feed).
+struct SweepResults {
+    let path: String
+    let parameters: [String]
+
+    private var header: [String] { ["trial", "status"] + parameters + ["objective", "step", "seconds"] }
+
+    /// Rewrites the file; a reader sees the old rows or the new ones, never half of them.
+    func write(_ results: [TrialResult]) throws {
+        let rows = results.sorted { $0.trial.number < $1.trial.number }.map { result in
+            [result.trial.name, result.status.rawValue] + result.trial.settings.map(\.value) + [
+                result.objective.map { "\($0)" } ?? "", result.step.map(String.init) ?? "",
+                String(format: "%.1f", result.seconds),
+            ]
+        }
+        let text = ([header] + rows).map { $0.map(Self.quoted).joined(separator: ",") + "\n" }.joined()
+        try writeAtomically(text, to: path)
+    }
+
+    /// The results of earlier runs of the sweep; none where there is no file yet.
+    func read(trials: [SweepTrial]) throws -> [TrialResult] {
+        guard FileManager.default.fileExists(atPath: path) else { return [] }
+        var rows = Self.rows(of: try Configuration.readText(path: path, what: "sweep's results"))
+        guard !rows.isEmpty, rows.removeFirst() == header else { throw unreadable("its first line") }
+        return try rows.map { row in
+            guard row.count == header.count, let trial = trials.first(where: { $0.name == row[0] }),
+                let status = TrialResult.Status(rawValue: row[1]),
+                trial.settings.map(\.value) == Array(row[2..<2 + parameters.count]),
+                let seconds = Double(row[row.count - 1])
+            else { throw unreadable("the line of '\(row.first ?? "")'") }
+            let objective = Double(row[row.count - 3])
+            let step = Int(row[row.count - 2])
+            guard status == .failed || (objective != nil && step != nil) else {
+                throw unreadable("the line of '\(row[0])'")
+            }
+            return TrialResult(trial: trial, status: status, objective: objective, step: step, seconds: seconds)
+        }
+    }
+
+    private func unreadable(_ part: String) -> Failure {
+        .request("\(path): \(part) is not of this sweep: put the file back as it was, or remove it")
+    }
+
+    private static func quoted(_ field: String) -> String {
+        guard field.contains(where: { ",\"\n\r".contains($0) }) else { return field }
+        return "\"" + field.replacingOccurrences(of: "\"", with: "\"\"") + "\""
+    }
+
+    private static func rows(of text: String) -> [[String]] {
+        var rows: [[String]] = []
+        var row: [String] = []
+        var field = ""
+        var isQuoted = false
+        var characters = Array(text)[...]
+        while let character = characters.popFirst() {
+            switch character {
+            case "\"" where isQuoted && characters.first == "\"":
+                field.append(character)
+                characters.removeFirst()
+            case "\"": isQuoted.toggle()
+            case "," where !isQuoted:
+                row.append(field)
+                field = ""
+            case _ where character.isNewline && !isQuoted:
+                rows.append(row + [field])
+                (row, field) = ([], "")
+            default: field.append(character)
+            }
+        }
+        return field.isEmpty && row.isEmpty ? rows : rows + [row + [field]]
+    }
+}
+
+extension SweepObjective {
+    /// The best validation in a run's `metrics.jsonl`, the earliest of equals; nil where no validation gives the
+    /// metric as a finite number.
+    func best(inMetrics path: String) -> (value: Double, step: Int)? {
+        guard let text = FileManager.default.contents(atPath: path) else { return nil }
+        var best: (value: Double, step: Int)?
+        for line in text.split(separator: UInt8(ascii: "\n")) {
+            guard let event = (try? JSONSerialization.jsonObject(with: Data(line))) as? [String: Any],
+                event["event"] as? String == "validation", let step = event["step"] as? Int,
+                let value = event[metric.rawValue] as? Double, value.isFinite
+            else { continue }
+            if best.map({ isBetter(value, than: $0.value) }) ?? true { best = (value, step) }
+        }
+        return best
+    }
+}
+
+/// Writes a file whole or not at all.
+func writeAtomically(_ text: String, to path: String) throws {
+    do {
+        try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
+    } catch {
+        throw Failure.running("\(path): cannot be written: check the folder's permissions and the disk's space")
+    }
+}

@@ -1,0 +1,90 @@
+import Foundation
+import Kernels
+import Training
+
+/// One choice of values for the parameters of a sweep.
+public struct SweepTrial: Sendable, Equatable {
+    /// From 1.
+    public let number: Int
+    /// The parameters' values as YAML, in the order of the sweep file.
+    public let settings: [SweepFile.Setting]
+
+    /// `trial-0001`: its folder's name.
+    public var name: String { "trial-" + String(repeating: "0", count: max(0, 4 - "\(number)".count)) + "\(number)" }
+}
+
+extension SweepFile {
+    /// All trials of the sweep, in the order in which they run; a function of the file alone.
+    public var trials: [SweepTrial] {
+        switch strategy {
+        case .grid:
+            let values = parameters.map(\.gridValues)
+            let count = values.reduce(1) { $0 * $1.count }
+            return (0..<count).map { index in
+                // The last parameter varies fastest, as digits do.
+                var rest = index
+                var chosen: [String] = []
+                for values in values.reversed() {
+                    chosen.append(values[rest % values.count])
+                    rest /= values.count
+                }
+                return trial(index, values: chosen.reversed())
+            }
+        case .random(let trials, let seed):
+            return (0..<trials).map { index in
+                trial(
+                    index,
+                    values: parameters.enumerated().map { position, parameter in
+                        var stream = RandomStream(seed: seed, use: .trials, index, position)
+                        return parameter.draw(from: &stream)
+                    })
+            }
+        }
+    }
+
+    private func trial(_ index: Int, values: [String]) -> SweepTrial {
+        SweepTrial(
+            number: index + 1,
+            settings: zip(parameters, values).map { SweepFile.Setting(key: $0.key, value: $1) })
+    }
+}
+
+extension SweepParameter {
+    /// The values of a list, or the points of a range with a count; none for a range without.
+    var gridValues: [String] {
+        switch values {
+        case .list(let values): return values
+        case .range(let scale, let from, let to, let count):
+            guard let count else { return [] }
+            return (0..<count).map {
+                // The ends are the file's own digits' worth, not rounded.
+                $0 == 0
+                    ? YAMLText.number(from)
+                    : $0 == count - 1
+                        ? YAMLText.number(to) : scale.value(from, to, share: Double($0) / Double(count - 1))
+            }
+        }
+    }
+
+    /// A value at random: of a list or grid each alike, of a range without count uniform on its scale.
+    func draw(from stream: inout RandomStream) -> String {
+        if case .range(let scale, let from, let to, nil) = values {
+            return scale.value(from, to, share: stream.uniform())
+        }
+        let values = gridValues
+        return values[stream.integer(below: values.count)]
+    }
+}
+
+extension SweepParameter.Scale {
+    /// The point at `share` of the way, in six significant digits: short enough to read, and the same on machines whose
+    /// C libraries differ in the last bit.
+    fileprivate func value(_ from: Double, _ to: Double, share: Double) -> String {
+        let value =
+            switch self {
+            case .linear: from + share * (to - from)
+            case .log: exp(Foundation.log(from) + share * (Foundation.log(to) - Foundation.log(from)))
+            }
+        return YAMLText.number(Double(String(format: "%.6g", value)) ?? value)
+    }
+}

@@ -1,0 +1,251 @@
+public import Images
+public import Network
+public import Optimization
+public import Segmentation
+
+/// What a run does: the sections and keys of a configuration file, with their defaults.
+///
+/// A value can be made in code too, `Configuration(data: .init(train: .init(images: "images", labels: "labels")))`;
+/// `validate()` then says whether it makes sense.
+public struct Configuration: Sendable, Equatable {
+    /// The run's name, and its folder's in `run.output`.
+    public var name: String
+    /// Settles all that is random in a run.
+    public var seed: UInt64
+    public var model: Model
+    public var data: Data
+    public var optimizer: Optimizer
+    public var training: Training
+    public var checkpoint: Checkpoint
+    public var validation: Validation
+    public var run: Run
+
+    public init(
+        name: String = "run", seed: UInt64 = 1, model: Model = Model(), data: Data,
+        optimizer: Optimizer = Optimizer(), training: Training = Training(), checkpoint: Checkpoint = Checkpoint(),
+        validation: Validation = Validation(), run: Run = Run()
+    ) {
+        self.name = name
+        self.seed = seed
+        self.model = model
+        self.data = data
+        self.optimizer = optimizer
+        self.training = training
+        self.checkpoint = checkpoint
+        self.validation = validation
+        self.run = run
+    }
+
+    /// The section `model`.
+    public struct Model: Sendable, Equatable {
+        public var architecture: UNetArchitecture
+        /// One name a class, for tables and pictures; nil: they are called by their numbers.
+        public var classNames: [String]?
+        /// One colour a class, for pictures.
+        public var classColors: [RGBColor]?
+
+        public init(
+            architecture: UNetArchitecture = UNetArchitecture(), classNames: [String]? = nil,
+            classColors: [RGBColor]? = nil
+        ) {
+            self.architecture = architecture
+            self.classNames = classNames
+            self.classColors = classColors
+        }
+    }
+
+    /// Two folders or globs whose files make pairs, relative to `data.root` unless absolute.
+    public struct ImageFolders: Sendable, Equatable {
+        public var images: String
+        public var labels: String
+
+        public init(images: String, labels: String) {
+            self.images = images
+            self.labels = labels
+        }
+    }
+
+    /// Where the validation images come from.
+    public enum ValidationSource: Sendable, Equatable {
+        /// Folders of their own.
+        case folders(ImageFolders)
+        /// A share of the training images, which then are not trained on; `.none` is no validation at all.
+        case split(DatasetSplit)
+
+        /// No validation.
+        public static var none: Self { .split(.none) }
+    }
+
+    /// The section `data`.
+    public struct Data: Sendable, Equatable {
+        /// Where the relative paths of this section start; itself relative to the working directory.
+        public var root: String
+        public var train: ImageFolders
+        public var validation: ValidationSource
+        public var labels: LabelEncoding
+        /// The raw label value whose pixels count in no loss or metric.
+        public var ignoreIndex: Int?
+        public var normalize: IntensityNormalization
+        /// Side in pixels of the network's input; 0 = whole images.
+        public var tile: Int
+        /// Megabytes that decoded images may take in memory, on each rank.
+        public var cacheMegabytes: Int
+        public var loaderThreads: Int
+
+        public init(
+            root: String = ".", train: ImageFolders, validation: ValidationSource = .none,
+            labels: LabelEncoding = .index, ignoreIndex: Int? = nil,
+            normalize: IntensityNormalization = .standardize, tile: Int = 572, cacheMegabytes: Int = 2048,
+            loaderThreads: Int = 1
+        ) {
+            self.root = root
+            self.train = train
+            self.validation = validation
+            self.labels = labels
+            self.ignoreIndex = ignoreIndex
+            self.normalize = normalize
+            self.tile = tile
+            self.cacheMegabytes = cacheMegabytes
+            self.loaderThreads = loaderThreads
+        }
+
+        /// A path of this section as the working directory sees it.
+        public func resolve(_ path: String) -> String {
+            path.hasPrefix("/") || root == "." ? path : root.hasSuffix("/") ? root + path : "\(root)/\(path)"
+        }
+    }
+
+    /// The section `optimizer`: SGD with momentum, as PyTorch's.
+    public struct Optimizer: Sendable, Equatable {
+        public var learningRate: Double
+        public var momentum: Double
+        public var nesterov: Bool
+        public var weightDecay: Double
+        /// The largest L2 norm of the gradient; 0 = any.
+        public var clipNorm: Double
+        public var schedule: LearningRateSchedule
+
+        public init(
+            learningRate: Double = 0.01, momentum: Double = 0.99, nesterov: Bool = false, weightDecay: Double = 0,
+            clipNorm: Double = 0, schedule: LearningRateSchedule = LearningRateSchedule()
+        ) {
+            self.learningRate = learningRate
+            self.momentum = momentum
+            self.nesterov = nesterov
+            self.weightDecay = weightDecay
+            self.clipNorm = clipNorm
+            self.schedule = schedule
+        }
+    }
+
+    /// How long a run trains.
+    public enum Length: Sendable, Hashable {
+        case steps(Int)
+        /// ⌈epochs·images/batch⌉ steps.
+        case epochs(Int)
+        /// Wall-clock of training; schedules then follow the time, and the run is not reproducible.
+        case minutes(Double)
+    }
+
+    /// What to do about a loss or gradient that is not finite.
+    public enum OnNonFinite: String, Sendable, CaseIterable {
+        /// End the run.
+        case stop
+        /// Leave the weights as they are, and go on with the next step.
+        case skip
+    }
+
+    /// The section `training`.
+    public struct Training: Sendable, Equatable {
+        public var length: Length
+        /// Images of one step over all workers.
+        public var batch: Int
+        /// false: the images in the order of their names.
+        public var shuffle: Bool
+        /// A checkpoint whose weights alone the run starts from.
+        public var initializeFrom: String?
+        public var onNonFinite: OnNonFinite
+
+        public init(
+            length: Length = .steps(1000), batch: Int = 4, shuffle: Bool = true, initializeFrom: String? = nil,
+            onNonFinite: OnNonFinite = .stop
+        ) {
+            self.length = length
+            self.batch = batch
+            self.shuffle = shuffle
+            self.initializeFrom = initializeFrom
+            self.onNonFinite = onNonFinite
+        }
+    }
+
+    /// The section `checkpoint`.
+    public struct Checkpoint: Sendable, Equatable {
+        /// Steps from one checkpoint to the next.
+        public var every: Int
+        /// How many of the latest are kept, beside the best.
+        public var keep: Int
+
+        public init(every: Int = 100, keep: Int = 3) {
+            self.every = every
+            self.keep = keep
+        }
+    }
+
+    /// A number that a validation gives.
+    public enum Metric: String, Sendable, CaseIterable {
+        case iou, dice, accuracy
+        case pixelError = "pixel_error"
+        case meanIoU = "mean_iou"
+        case meanDice = "mean_dice"
+
+        public var isBetterHigher: Bool { self != .pixelError }
+    }
+
+    /// The section `validation`.
+    public struct Validation: Sendable, Equatable {
+        /// Steps from one validation to the next.
+        public var every: Int
+        /// What the best checkpoint is the best in.
+        public var metric: Metric
+
+        public init(every: Int = 100, metric: Metric = .iou) {
+            self.every = every
+            self.metric = metric
+        }
+    }
+
+    /// Threads that a rank computes with.
+    public enum Threads: Sendable, Hashable {
+        case count(Int)
+        /// The node's cores, shared among its ranks.
+        case automatic
+    }
+
+    /// What rank 0 does where there are two ranks or more.
+    public enum Coordinator: String, Sendable, CaseIterable {
+        /// Checkpoints, validation and logs alone.
+        case dedicated
+        /// Trains as well.
+        case shared
+    }
+
+    /// The section `run`.
+    public struct Run: Sendable, Equatable {
+        public var threads: Threads
+        public var coordinator: Coordinator
+        /// The folder of the run's folder.
+        public var output: String
+        /// Steps from one comparison of the workers' weights to the next.
+        public var replicaCheckEvery: Int
+
+        public init(
+            threads: Threads = .count(1), coordinator: Coordinator = .dedicated, output: String = "runs",
+            replicaCheckEvery: Int = 100
+        ) {
+            self.threads = threads
+            self.coordinator = coordinator
+            self.output = output
+            self.replicaCheckEvery = replicaCheckEvery
+        }
+    }
+}

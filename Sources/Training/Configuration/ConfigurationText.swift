@@ -1,0 +1,124 @@
+import Diagnostics
+internal import Yams
+
+extension ConfigurationNode {
+    /// Reads one YAML document.
+    ///
+    /// - Parameters:
+    ///   - yaml: the document's text.
+    ///   - name: the file's name, as errors give it.
+    /// - Throws: a request's failure with the line for text that is not YAML or gives a key twice.
+    package static func parse(yaml: String, name: String) throws -> ConfigurationNode {
+        let node: Node?
+        do {
+            node = try compose(yaml: yaml)
+        } catch let error as YamlError {
+            throw failure(of: error, yaml: yaml, name: name)
+        }
+        guard let node else { return ConfigurationNode(.null, at: .line(file: name, 1)) }
+        return try convert(node) { .line(file: name, $0?.line ?? 1) }
+    }
+
+    /// Applies one `--set KEY=VALUE` to a document: VALUE is YAML, and takes the place of whatever KEY had.
+    package mutating func apply(setting: String) throws {
+        let parts = setting.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        let path = parts[0].split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+        guard parts.count == 2, path.allSatisfy({ !$0.isEmpty }) else {
+            throw Failure.request(
+                "--set \(setting): expected KEY=VALUE with a dotted key, as in --set optimizer.learning_rate=0.01")
+        }
+        let origin = ConfigurationOrigin.setting(setting)
+        do {
+            let node = try compose(yaml: parts[1])
+            let value = try node.map { try Self.convert($0) { _ in origin } } ?? Self(.null, at: origin)
+            set(path[...], to: value)
+        } catch let error as YamlError {
+            throw Failure.request("--set \(setting): the value is not YAML: \(Self.problem(of: error))")
+        }
+    }
+
+    private static func convert(_ node: Node, origin: (Mark?) -> ConfigurationOrigin) throws -> ConfigurationNode {
+        let here = origin(node.mark)
+        switch node {
+        case .scalar(let scalar):
+            let isPlain = scalar.style == .plain || scalar.style == .any
+            let isNull = isPlain && ["", "~", "null", "Null", "NULL"].contains(scalar.string)
+            return Self(isNull ? .null : .scalar(scalar.string, isPlain: isPlain), at: here)
+        case .sequence(let sequence):
+            return Self(.list(try sequence.map { try convert($0, origin: origin) }), at: here)
+        case .mapping(let mapping):
+            let entries = try mapping.map { key, value in
+                guard case .scalar(let name) = key else {
+                    throw Failure.request("\(origin(key.mark)): a key must be a word, not a list or a section")
+                }
+                return Entry(key: name.string, origin: origin(key.mark), value: try convert(value, origin: origin))
+            }
+            return Self(.section(entries), at: here)
+        case .alias:
+            throw Failure.request("\(here): an alias that names no anchor: write the value out")
+        }
+    }
+
+    private static func problem(of error: YamlError) -> String {
+        switch error {
+        case .scanner(_, let problem, _, _), .parser(_, let problem, _, _), .composer(_, let problem, _, _),
+            .reader(let problem, _, _, _), .writer(let problem), .emitter(let problem), .representer(let problem):
+            problem
+        case .duplicatedKeysInMapping(let keys, _): "key '\(keys.first ?? "")' is given twice: keep one of the two"
+        default: "\(error)".split(separator: "\n").joined(separator: " ")
+        }
+    }
+
+    private static func failure(of error: YamlError, yaml: String, name: String) -> Failure {
+        switch error {
+        case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
+            .composer(_, let problem, let mark, _):
+            let lines = yaml.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+            let line = mark.line <= lines.count ? lines[mark.line - 1] : ""
+            let hint = line.prefix { $0 == " " || $0 == "\t" }.contains("\t") ? ": indent with spaces, not tabs" : ""
+            return .request("\(name) line \(mark.line): not YAML: \(problem)\(hint)")
+        case .duplicatedKeysInMapping(_, let context):
+            return duplicate(at: context.mark, yaml: yaml, name: name)
+                ?? .request("\(name) line \(context.mark.line): \(problem(of: error))")
+        default:
+            return .request("\(name): not YAML: \(problem(of: error))")
+        }
+    }
+
+    /// Says which dotted key is given twice, and where. The parser tells only where the first of the two stands: with
+    /// that one renamed, the document can be read and both be found in it.
+    private static func duplicate(at mark: Mark, yaml: String, name: String) -> Failure? {
+        var lines = yaml.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).map(String.init)
+        guard mark.line <= lines.count else { return nil }
+        let scalars = lines[mark.line - 1].unicodeScalars
+        guard mark.column <= scalars.count else { return nil }
+        let renamed = "first-of-two-"
+        let split = scalars.index(scalars.startIndex, offsetBy: mark.column - 1)
+        lines[mark.line - 1] = String(scalars[..<split]) + renamed + String(scalars[split...])
+        let document: ConfigurationNode
+        do {
+            document = try parse(yaml: lines.joined(separator: "\n"), name: name)
+        } catch {
+            // More than one key is given twice: each is reported in its turn.
+            return error as? Failure
+        }
+        return document.find(renamed, path: "").map { key, second in
+            .request("\(second): key '\(key)' is given twice (\(name) line \(mark.line) too): keep one of the two")
+        }
+    }
+
+    /// The dotted key and place of the entry whose twin was renamed.
+    private func find(_ renamed: String, path: String) -> (String, ConfigurationOrigin)? {
+        switch content {
+        case .section(let entries):
+            if let first = entries.first(where: { $0.key.hasPrefix(renamed) }),
+                let second = entries.first(where: { $0.key == String(first.key.dropFirst(renamed.count)) })
+            {
+                return (path + second.key, second.origin)
+            }
+            return entries.lazy.compactMap { $0.value.find(renamed, path: "\(path)\($0.key).") }.first
+        case .list(let items): return items.lazy.compactMap { $0.find(renamed, path: path) }.first
+        case .null, .scalar: return nil
+        }
+    }
+}

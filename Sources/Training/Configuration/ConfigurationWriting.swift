@@ -1,0 +1,101 @@
+import Images
+import Network
+import Optimization
+import Segmentation
+
+extension Configuration {
+    /// The effective configuration, defaults and all, as YAML that decodes to an equal value.
+    ///
+    /// Keys that this version does not have are left out.
+    public var yaml: String {
+        let text = YAMLText.string
+        let number = YAMLText.number
+        let architecture = model.architecture
+        let colors = { (colors: [RGBColor]) in Self.list(colors.map { YAMLText.quoted($0.hex) }) }
+        let folders = { (pair: ImageFolders) in "{images: \(text(pair.images)), labels: \(text(pair.labels))}" }
+        let labels =
+            switch data.labels {
+            case .index: "index"
+            case .binary: "binary"
+            case .instances: "instances"
+            case .palette(let palette): "{palette: \(colors(palette))}"
+            }
+        let validationSource =
+            switch data.validation {
+            case .folders(let pair): folders(pair)
+            case .split(.none): "null"
+            case .split(.fraction(let fraction)): "{fraction: \(number(fraction))}"
+            case .split(.fold(let fold, let of)): "{fold: \(fold), of: \(of)}"
+            }
+        let length =
+            switch training.length {
+            case .steps(let steps): "steps: \(steps)"
+            case .epochs(let epochs): "epochs: \(epochs)"
+            case .minutes(let minutes): "minutes: \(number(minutes))"
+            }
+        let threads = if case .count(let count) = run.threads { String(count) } else { "auto" }
+        return """
+            name: \(text(name))
+            seed: \(seed)
+            model:
+              input_channels: \(architecture.inputChannels)
+              classes: \(architecture.classes)
+              class_names: \(model.classNames.map { Self.list($0.map(text)) } ?? "null")
+              class_colors: \(model.classColors.map(colors) ?? "null")
+              base_channels: \(architecture.baseChannels)
+              depth: \(architecture.depth)
+              padding: \(architecture.padding.rawValue)
+              skip: concatenate
+              normalization: none
+              dropout: \(number(architecture.dropout))
+            data:
+              root: \(text(data.root))
+              train: \(folders(data.train))
+              validation: \(validationSource)
+              labels: \(labels)
+              ignore_index: \(data.ignoreIndex.map(String.init) ?? "null")
+              normalize: \(data.normalize.rawValue)
+              tile: \(data.tile)
+              cache_mb: \(data.cacheMegabytes)
+              loader_threads: \(data.loaderThreads)
+            loss:
+              kind: cross_entropy
+              class_weights: none
+            optimizer:
+              learning_rate: \(number(optimizer.learningRate))
+              momentum: \(number(optimizer.momentum))
+              nesterov: \(optimizer.nesterov)
+              weight_decay: \(number(optimizer.weightDecay))
+              clip_norm: \(number(optimizer.clipNorm))
+              schedule: \(Self.text(of: optimizer.schedule))
+            training:
+              \(length)
+              batch: \(training.batch)
+              shuffle: \(training.shuffle)
+              initialize_from: \(training.initializeFrom.map(text) ?? "null")
+              on_nonfinite: \(training.onNonFinite.rawValue)
+            checkpoint: {every: \(checkpoint.every), keep: \(checkpoint.keep)}
+            validation: {every: \(validation.every), metric: \(validation.metric.rawValue), on: coordinator, patience: 0}
+            run:
+              threads: \(threads)
+              coordinator: \(run.coordinator.rawValue)
+              output: \(text(run.output))
+              engine: openblas
+              replica_check_every: \(run.replicaCheckEvery)
+
+            """
+    }
+
+    private static func list(_ items: [String]) -> String { "[" + items.joined(separator: ", ") + "]" }
+
+    private static func text(of schedule: LearningRateSchedule) -> String {
+        let shape =
+            switch schedule.shape {
+            case .constant: "kind: constant"
+            case .step(let every, let factor): "kind: step, every: \(every), factor: \(YAMLText.number(factor))"
+            case .polynomial(let power): "kind: polynomial, power: \(YAMLText.number(power))"
+            case .cosine(let final): "kind: cosine, final: \(YAMLText.number(final))"
+            }
+        return "{\(shape), warmup_steps: \(schedule.warmupSteps)}"
+    }
+}

@@ -1,0 +1,184 @@
+import Diagnostics
+
+/// Reads one section of a configuration: hands out typed values by key, and refuses keys that it does not know.
+///
+/// All sections of a document share the record of where each dotted key was given, for checks that come later.
+package final class SectionReader {
+    /// Where each dotted key was given, for errors found after the reading.
+    package final class Origins {
+        package fileprivate(set) var byKey: [String: ConfigurationOrigin] = [:]
+        /// The file's name, for keys that were not given at all.
+        package let name: String
+
+        init(name: String) { self.name = name }
+
+        /// How an error about `key` begins.
+        package func place(of key: String) -> String { byKey[key]?.description ?? name }
+    }
+
+    private let path: String
+    private let keys: [String]
+    private let entries: [ConfigurationNode.Entry]
+    package let origins: Origins
+
+    /// Opens a document.
+    ///
+    /// - Parameters:
+    ///   - keys: the keys that the document may have.
+    ///   - everyKey: all dotted keys of the format, to guess what an unknown one was meant to be.
+    /// - Throws: a request's failure where the document is no section, or has a key that is none of `keys`.
+    package convenience init(_ document: ConfigurationNode, name: String, keys: [String], everyKey: [String]) throws {
+        try self.init(document, path: "", keys: keys, everyKey: everyKey, origins: Origins(name: name))
+    }
+
+    private let everyKey: [String]
+
+    private init(_ node: ConfigurationNode, path: String, keys: [String], everyKey: [String], origins: Origins) throws {
+        (self.path, self.keys, self.everyKey, self.origins) = (path, keys, everyKey, origins)
+        guard let entries = node.entries else {
+            throw Failure.request(
+                "\(node.origin): \(path.isEmpty ? "expected" : "\(path) must be a section with") the keys "
+                    + "\(keys.joined(separator: ", ")), not \(node.kind)")
+        }
+        self.entries = entries
+        for entry in entries {
+            guard keys.contains(entry.key) else { throw unknown(entry) }
+            origins.byKey[dotted(entry.key)] = entry.origin
+        }
+    }
+
+    /// The key with its section's name before it.
+    package func dotted(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
+
+    private func unknown(_ entry: ConfigurationNode.Entry) -> Failure {
+        let wanted = dotted(entry.key)
+        let start = "\(entry.origin): unknown key '\(wanted)'"
+        if everyKey.contains(wanted) {
+            let parts = wanted.split(separator: ".")
+            return .request(
+                "\(start) in one word: write '\(parts.last ?? "")' below '\(parts.dropLast().joined(separator: "."))'")
+        }
+        let leaf = { (key: String) in String(key.split(separator: ".").last ?? "") }
+        let elsewhere = everyKey.filter { leaf($0) == entry.key }
+        let guess =
+            nearestName(to: wanted, among: elsewhere) ?? elsewhere.first
+            ?? nearestName(to: entry.key, among: keys).map(dotted) ?? nearestName(to: wanted, among: everyKey)
+        return .request(
+            "\(start): " + (guess.map { "did you mean '\($0)'?" } ?? "use one of \(keys.joined(separator: ", "))"))
+    }
+
+    /// A failure about the value of `key`; `problem` continues a sentence that begins with the dotted key.
+    package func failure(_ key: String, _ problem: String) -> Failure {
+        .request("\(origins.place(of: dotted(key))): \(dotted(key)) \(problem)")
+    }
+
+    /// The value as it stands; nil where the key is missing or null.
+    package func node(_ key: String) -> ConfigurationNode? {
+        precondition(keys.contains(key), "section '\(path)' was not opened with the key '\(key)'")
+        guard let value = entries.first(where: { $0.key == key })?.value else { return nil }
+        if case .null = value.content { return nil }
+        return value
+    }
+
+    /// Whether the key is given and not null.
+    package func has(_ key: String) -> Bool { node(key) != nil }
+
+    /// The section at `key`, an empty one where it is missing.
+    package func section(_ key: String, keys: [String]) throws -> SectionReader {
+        let origin = origins.byKey[dotted(key)] ?? .line(file: origins.name, 1)
+        let node = node(key) ?? ConfigurationNode(.null, at: origin)
+        return try SectionReader(node, path: dotted(key), keys: keys, everyKey: everyKey, origins: origins)
+    }
+
+    /// The keys that are given in this section out of `names`, which exclude each other; where a `--set` gives one of
+    /// them, those that the file gives are out.
+    package func given(amongExclusive names: [String]) -> [String] {
+        let given = names.filter(has)
+        let settings = given.filter { origins.byKey[dotted($0)]?.isSetting ?? false }
+        return settings.isEmpty ? given : settings
+    }
+
+    /// Refuses a key that interface.md has and this version has not.
+    package func refuse(_ key: String) throws {
+        if has(key) { throw failure(key, "is not available in this version: remove it") }
+    }
+
+    package func text(_ key: String) throws -> String? {
+        guard let node = node(key) else { return nil }
+        guard case .scalar(let text, _) = node.content else {
+            throw failure(key, "must be text, not \(node.kind)")
+        }
+        return text
+    }
+
+    package func integer(_ key: String) throws -> Int? {
+        guard let node = node(key) else { return nil }
+        guard case .scalar(let text, isPlain: true) = node.content, let value = Int(text) else {
+            throw failure(key, "must be a whole number, not \(node.kind)")
+        }
+        return value
+    }
+
+    package func number(_ key: String) throws -> Double? {
+        guard let node = node(key) else { return nil }
+        guard let value = node.number else { throw failure(key, "must be a number, not \(node.kind)") }
+        return value
+    }
+
+    package func truth(_ key: String) throws -> Bool? {
+        guard let node = node(key) else { return nil }
+        switch node.content {
+        case .scalar("true", isPlain: true): return true
+        case .scalar("false", isPlain: true): return false
+        default: throw failure(key, "must be true or false, not \(node.kind)")
+        }
+    }
+
+    package func texts(_ key: String) throws -> [String]? {
+        guard let node = node(key) else { return nil }
+        guard case .list(let items) = node.content else {
+            throw failure(key, "must be a list such as [a, b], not \(node.kind)")
+        }
+        return try items.map {
+            guard case .scalar(let text, _) = $0.content else {
+                throw failure(key, "must be a list of texts, but it holds \($0.kind)")
+            }
+            return text
+        }
+    }
+
+    /// One of a few words.
+    ///
+    /// - Parameter later: words that interface.md has and this version has not.
+    package func word(_ key: String, among words: [String], later: [String] = []) throws -> String? {
+        guard let node = node(key) else { return nil }
+        if case .scalar(let text, _) = node.content {
+            if words.contains(text) { return text }
+            if later.contains(text) {
+                throw failure(key, "'\(text)' is not available in this version: use \(Self.choice(words))")
+            }
+        }
+        throw failure(key, "must be \(Self.choice(words)), not \(node.kind)")
+    }
+
+    /// A case of an enumeration, by its raw value.
+    package func word<Word: RawRepresentable<String> & CaseIterable>(_ key: String, as: Word.Type) throws -> Word? {
+        try word(key, among: Word.allCases.map(\.rawValue)).flatMap(Word.init(rawValue:))
+    }
+
+    /// "a, b or c".
+    package static func choice(_ words: [String]) -> String {
+        words.count < 2 ? words.joined() : words.dropLast().joined(separator: ", ") + " or " + (words.last ?? "")
+    }
+}
+
+extension ConfigurationNode {
+    /// A finite number; nil for anything else.
+    package var number: Double? {
+        guard case .scalar(let text, isPlain: true) = content,
+            text.unicodeScalars.allSatisfy({ "+-.eE0123456789".unicodeScalars.contains($0) }),
+            let value = Double(text), value.isFinite
+        else { return nil }
+        return value
+    }
+}

@@ -1,0 +1,133 @@
+import Diagnostics
+import Foundation
+import Sweeps
+import Testing
+
+private func sweep(_ lines: String) throws -> SweepFile {
+    try SweepFile.decode(yaml: "name: s\nbase: ../base.yaml\n\(lines)\n", path: "configs/sweeps/s.yaml")
+}
+
+private func values(_ file: SweepFile) -> [[String]] { file.trials.map { $0.settings.map(\.value) } }
+
+@Suite struct SweepFileTests {
+    @Test func theInterfacesExample() throws {
+        let file = try sweep(
+            """
+            set: {training.steps: 500, data.validation: {fraction: 0.2}}
+            parameters:
+              optimizer.momentum: [0.9, 0.99]
+              optimizer.learning_rate: {log: [0.001, 0.1], count: 5}
+            strategy: grid
+            objective: {metric: iou, direction: maximize}
+            workers: 2
+            parallel: 1
+            retries: 1
+            """)
+        #expect(file.base == "configs/base.yaml")
+        #expect(file.settings.map(\.text) == ["training.steps=500", "data.validation={fraction: 0.2}"])
+        #expect(file.objective.direction == .maximize && file.workers == 2 && file.retries == 1)
+        let rates = ["0.001", "0.00316228", "0.01", "0.0316228", "0.1"]
+        #expect(values(file) == ["0.9", "0.99"].flatMap { momentum in rates.map { [momentum, $0] } })
+        #expect(file.trials[9].name == "trial-0010")
+        #expect(file.trials[1].settings[1].text == "optimizer.learning_rate=0.00316228")
+    }
+
+    @Test func gridsIncludeBothEnds() throws {
+        let file = try sweep("parameters: {model.dropout: {linear: [0, 0.75], count: 4}}")
+        #expect(values(file) == [["0"], ["0.25"], ["0.5"], ["0.75"]])
+        let odd = try sweep("parameters: {optimizer.learning_rate: {log: [0.000123456789, 0.3], count: 2}}")
+        #expect(values(odd) == [["0.000123456789"], ["0.3"]])
+    }
+
+    @Test func lowerIsBetterForErrorsByDefault() throws {
+        let file = try sweep("parameters: {model.dropout: [0]}\nobjective: {metric: pixel_error}")
+        #expect(file.objective.direction == .minimize)
+        #expect(file.objective.isBetter(0.1, than: 0.2) && !file.objective.isBetter(0.2, than: 0.2))
+    }
+
+    @Test func randomDrawsAreAFunctionOfTheSeed() throws {
+        func drawn(_ trials: Int, seed: Int) throws -> [[String]] {
+            values(
+                try sweep(
+                    """
+                    parameters:
+                      optimizer.learning_rate: {log: [0.001, 0.1]}
+                      model.dropout: {linear: [0.2, 0.4]}
+                      optimizer.momentum: {linear: [0, 0.9], count: 4}
+                      data.labels: [binary, instances]
+                    strategy: {random: {trials: \(trials), seed: \(seed)}}
+                    """))
+        }
+        let many = try drawn(200, seed: 3)
+        #expect(try drawn(200, seed: 3) == many)
+        #expect(try drawn(20, seed: 3) == Array(many[..<20]))
+        #expect(try drawn(200, seed: 4) != many)
+        let rates = many.compactMap { Double($0[0]) }
+        let dropouts = many.compactMap { Double($0[1]) }
+        #expect(rates.allSatisfy { (0.001...0.1).contains($0) } && dropouts.allSatisfy { (0.2...0.4).contains($0) })
+        #expect((70...130).contains(rates.count { $0 < 0.01 }))
+        #expect(Set(many.map { $0[2] }) == ["0", "0.3", "0.6", "0.9"] && Set(many.map { $0[3] }).count == 2)
+    }
+
+    @Test(arguments: [
+        ("parameter: {}", "line 3: unknown key 'parameter': did you mean 'parameters'?"),
+        ("workers: 2", ": parameters is missing: name the values to try"),
+        ("parameters: {}", "line 3: parameters is empty: give at least one key to vary"),
+        (
+            "parameters:\n  optimizer.momentun: [0]",
+            "line 4: parameters has the unknown key 'optimizer.momentun': did you mean 'optimizer.momentum'?"
+        ),
+        (
+            "parameters: {seed: 3}",
+            "line 3: parameters.seed must be a list of values, {log: [a, b], count: n} or {linear: [a, b], count: n}, "
+                + "not '3'"
+        ),
+        ("parameters: {seed: []}", "line 3: parameters.seed is an empty list: give at least one value"),
+        ("parameters: {seed: {log: [1, 2]}}", "line 3: parameters.seed needs a count for a grid: add count: 5"),
+        (
+            "parameters: {seed: {log: [0, 2], count: 3}}",
+            "line 3: parameters.seed divides into equal ratios: both ends of log must be more than 0"
+        ),
+        (
+            "parameters: {seed: {linear: [2, 1], count: 3}}",
+            "line 3: parameters.seed needs two numbers, the smaller first: {linear: [a, b]}"
+        ),
+        (
+            "parameters: {seed: {linear: [1, 2], count: 1}}",
+            "line 3: parameters.seed has the count '1': it must be a whole number, 2 to 9999"
+        ),
+        (
+            "parameters: {seed: {linear: [1, 2], count: 999}, model.dropout: {linear: [0, 1], count: 99}}",
+            "line 3: parameters make more than 9999 trials: try fewer values"
+        ),
+        (
+            "strategy: {successive_halving: {trials: 27, eta: 3, minimum_steps: 100}}\nparameters: {seed: [1]}",
+            "line 3: strategy.successive_halving is not available in this version: use grid or random"
+        ),
+        (
+            "strategy: all\nparameters: {seed: [1]}",
+            "line 3: strategy must be grid or {random: {trials: 20, seed: 1}}, not 'all'"
+        ),
+        (
+            "strategy: {random: {seed: 1}}\nparameters: {seed: [1]}",
+            ": strategy.random.trials is missing: say how many trials to draw"
+        ),
+        ("parallel: 2\nparameters: {seed: [1]}", "line 3: parallel 2 is not available in this version: use 1"),
+        ("workers: 0\nparameters: {seed: [1]}", "line 3: workers must be 1 or more, not 0"),
+        ("name: t\nparameters: {seed: [1]}", "line 3: key 'name' is given twice"),
+        (
+            "objective: {metric: loss}\nparameters: {seed: [1]}",
+            "line 3: objective.metric must be iou, dice, accuracy, pixel_error, mean_iou or mean_dice, not 'loss'"
+        ),
+    ])
+    func wrongFilesAreNamedWithTheirLine(lines: String, message: String) {
+        let place = "configs/sweeps/s.yaml" + (message.hasPrefix(":") ? "" : " ")
+        do {
+            _ = try sweep(lines)
+            Issue.record("nothing is wrong with it")
+        } catch {
+            #expect("\(error)".hasPrefix(place + message))
+            #expect((error as? Failure)?.kind == .request)
+        }
+    }
+}
