@@ -1,4 +1,4 @@
-public import Training
+import Training
 
 /// A sweep file: a base configuration, and the values that its trials try.
 public struct SweepFile: Sendable, Equatable {
@@ -66,7 +66,7 @@ public struct SweepObjective: Sendable, Equatable {
         case maximize, minimize
     }
 
-    public var metric: Configuration.Metric
+    public var metric: SegmentationMetric
     public var direction: Direction
 
     public func isBetter(_ value: Double, than other: Double) -> Bool {

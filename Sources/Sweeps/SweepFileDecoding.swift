@@ -24,10 +24,10 @@ extension SweepFile {
         guard !name.isEmpty, name != ".", name != "..", !name.contains("/") else {
             throw reader.failure("name", "must be a folder's name without '/', not '\(name)'")
         }
-        let metric = try objective.word("metric", as: Configuration.Metric.self) ?? .iou
+        let metric = try objective.word("metric", as: SegmentationMetric.self) ?? .iou
         let direction =
             try objective.word("direction", as: SweepObjective.Direction.self)
-            ?? (metric.isBetterHigher ? .maximize : .minimize)
+            ?? (metric.largerIsBetter ? .maximize : .minimize)
         let strategy = try strategy(reader)
         if let parallel = try reader.integer("parallel"), parallel != 1 {
             throw reader.failure("parallel", "\(parallel) is not available in this version: use 1")

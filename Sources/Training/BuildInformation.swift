@@ -1,4 +1,4 @@
-public import Foundation
+import Foundation
 import Kernels
 
 /// What this program is and runs on, for `--version`, checkpoints and `environment.json`.

@@ -1,3 +1,5 @@
+import Foundation
+
 /// The scores of a segmentation, from pixel counts pooled over a set of images.
 ///
 /// With the counts TP (of the class in truth and prediction), FP (in the prediction alone) and FN (in the truth alone):
@@ -54,6 +56,13 @@ public struct SegmentationScores: Hashable, Sendable {
         pixelError = share(total - correct)
         meanIoU = Self.mean(perClass.compactMap(\.iou))
         meanDice = Self.mean(perClass.compactMap(\.dice))
+    }
+
+    /// The scores of most interest in a few words: "IoU 0.912, Dice 0.954, pixel error 0.031".
+    public var summary: String {
+        let parts = [("IoU", iou, 3), ("Dice", dice, 3), ("pixel error", pixelError, 4)]
+        return parts.compactMap { name, value, digits in value.map { "\(name) \(String(format: "%.\(digits)f", $0))" } }
+            .joined(separator: ", ")
     }
 
     /// Class 1's IoU with two classes, else the mean.

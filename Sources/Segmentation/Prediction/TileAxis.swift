@@ -23,11 +23,7 @@ struct TileAxis {
     ///   - size: pixels of the image on this side.
     ///   - tile: side of the network's input.
     init(size: Int, tile: Int, geometry: UNetGeometry) throws {
-        guard geometry.isLegal(input: tile) else {
-            throw Failure.request(
-                "tile \(tile) is no legal input size at depth \(geometry.depth) with padding \(geometry.padding): use \(geometry.nearestLegal(to: tile))"
-            )
-        }
+        precondition(geometry.isLegal(input: tile), "tile \(tile) at depth \(geometry.depth)")
         margin = geometry.margin
         switch geometry.padding {
         case .valid:

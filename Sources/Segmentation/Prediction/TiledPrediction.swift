@@ -1,5 +1,5 @@
-public import Kernels
-public import Network
+import Kernels
+import Network
 
 /// Class probabilities of images of any size, by overlapping tiles with mirrored borders (Ronneberger et al. 2015,
 /// figure 2); the result is the same within 1e-5 for every tile whose output is at least 2^depth wide.

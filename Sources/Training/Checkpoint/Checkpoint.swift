@@ -1,7 +1,7 @@
-public import Diagnostics
+import Diagnostics
 import Foundation
 import Kernels
-public import Network
+import Network
 
 /// A run's state as a file: PyTorch's names and layouts, `momentum.` before the momentum's names, and the rest in the
 /// metadata.

@@ -1,8 +1,8 @@
-public import Diagnostics
+import Diagnostics
 import Foundation
-public import Images
-public import Network
-public import Segmentation
+import Images
+import Network
+import Segmentation
 
 /// A network with its weights, ready to predict: from a checkpoint of ours or from any program's weights.
 public struct TrainedModel {

@@ -1,4 +1,4 @@
-public import Network
+import Network
 
 /// All that a run needs to go on from where it is; the rest of a run is a function of its configuration.
 public final class TrainingState {

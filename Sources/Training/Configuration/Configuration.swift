@@ -1,7 +1,8 @@
-public import Images
-public import Network
-public import Optimization
-public import Segmentation
+import Communication
+import Images
+import Network
+import Optimization
+import Segmentation
 
 /// What a run does: the sections and keys of a configuration file, with their defaults.
 ///
@@ -191,24 +192,14 @@ public struct Configuration: Sendable, Equatable {
         }
     }
 
-    /// A number that a validation gives.
-    public enum Metric: String, Sendable, CaseIterable {
-        case iou, dice, accuracy
-        case pixelError = "pixel_error"
-        case meanIoU = "mean_iou"
-        case meanDice = "mean_dice"
-
-        public var isBetterHigher: Bool { self != .pixelError }
-    }
-
     /// The section `validation`.
     public struct Validation: Sendable, Equatable {
         /// Steps from one validation to the next.
         public var every: Int
         /// What the best checkpoint is the best in.
-        public var metric: Metric
+        public var metric: SegmentationMetric
 
-        public init(every: Int = 100, metric: Metric = .iou) {
+        public init(every: Int = 100, metric: SegmentationMetric = .iou) {
             self.every = every
             self.metric = metric
         }
@@ -221,25 +212,17 @@ public struct Configuration: Sendable, Equatable {
         case automatic
     }
 
-    /// What rank 0 does where there are two ranks or more.
-    public enum Coordinator: String, Sendable, CaseIterable {
-        /// Checkpoints, validation and logs alone.
-        case dedicated
-        /// Trains as well.
-        case shared
-    }
-
     /// The section `run`.
     public struct Run: Sendable, Equatable {
         public var threads: Threads
-        public var coordinator: Coordinator
+        public var coordinator: ProcessLayout.CoordinatorMode
         /// The folder of the run's folder.
         public var output: String
         /// Steps from one comparison of the workers' weights to the next.
         public var replicaCheckEvery: Int
 
         public init(
-            threads: Threads = .count(1), coordinator: Coordinator = .dedicated, output: String = "runs",
+            threads: Threads = .count(1), coordinator: ProcessLayout.CoordinatorMode = .dedicated, output: String = "runs",
             replicaCheckEvery: Int = 100
         ) {
             self.threads = threads

@@ -1,3 +1,4 @@
+import Communication
 import Diagnostics
 import Foundation
 import Images
@@ -202,7 +203,7 @@ extension Configuration.Validation {
     fileprivate init(_ section: SectionReader) throws {
         self.init()
         every = try section.integer("every") ?? every
-        metric = try section.word("metric", as: Configuration.Metric.self) ?? metric
+        metric = try section.word("metric", as: SegmentationMetric.self) ?? metric
         _ = try section.word("on", among: ["coordinator"], later: ["workers"])
         if let patience = try section.integer("patience"), patience != 0 {
             throw section.failure("patience", "\(patience) is not available in this version: use 0")
@@ -222,7 +223,7 @@ extension Configuration.Run {
                 throw section.failure("threads", "must be a whole number or auto, not \(node.kind)")
             }
         }
-        coordinator = try section.word("coordinator", as: Configuration.Coordinator.self) ?? coordinator
+        coordinator = try section.word("coordinator", as: ProcessLayout.CoordinatorMode.self) ?? coordinator
         output = try section.text("output") ?? output
         _ = try section.word("engine", among: ["openblas"], later: ["native"])
         replicaCheckEvery = try section.integer("replica_check_every") ?? replicaCheckEvery

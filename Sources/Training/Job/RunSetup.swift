@@ -82,7 +82,7 @@ struct RunSetup {
             }
             state.weights.initializeWeights(seed: configuration.seed)
             if let path = configuration.training.initializeFrom {
-                try SafetensorsFile(reading: path).initialize(state.weights)
+                _ = try SafetensorsFile(reading: path).initialize(state.weights)
             }
             return Start(step: 0, elapsed: 0, best: nil)
         }

@@ -1,9 +1,9 @@
-public import Communication
-public import Diagnostics
+import Communication
+import Diagnostics
 import Foundation
 import Kernels
-public import Network
-public import Segmentation
+import Network
+import Segmentation
 
 /// What a training job leaves behind.
 public struct TrainingResult: Sendable {
@@ -140,24 +140,16 @@ public struct TrainingJob {
     private func introduce(_ setup: RunSetup, _ layout: ProcessLayout, _ pixels: [Int]) {
         let configuration = setup.configuration, model = configuration.model.architecture
         let workers = layout.workers.count
-        console.say(
-            "\(configuration.name): \(setup.plan.train.count) training and \(setup.plan.validation.count) validation images, "
-                + "U-Net of base \(model.baseChannels) and depth \(model.depth) with \(grouped(ParameterLayout(model).count)) parameters, "
-                + "\(workers) worker\(workers == 1 ? "" : "s")\(layout.hasDedicatedCoordinator ? " and a coordinator" : "")"
-        )
+        let logger = console.logger
+        let images = "\(setup.plan.train.count) training and \(setup.plan.validation.count) validation images"
+        let parameters = grouped(ParameterLayout(model).count)
+        let network = "U-Net of base \(model.baseChannels) and depth \(model.depth) with \(parameters) parameters"
+        let ranks =
+            "\(workers) worker\(workers == 1 ? "" : "s")\(layout.hasDedicatedCoordinator ? " and a coordinator" : "")"
+        logger.info("\(configuration.name): \(images), \(network), \(ranks)")
         let total = max(1, pixels.reduce(0, +))
         let names = configuration.model.classNames ?? pixels.indices.map { "class \($0)" }
         let shares = zip(names, pixels).map { "\($0) \(decimals(100 * Double($1) / Double(total), 1)) %" }
-        console.say("labelled pixels: " + shares.joined(separator: ", "))
+        logger.info("labelled pixels: \(shares.joined(separator: ", "))")
     }
-}
-
-/// 31030658 as "31,030,658".
-public func grouped(_ number: Int) -> String {
-    var digits = Array(String(number)), result: [Character] = []
-    while let digit = digits.popLast() {
-        if result.count % 4 == 3 { result.append(",") }
-        result.append(digit)
-    }
-    return String(result.reversed())
 }

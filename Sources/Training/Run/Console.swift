@@ -1,5 +1,5 @@
 import Foundation
-public import Logging
+import Logging
 
 /// What a run says to the person who started it: one progress line that is drawn again and again on a terminal, plain
 /// lines elsewhere, all on standard error; every line but the progress also goes to the run's `train.log`.
@@ -32,7 +32,7 @@ public final class Console: @unchecked Sendable {
 
     /// Adds the lines from here on to a file as well.
     public func open(log path: String) {
-        FileManager.default.createFile(atPath: path, contents: FileManager.default.contents(atPath: path))
+        if !FileManager.default.fileExists(atPath: path) { _ = FileManager.default.createFile(atPath: path, contents: nil) }
         lock.withLock {
             file = FileHandle(forWritingAtPath: path)
             _ = try? file?.seekToEnd()
@@ -90,10 +90,7 @@ private struct ConsoleLogHandler: LogHandler {
         set { metadata[key] = newValue }
     }
 
-    func log(
-        level: Logger.Level, message: Logger.Message, metadata: Logger.Metadata?, source: String, file: String,
-        function: String, line: UInt
-    ) {
-        console.say(level >= .warning ? "\(level): \(message)" : "\(message)")
+    func log(event: LogEvent) {
+        console.say(event.level >= .warning ? "\(event.level): \(event.message)" : "\(event.message)")
     }
 }

@@ -1,33 +1,31 @@
-public import Diagnostics
+import Diagnostics
 import Foundation
-import Kernels
-public import Network
+import Logging
 import Segmentation
-import Synchronization
 
 /// A step as the lead worker reports it.
-public struct StepReport: Codable, Sendable {
-    public let step: Int
-    public let loss: Double
-    public let learningRate: Double
-    public let gradientNorm: Double
+struct StepReport: Codable, Sendable {
+    let step: Int
+    let loss: Double
+    let learningRate: Double
+    let gradientNorm: Double
     /// Seconds of the step, images included.
-    public let seconds: Double
-    public let dataWait: Double
-    public let communication: Double
+    let seconds: Double
+    let dataWait: Double
+    let communication: Double
     /// Share of the run that is done, 0 to 1.
-    public let progress: Double
+    let progress: Double
     /// Whether the update was left out because the gradient was not finite.
-    public let isSkipped: Bool
+    let isSkipped: Bool
 }
 
-/// Copies of weights and momentum, on their way to the disk and the validation images.
-public final class Snapshot: Sendable {
-    public let state: TrainingState
-    public let isCheckpoint: Bool
-    public let isValidated: Bool
+/// Copies of weights and momentum, on their way to the disk and the validation images; nobody changes them any more.
+final class Snapshot: @unchecked Sendable {
+    let state: TrainingState
+    let isCheckpoint: Bool
+    let isValidated: Bool
 
-    public init(state: TrainingState, isCheckpoint: Bool, isValidated: Bool) {
+    init(state: TrainingState, isCheckpoint: Bool, isValidated: Bool) {
         self.state = state
         self.isCheckpoint = isCheckpoint
         self.isValidated = isValidated
@@ -37,13 +35,14 @@ public final class Snapshot: Sendable {
 /// Owns a run's checkpoints, validation and logs.
 ///
 /// Reports are logged at once. Snapshots are worked on by a thread of its own, one at a time; one more may wait.
-public final class Coordinator: @unchecked Sendable {
+final class Coordinator: @unchecked Sendable {
     private let configuration: Configuration
     private let directory: RunDirectory
     private let console: Console
+    private let logger: Logger
     private let log: MetricsLog
     private let validator: Validator?
-    private let progress: ProgressLine
+    private var progress: ProgressLine
 
     /// Guards what both threads see.
     private let condition = NSCondition()
@@ -56,13 +55,14 @@ public final class Coordinator: @unchecked Sendable {
     /// - Parameters:
     ///   - validator: nil without validation images.
     ///   - start: where the run begins: step 0, or the checkpoint that it resumes from.
-    public init(
+    init(
         configuration: Configuration, directory: RunDirectory, console: Console, validator: Validator?,
         start: TrainingState, best: BestScore?
     ) throws {
         self.configuration = configuration
         self.directory = directory
         self.console = console
+        logger = console.logger
         self.validator = validator
         self.best = best
         log = try MetricsLog(path: directory.metrics, lastStep: start.step)
@@ -70,7 +70,7 @@ public final class Coordinator: @unchecked Sendable {
     }
 
     /// Logs a step.
-    public func report(_ report: StepReport) throws {
+    func report(_ report: StepReport) throws {
         try log.append(
             TrainEvent(
                 step: report.step, loss: report.loss.isFinite ? report.loss : nil, learningRate: report.learningRate,
@@ -78,21 +78,20 @@ public final class Coordinator: @unchecked Sendable {
                 imagesPerSecond: Double(configuration.training.batch) / report.seconds, dataWait: report.dataWait,
                 communication: report.communication))
         if report.isSkipped { try note(step: report.step, "the gradient was not finite: the step was skipped") }
-        let text = progress.line(after: report)
-        console.progress(text)
+        console.progress(progress.line(after: report))
     }
 
     /// Logs something of note.
-    public func note(step: Int, _ message: String) throws {
+    func note(step: Int, _ message: String) throws {
         try log.append(NoteEvent(step: step, message: message))
-        console.say("step \(step): \(message)")
+        logger.notice("step \(step): \(message)")
     }
 
     /// Whether a snapshot would be taken at once.
-    public var canAccept: Bool { condition.withLock { waiting == nil } }
+    var canAccept: Bool { condition.withLock { waiting == nil } }
 
     /// Takes a snapshot; waits while another one waits.
-    public func accept(_ snapshot: Snapshot) {
+    func accept(_ snapshot: Snapshot) {
         condition.lock()
         while waiting != nil { condition.wait() }
         waiting = snapshot
@@ -104,10 +103,10 @@ public final class Coordinator: @unchecked Sendable {
     }
 
     /// What went wrong with a snapshot; the run must end.
-    public var pendingFailure: Failure? { condition.withLock { failure } }
+    var pendingFailure: Failure? { condition.withLock { failure } }
 
     /// Waits until every snapshot is done; throws what went wrong with one.
-    public func finish() throws -> (best: BestScore?, last: (step: Int, scores: SegmentationScores)?) {
+    func finish() throws -> (best: BestScore?, last: (step: Int, scores: SegmentationScores)?) {
         condition.lock()
         defer { condition.unlock() }
         while isWorking { condition.wait() }
@@ -152,7 +151,7 @@ public final class Coordinator: @unchecked Sendable {
                     isBest = true
                 }
             }
-            console.say("step \(step): validation \(outcome.scores.summary)\(isBest ? ", the best so far" : "")")
+            logger.info("step \(step): validation \(outcome.scores.summary)\(isBest ? ", the best so far" : "")")
         }
         // The best is kept even between checkpoints.
         if snapshot.isCheckpoint || isBest {
@@ -162,49 +161,4 @@ public final class Coordinator: @unchecked Sendable {
             try directory.adopt(step: step, best: best, keep: configuration.checkpoint.keep)
         }
     }
-}
-
-/// The line that says how far a run is.
-struct ProgressLine {
-    private let batch: Int
-    private let clock = ContinuousClock()
-    private let start: ContinuousClock.Instant
-    private let state = Mutex(State())
-
-    private struct State {
-        var startProgress: Double?
-        var seconds: Double?
-        var loss: Double?
-    }
-
-    init(batch: Int) {
-        self.batch = batch
-        start = clock.now
-    }
-
-    /// Step, loss, images/s and time left. Loss and speed are moving averages.
-    func line(after report: StepReport) -> String {
-        let (loss, seconds, from) = state.withLock { state in
-            state.loss = state.loss.map { 0.9 * $0 + 0.1 * report.loss } ?? report.loss
-            state.seconds = state.seconds.map { 0.9 * $0 + 0.1 * report.seconds } ?? report.seconds
-            state.startProgress = state.startProgress ?? report.progress
-            return (state.loss ?? 0, state.seconds ?? 1, state.startProgress ?? 0)
-        }
-        let spent = (clock.now - start) / .seconds(1)
-        let done = report.progress - from
-        let left = done > 0 ? spent / done * (1 - report.progress) : nil
-        let wait = report.dataWait >= 0.01 ? "  waiting for data \(Int(report.dataWait * 100)) %" : ""
-        return "step \(report.step)  \(Int(report.progress * 100)) %  loss \(decimals(loss, 4))  "
-            + "\(decimals(Double(batch) / seconds, 2)) images/s\(wait)" + (left.map { "  \(duration($0)) left" } ?? "")
-    }
-}
-
-/// A number with a fixed number of decimals.
-func decimals(_ value: Double, _ count: Int) -> String { String(format: "%.\(count)f", value) }
-
-/// Seconds as a person says them: "42 s", "3 min 10 s", "2 h 5 min".
-public func duration(_ seconds: Double) -> String {
-    let whole = Int(seconds.rounded())
-    if whole < 60 { return "\(whole) s" }
-    return whole < 3600 ? "\(whole / 60) min \(whole % 60) s" : "\(whole / 3600) h \(whole % 3600 / 60) min"
 }

@@ -20,7 +20,7 @@ final class Trainer {
     private let tree: GradientTree
     private let optimizer: MomentumSGD
     private let loader: SlotLoader<TrainingTile>
-    private let clock = StopWatch()
+    private let watch = StopWatch()
     private let startElapsed: Double
     private let hasValidation: Bool
     /// What went wrong on this worker, until all workers know.
@@ -77,7 +77,7 @@ final class Trainer {
 
     /// One step; returns whether a worker was asked to stop.
     private func step() throws -> Bool {
-        let begin = clock.seconds
+        let begin = watch.seconds
         let waitedBefore = loader.secondsWaited
         var computed = begin
         if case .fail(let failure)? = try receiveOrder() { ownFailure = failure.failure }
@@ -85,11 +85,11 @@ final class Trainer {
             compute: { slot, record in
                 compute(slot, SlotRecord(base: record, parameters: network.layout.count), waitedBefore)
             },
-            ownDone: { computed = clock.seconds }
+            ownDone: { computed = watch.seconds }
         ) { record in
             try update(SlotRecord(base: record, parameters: network.layout.count))
         }
-        let communicated = clock.seconds
+        let communicated = watch.seconds
         state.step += 1
         state.elapsed = outcome.elapsed
         let seconds = communicated - begin
@@ -121,7 +121,7 @@ final class Trainer {
         if slot == tree.ownSlots.last {
             record.dataWait = Float(loader.secondsWaited - waitedBefore)
             record.stops = StopSignal.isRaised || isOrderedToStop ? 1 : 0
-            if workers.rank == 0 { record.elapsed = Float(startElapsed + clock.seconds) }
+            if workers.rank == 0 { record.elapsed = Float(startElapsed + watch.seconds) }
         }
     }
 
@@ -210,11 +210,4 @@ final class Trainer {
             "replicas differ at step \(state.step): \(wrong) disagree\(wrong.contains(",") ? "" : "s") with the others; check that machine's memory, and go on from the last checkpoint with --resume"
         )
     }
-}
-
-/// Seconds since it was made.
-struct StopWatch {
-    private let start = ContinuousClock.now
-
-    var seconds: Double { (ContinuousClock.now - start) / .seconds(1) }
 }

@@ -1,8 +1,8 @@
 import Foundation
 import Kernels
-public import Network
+import Network
 import Images
-public import Segmentation
+import Segmentation
 
 /// Scores a set of weights on the validation images and draws what they see.
 public final class Validator {

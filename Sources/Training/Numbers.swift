@@ -1,0 +1,28 @@
+import Foundation
+
+/// A number with a fixed number of decimals.
+func decimals(_ value: Double, _ count: Int) -> String { String(format: "%.\(count)f", value) }
+
+/// Seconds as a person says them: "42 s", "3 min 10 s", "2 h 5 min".
+public func duration(_ seconds: Double) -> String {
+    let whole = Int(seconds.rounded())
+    if whole < 60 { return "\(whole) s" }
+    return whole < 3600 ? "\(whole / 60) min \(whole % 60) s" : "\(whole / 3600) h \(whole % 3600 / 60) min"
+}
+
+/// 31030658 as "31,030,658".
+public func grouped(_ number: Int) -> String {
+    var digits = Array(String(number)), result: [Character] = []
+    while let digit = digits.popLast() {
+        if result.count % 4 == 3 { result.append(",") }
+        result.append(digit)
+    }
+    return String(result.reversed())
+}
+
+/// Seconds since it was made.
+struct StopWatch {
+    private let start = ContinuousClock.now
+
+    var seconds: Double { (ContinuousClock.now - start) / .seconds(1) }
+}

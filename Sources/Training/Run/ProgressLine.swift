@@ -1,0 +1,23 @@
+/// The line that says how far a run is.
+struct ProgressLine {
+    private let batch: Int
+    private let watch = StopWatch()
+    private var startProgress: Double?
+    private var seconds: Double?
+    private var loss: Double?
+
+    init(batch: Int) { self.batch = batch }
+
+    /// Step, loss, images/s and time left. Loss and speed are moving averages.
+    mutating func line(after report: StepReport) -> String {
+        func average(_ old: Double?, _ new: Double) -> Double { old.map { 0.9 * $0 + 0.1 * new } ?? new }
+        let loss = average(self.loss, report.loss), seconds = average(self.seconds, report.seconds)
+        let start = startProgress ?? report.progress
+        (self.loss, self.seconds, startProgress) = (loss, seconds, start)
+        let done = report.progress - start
+        let left = done > 0 ? "  \(duration(watch.seconds / done * (1 - report.progress))) left" : ""
+        let wait = report.dataWait >= 0.01 ? "  waiting for data \(Int(report.dataWait * 100)) %" : ""
+        return "step \(report.step)  \(Int(report.progress * 100)) %  loss \(decimals(loss, 4))  "
+            + "\(decimals(Double(batch) / seconds, 2)) images/s\(wait)\(left)"
+    }
+}
