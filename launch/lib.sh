@@ -9,15 +9,33 @@ fail() {
     exit "$1"
 }
 
-# Runs a command without showing what it prints, unless it fails.
+# Runs a command without showing what it prints, unless it fails. A signal to the script ends the command too.
 quietly() {
-    local log status=0
+    local status=0
     log="$(mktemp)"
-    "$@" >"$log" 2>&1 </dev/null || status=$?
+    "$@" >"$log" 2>&1 </dev/null &
+    child=$!
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+    wait "$child" || status=$?
+    trap - INT TERM
+    child=
     [ "$status" -eq 0 ] || cat "$log" >&2
     rm -f "$log"
+    log=
     return "$status"
 }
+
+# What is left when the script ends in the middle of something.
+log=
+child=
+notice=
+tidy() {
+    [ -z "$child" ] || kill "$child" 2>/dev/null || true
+    [ -z "$notice" ] || kill "$notice" 2>/dev/null || true
+    [ -z "$log" ] || rm -f "$log"
+}
+trap tidy EXIT
 
 # Puts the Swift toolchain's folder on PATH.
 find_swift() {
@@ -71,10 +89,9 @@ install_packages() {
 
 # Builds with `swift build -c release` and the options given; one line if that takes a while.
 build() {
-    local notice status=0
-    # The notice goes where the script's messages go; it is not waited for, and nothing waits for its sleep.
+    local status=0
     (
-        trap 'kill "$!" 2>/dev/null; exit 0' TERM
+        trap 'kill "$!" 2>/dev/null; exit' TERM
         sleep 3 >/dev/null 2>&1 &
         wait "$!"
         echo "building (about 3 min the first time)" >&2
@@ -83,6 +100,7 @@ build() {
     quietly swift build -c release --package-path "$root" "$@" || status=$?
     kill "$notice" 2>/dev/null || true
     wait "$notice" 2>/dev/null || true
+    notice=
     [ "$status" -eq 0 ] || fail 1 "the build failed, see above"
 }
 
