@@ -56,7 +56,10 @@ import Testing
     @Test(arguments: [2, 3, 4, 5]) func everyClassAppears(classes: Int) throws {
         let cells = try SyntheticCells(size: 160, classes: classes, seed: 4)
         var counts = [Int](repeating: 0, count: classes)
-        for number in 1...6 { for value in cells.sample(number).labels.values { counts[Int(value)] += 1 } }
+        for number in 1...6 {
+            let labels = cells.sample(number).labels
+            for pixel in 0..<(160 * 160) { counts[Int(labels[pixel / 160, pixel % 160])] += 1 }
+        }
         let share = counts.map { Double($0) / Double(6 * 160 * 160) }
         #expect(share[0] > 0.35 && share[0] < 0.65)
         for index in 1..<classes { #expect(share[index] > 0.4 * (1 - share[0]) / Double(classes - 1)) }
@@ -111,8 +114,9 @@ import Testing
         }
         let image = try PNG.read("\(folder)/images/cell-0002.png")
         let label = try PNG.read("\(folder)/labels/cell-0002.png")
-        #expect(image.samples == cells.sample(2).image.samples)
-        #expect(label.samples == cells.sample(2).labels.values.map { UInt16($0) * 255 })
+        let second = cells.sample(2)
+        #expect(image.samples == second.image.samples)
+        #expect(label.samples == (0..<(40 * 40)).map { UInt16(second.labels[$0 / 40, $0 % 40]) * 255 })
         #expect(throws: Failure.self) { try cells.write(count: 1, to: folder) }
         #expect(throws: Failure.self) { try cells.write(count: 0, to: folder + "/other") }
         #expect(throws: Failure.self) { try cells.write(count: 1, to: "/proc/none") }

@@ -1,0 +1,173 @@
+# shellcheck shell=bash
+# What the scripts beside this file share. Sourced, not called.
+
+root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)"
+
+# Ends the script with one line on standard error: fail STATUS MESSAGE
+fail() {
+    printf 'error: %s\n' "$2" >&2
+    exit "$1"
+}
+
+# Runs a command without showing what it prints, unless it fails. A signal to the script ends the command too.
+quietly() {
+    local status=0
+    log="$(mktemp)"
+    "$@" >"$log" 2>&1 </dev/null &
+    child=$!
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+    wait "$child" || status=$?
+    trap - INT TERM
+    child=
+    [ "$status" -eq 0 ] || cat "$log" >&2
+    rm -f "$log"
+    log=
+    return "$status"
+}
+
+# What is left when the script ends in the middle of something.
+log=
+child=
+notice=
+tidy() {
+    [ -z "$child" ] || kill "$child" 2>/dev/null || true
+    [ -z "$notice" ] || kill "$notice" 2>/dev/null || true
+    [ -z "$log" ] || rm -f "$log"
+}
+trap tidy EXIT
+
+# Puts the Swift toolchain's folder on PATH.
+find_swift() {
+    command -v swift >/dev/null && return
+    local folder
+    for folder in "${SWIFTLY_BIN_DIR:-}" "${HOME:-}/.local/share/swiftly/bin" "${HOME:-}/.swiftly/bin" \
+        /opt/swift*/usr/bin /usr/share/swift/usr/bin /usr/local/swift*/usr/bin /usr/libexec/swift/bin; do
+        if [ -x "$folder/swift" ]; then
+            export PATH="$folder:$PATH"
+            return
+        fi
+    done
+    fail 2 "no Swift toolchain on PATH, in /opt/swift or /usr/share/swift: install Swift 6.1 or newer, see https://www.swift.org/install/linux"
+}
+
+# Installs the system libraries that are missing, or says how.
+install_packages() {
+    local wanted=(openmpi-bin libopenmpi-dev libopenblas-dev libpng-dev libssl-dev pkg-config git ca-certificates)
+    if ! command -v dpkg-query >/dev/null; then
+        # Not a Debian: whoever has the libraries can go on all the same.
+        if command -v mpirun >/dev/null && command -v git >/dev/null &&
+            pkg-config --exists ompi-c openblas libpng libcrypto 2>/dev/null; then
+            return
+        fi
+        fail 2 "this system has no apt: install Open MPI, OpenBLAS, libpng and OpenSSL with their headers, pkg-config and git"
+    fi
+
+    local missing=() package
+    for package in "${wanted[@]}"; do
+        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+    done
+    [ "${#missing[@]}" -gt 0 ] || return 0
+
+    local as_root=()
+    if [ "$(id -u)" -ne 0 ]; then
+        if command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+            as_root=(sudo -n)
+        elif command -v sudo >/dev/null && [ -t 0 ] && [ -t 2 ] && sudo -v; then
+            as_root=(sudo -n)
+        else
+            fail 2 "packages are missing and this user may not install them: sudo apt-get install -y ${missing[*]}"
+        fi
+    fi
+    echo "installing ${missing[*]}" >&2
+    quietly "${as_root[@]}" apt-get update -qq ||
+        fail 1 "apt-get update failed, see above: check the network, then run sudo apt-get install -y ${missing[*]}"
+    quietly "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq -o DPkg::Lock::Timeout=300 "${missing[@]}" ||
+        fail 1 "apt-get could not install what is missing, see above: sudo apt-get install -y ${missing[*]}"
+}
+
+# Builds with `swift build -c release` and the options given; one line if that takes a while.
+build() {
+    local status=0
+    (
+        trap 'kill "$!" 2>/dev/null; exit' TERM
+        sleep 3 >/dev/null 2>&1 &
+        wait "$!"
+        echo "building (about 3 min the first time)" >&2
+    ) &
+    notice=$!
+    quietly swift build -c release --package-path "$root" "$@" || status=$?
+    kill "$notice" 2>/dev/null || true
+    wait "$notice" 2>/dev/null || true
+    notice=
+    [ "$status" -eq 0 ] || fail 1 "the build failed, see above"
+}
+
+# What Open MPI and OpenBLAS need to know on this machine, whoever starts mpirun: a script, a test or the program.
+prepare_environment() {
+    if [ "$(id -u)" -eq 0 ]; then
+        export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+    fi
+    # A system call filter (a container's) may forbid one process to read another's memory. Open MPI would say so for
+    # every message; without that way it copies through shared memory.
+    if grep -qs '^Seccomp:[[:space:]]*2' /proc/self/status; then
+        export OMPI_MCA_btl_vader_single_copy_mechanism="${OMPI_MCA_btl_vader_single_copy_mechanism:-none}"
+    fi
+    export OPENBLAS_NUM_THREADS=1
+}
+
+# The cores that this shell may use: what Open MPI counts as slots.
+count_cores() {
+    local cores processors
+    processors="$(nproc)"
+    cores="$(lscpu -p=CORE,SOCKET 2>/dev/null | grep -v '^#' | sort -u | wc -l || true)"
+    if [ "${cores:-0}" -gt 0 ] && [ "$cores" -lt "$processors" ]; then echo "$cores"; else echo "$processors"; fi
+}
+
+# Runs a command as so many ranks on this machine and returns its exit status: run_ranks COUNT COMMAND…
+#
+# The ranks are out of the terminal's reach: the first Ctrl-C (or SIGTERM, SIGHUP) becomes SIGUSR1, on which they save
+# a checkpoint and end with status 75; the second ends them at once.
+run_ranks() {
+    local ranks="$1" options=(-q --bind-to none) columns status=0
+    shift
+    [ "$ranks" -le "$(count_cores)" ] || options+=(--oversubscribe)
+    unset LOCKSTEP_TERMINAL
+    if [ -t 2 ]; then
+        # Ranks write to mpirun's pipe and cannot see the terminal.
+        columns="$(stty size <&2 2>/dev/null | cut -d ' ' -f 2 || true)"
+        case "$columns" in '' | 0) columns=80 ;; esac
+        export LOCKSTEP_TERMINAL="$columns"
+        options+=(-x LOCKSTEP_TERMINAL)
+    fi
+
+    signals=0
+    interrupted=0
+    trap 'on_signal' INT TERM HUP USR1
+    setsid mpirun "${options[@]}" -np "$ranks" "$@" </dev/null &
+    job=$!
+    while :; do
+        interrupted=0
+        status=0
+        wait "$job" || status=$?
+        # A signal ends the wait early; the job may go on.
+        if [ "$interrupted" -eq 0 ] || ! kill -0 "$job" 2>/dev/null; then break; fi
+    done
+    trap - INT TERM HUP USR1
+    return "$status"
+}
+
+# Passes a signal on to the job of run_ranks.
+on_signal() {
+    interrupted=1
+    signals=$((signals + 1))
+    case "$signals" in
+        1)
+            echo "stopping after a checkpoint; once more stops at once" >&2
+            kill -USR1 "$job" 2>/dev/null || true
+            ;;
+        2) kill -TERM "$job" 2>/dev/null || true ;;
+        *) kill -KILL "$job" 2>/dev/null || true ;;
+    esac
+}
