@@ -13,7 +13,8 @@ public struct RGBColor: Hashable, Sendable {
     /// `#RRGGBB`, as configurations write it; nil for anything else.
     public init?(hex text: String) {
         let digits = text.dropFirst()
-        guard text.first == "#", digits.count == 6, digits.allSatisfy(\.isHexDigit), let value = UInt32(digits, radix: 16)
+        guard text.first == "#", digits.count == 6, digits.allSatisfy(\.isHexDigit),
+            let value = UInt32(digits, radix: 16)
         else { return nil }
         self.init(UInt8(value >> 16), UInt8(value >> 8 & 0xFF), UInt8(value & 0xFF))
     }
@@ -40,7 +41,8 @@ public struct RasterImage: Sendable, Equatable {
     public init(
         width: Int, height: Int, channels: Int, maximum: UInt16 = 255, samples: [UInt16], palette: [RGBColor]? = nil
     ) {
-        precondition(samples.count == width * height * channels, "\(samples.count) samples for \(height)×\(width)×\(channels)")
+        precondition(
+            samples.count == width * height * channels, "\(samples.count) samples for \(height)×\(width)×\(channels)")
         precondition(channels == 1 || channels == 3, "an image of \(channels) channels")
         self.width = width
         self.height = height

@@ -1,0 +1,128 @@
+extension OpenBLASEngine {
+    public func convolution3x3(
+        _ inputs: [TensorView], _ parameters: LayerParameters, padding: Int, output: TensorView, workspace: Workspace
+    ) {
+        checkConvolution3x3(inputs, padding: padding, output: output)
+        precondition(output.isContiguous, "convolution into a crop")
+        let patches = Patches(inputs: inputs, padding: padding)
+        let n = output.channels
+        workspace.lend(patches.bandCount) { matrix in
+            for band in patches.bands {
+                patches.layOut(band, into: matrix, team: team)
+                MatrixProduct.multiply(
+                    Matrix(matrix, rowStride: patches.length), Matrix(parameters.weights, rowStride: n),
+                    into: output.row(band.lowerBound), rowStride: n, rows: band.count * output.width, columns: n,
+                    inner: patches.length, team: team)
+                team.forEach(band.count) { _, index in
+                    addBiasAndRectify(
+                        output.row(band.lowerBound + index), pixels: output.width, bias: parameters.bias, channels: n)
+                }
+            }
+        }
+    }
+
+    public func convolution3x3Backward(
+        _ inputs: [TensorView], _ parameters: LayerParameters, padding: Int, output: TensorView,
+        outputGradient: TensorView, inputGradients: [TensorView]?, gradients: LayerGradients, workspace: Workspace
+    ) {
+        checkConvolution3x3(inputs, padding: padding, output: output)
+        precondition(output.shape == outputGradient.shape, "gradient \(outputGradient.shape) of \(output.shape)")
+        let n = output.channels
+        workspace.lend(output.shape.count) { masked in
+            // The gradient through ReLU; kept, since both the weights' and the bias's gradients read it whole.
+            team.forEach(output.height) { _, y in
+                let gradient = outputGradient.row(y)
+                let activation = output.row(y)
+                let row = masked + y * output.width * n
+                for i in 0..<output.width &* n { row[i] = activation[i] > 0 ? gradient[i] : 0 }
+            }
+            sumPixels(masked, height: output.height, width: output.width, channels: n, into: gradients.bias)
+            weightGradient(
+                Patches(inputs: inputs, padding: padding), masked: masked, channels: n, into: gradients.weights,
+                workspace: workspace)
+            if let inputGradients {
+                let gradient = TensorView(base: masked, shape: output.shape, rowStride: output.width * n)
+                inputGradient(
+                    Patches(inputs: [gradient], padding: 2 - padding), parameters.weights, into: inputGradients,
+                    workspace: workspace)
+            }
+        }
+    }
+
+    /// Patchesᵀ · gradient, summed over bands in order.
+    private func weightGradient(
+        _ patches: Patches, masked: UnsafePointer<Float>, channels n: Int, into weights: UnsafeMutablePointer<Float>,
+        workspace: Workspace
+    ) {
+        workspace.lend(patches.bandCount) { matrix in
+            for band in patches.bands {
+                patches.layOut(band, into: matrix, team: team)
+                MatrixProduct.multiply(
+                    Matrix(matrix, rowStride: patches.length, transposed: true),
+                    Matrix(masked + band.lowerBound * patches.width * n, rowStride: n), into: weights, rowStride: n,
+                    rows: patches.length, columns: n, inner: band.count * patches.width,
+                    accumulate: band.lowerBound > 0, team: team)
+            }
+        }
+    }
+
+    /// The full correlation of the output's gradient with the weights turned by 180°.
+    private func inputGradient(
+        _ patches: Patches, _ weights: UnsafePointer<Float>, into views: [TensorView], workspace: Workspace
+    ) {
+        let outputs = patches.channels
+        let inputs = views.reduce(0) { $0 + $1.channels }
+        let width = patches.width
+        workspace.lend(9 * inputs * outputs) { turned in
+            turn(weights, inputs: inputs, outputs: outputs, into: turned)
+            workspace.lend(patches.bandCount) { matrix in
+                workspace.lend(patches.bands[0].count * width * inputs) { product in
+                    for band in patches.bands {
+                        patches.layOut(band, into: matrix, team: team)
+                        MatrixProduct.multiply(
+                            Matrix(matrix, rowStride: patches.length), Matrix(turned, rowStride: inputs), into: product,
+                            rowStride: inputs, rows: band.count * width, columns: inputs, inner: patches.length,
+                            team: team)
+                        team.forEach(band.count) { _, index in
+                            scatter(product + index * width * inputs, row: band.lowerBound + index, to: views)
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// `[3][3][in][out]` turned by 180° and transposed: `[3][3][out][in]`.
+    private func turn(
+        _ weights: UnsafePointer<Float>, inputs: Int, outputs: Int, into turned: UnsafeMutablePointer<Float>
+    ) {
+        // Blocks of 16×16 keep both sides' cache lines in use.
+        team.forEach(9) { _, tap in
+            let source = weights + tap * inputs * outputs
+            let target = turned + (8 - tap) * inputs * outputs
+            for i0 in stride(from: 0, to: inputs, by: 16) {
+                for o0 in stride(from: 0, to: outputs, by: 16) {
+                    for i in i0..<min(i0 + 16, inputs) {
+                        for o in o0..<min(o0 + 16, outputs) { target[o &* inputs &+ i] = source[i &* outputs &+ o] }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Hands a row of pixels out to the maps whose channels stand side by side in it.
+    private func scatter(_ pixels: UnsafePointer<Float>, row y: Int, to views: [TensorView]) {
+        let stride = views.reduce(0) { $0 + $1.channels }
+        var offset = 0
+        for view in views {
+            let target = view.row(y)
+            let n = view.channels
+            for x in 0..<view.width {
+                let from = pixels + (x &* stride &+ offset)
+                let to = target + x &* n
+                for c in 0..<n { to[c] = from[c] }
+            }
+            offset += n
+        }
+    }
+}

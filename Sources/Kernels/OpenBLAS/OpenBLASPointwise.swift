@@ -1,0 +1,32 @@
+extension OpenBLASEngine {
+    public func pointwiseConvolution(_ input: TensorView, _ parameters: LayerParameters, output: TensorView) {
+        checkPointwise(input, output: output)
+        MatrixProduct.multiply(
+            Matrix(input.base, rowStride: input.channels), Matrix(parameters.weights, rowStride: output.channels),
+            into: output.base, rowStride: output.channels, rows: input.shape.pixels, columns: output.channels,
+            inner: input.channels, team: team)
+        team.forEach(output.height) { _, y in
+            addBias(output.row(y), pixels: output.width, bias: parameters.bias, channels: output.channels)
+        }
+    }
+
+    public func pointwiseConvolutionBackward(
+        _ input: TensorView, _ parameters: LayerParameters, outputGradient: TensorView, inputGradient: TensorView,
+        gradients: LayerGradients
+    ) {
+        checkPointwise(input, output: outputGradient)
+        precondition(input.shape == inputGradient.shape && inputGradient.isContiguous, "\(inputGradient.shape)")
+        let n = outputGradient.channels
+        sumPixels(
+            outputGradient.base, height: outputGradient.height, width: outputGradient.width, channels: n,
+            into: gradients.bias)
+        MatrixProduct.multiply(
+            Matrix(outputGradient.base, rowStride: n), Matrix(parameters.weights, rowStride: n, transposed: true),
+            into: inputGradient.base, rowStride: input.channels, rows: input.shape.pixels, columns: input.channels,
+            inner: n, team: team)
+        MatrixProduct.multiply(
+            Matrix(input.base, rowStride: input.channels, transposed: true), Matrix(outputGradient.base, rowStride: n),
+            into: gradients.weights, rowStride: n, rows: input.channels, columns: n, inner: input.shape.pixels,
+            team: team)
+    }
+}

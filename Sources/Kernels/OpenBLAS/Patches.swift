@@ -1,0 +1,68 @@
+/// The 3×3 neighbourhoods of a padded map as the rows of a matrix, `[pixel][3][3][channels]`, a band of rows at a time.
+struct Patches {
+    /// Maps whose channels stand side by side in a patch.
+    let inputs: [TensorView]
+    /// Zeros around the map, on each side.
+    let padding: Int
+    /// Where this is not positive, the input counts as 0: ReLU's mask, of the shape of the only input.
+    var mask: TensorView?
+
+    /// Height and width of the map of patches.
+    var height: Int { inputs[0].height + 2 * padding - 2 }
+    var width: Int { inputs[0].width + 2 * padding - 2 }
+    var channels: Int { inputs.reduce(0) { $0 + $1.channels } }
+    /// Floats of a patch.
+    var length: Int { 9 * channels }
+
+    /// The rows of patches that are laid out at once: enough for an efficient product, few enough for the caches.
+    var bands: [Range<Int>] {
+        let pixels = max(1024, 1 << 20 / length)
+        let rows = min(height, max(1, pixels / width))
+        return stride(from: 0, to: height, by: rows).map { $0..<min($0 + rows, height) }
+    }
+
+    /// Floats that `layOut` writes for the largest band.
+    var bandCount: Int { bands[0].count * width * length }
+
+    /// Writes the patches of the rows in `band`.
+    func layOut(_ band: Range<Int>, into matrix: UnsafeMutablePointer<Float>, team: ThreadTeam) {
+        team.forEach(band.count) { _, index in
+            let y = band.lowerBound + index
+            for ky in 0..<3 {
+                let row = matrix + index * width * length + ky * 3 * channels
+                layOutRow(inputRow: y + ky - padding, into: row)
+            }
+        }
+    }
+
+    /// Writes one of the three rows of each patch of a row: 3·channels floats every `length`.
+    private func layOutRow(inputRow y: Int, into matrix: UnsafeMutablePointer<Float>) {
+        guard y >= 0 && y < inputs[0].height else {
+            for x in 0..<width { (matrix + x &* length).update(repeating: 0, count: 3 * channels) }
+            return
+        }
+        var offset = 0
+        for input in inputs {
+            let source = input.row(y)
+            let maskRow = mask?.row(y)
+            let n = input.channels
+            for kx in 0..<3 {
+                let first = max(0, padding - kx)
+                let end = max(first, min(width, input.width + padding - kx))
+                let target = matrix + (kx &* channels &+ offset)
+                for x in 0..<first { (target + x &* length).update(repeating: 0, count: n) }
+                for x in first..<end {
+                    let from = (x &+ kx &- padding) &* n
+                    let to = target + x &* length
+                    if let maskRow {
+                        for c in 0..<n { to[c] = maskRow[from &+ c] > 0 ? source[from &+ c] : 0 }
+                    } else {
+                        for c in 0..<n { to[c] = source[from &+ c] }
+                    }
+                }
+                for x in end..<width { (target + x &* length).update(repeating: 0, count: n) }
+            }
+            offset += n
+        }
+    }
+}

@@ -1,0 +1,28 @@
+extension UNetArchitecture {
+    /// Floating-point operations of the products of one training step on one image, a multiply-add counted as two and
+    /// convolutions as direct ones: forward, and both backwards of every layer but the first, which has no input
+    /// gradient. 902·10⁹ for the paper's network.
+    public func operationsPerStep(height: Int, width: Int) -> Double {
+        let shrink = padding == .same ? 0 : 2
+        var total = 0.0
+        var (height, width) = (height, width)
+        func convolve(_ inputs: Int, _ outputs: Int, passes: Double) {
+            (height, width) = (height - shrink, width - shrink)
+            total += passes * 2 * 9 * Double(inputs * outputs) * Double(height * width)
+        }
+        for level in 0...depth {
+            let outputs = channels(atLevel: level)
+            convolve(level == 0 ? inputChannels : channels(atLevel: level - 1), outputs, passes: level == 0 ? 2 : 3)
+            convolve(outputs, outputs, passes: 3)
+            if level < depth { (height, width) = (height / 2, width / 2) }
+        }
+        for level in (0..<depth).reversed() {
+            let outputs = channels(atLevel: level)
+            total += 3 * 2 * 4 * Double(channels(atLevel: level + 1) * outputs) * Double(height * width)
+            (height, width) = (2 * height, 2 * width)
+            convolve(2 * outputs, outputs, passes: 3)
+            convolve(outputs, outputs, passes: 3)
+        }
+        return total + 3 * 2 * Double(baseChannels * classes) * Double(height * width)
+    }
+}

@@ -1,0 +1,38 @@
+import Kernels
+
+/// The places of a U-Net's layers in a flat buffer.
+struct UNetLayers {
+    struct Layer {
+        let weights: Int
+        let bias: Int
+
+        func parameters(_ flat: UnsafePointer<Float>) -> LayerParameters {
+            LayerParameters(weights: flat + weights, bias: flat + bias)
+        }
+
+        func gradients(_ flat: UnsafeMutablePointer<Float>) -> LayerGradients {
+            LayerGradients(weights: flat + weights, bias: flat + bias)
+        }
+    }
+
+    struct Block {
+        let conv1: Layer
+        let conv2: Layer
+    }
+
+    let encoder: [Block]
+    let decoder: [Block]
+    let up: [Layer]
+    let head: Layer
+
+    init(_ layout: ParameterLayout, depth: Int) {
+        func layer(_ name: String) -> Layer {
+            Layer(weights: layout.entry("\(name).weight").offset, bias: layout.entry("\(name).bias").offset)
+        }
+        func block(_ name: String) -> Block { Block(conv1: layer("\(name).conv1"), conv2: layer("\(name).conv2")) }
+        encoder = (0...depth).map { block("encoder.\($0)") }
+        decoder = (0..<depth).map { block("decoder.\($0)") }
+        up = (0..<depth).map { layer("decoder.\($0).up") }
+        head = layer("head")
+    }
+}
