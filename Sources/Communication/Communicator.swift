@@ -1,0 +1,98 @@
+import Foundation
+
+/// Messages between the ranks of a job. One thread a rank uses a communicator.
+///
+/// Everything above this protocol runs the same on MPI, on threads (in tests) and alone.
+public protocol Communicator: AnyObject {
+    /// This process's number, from 0.
+    var rank: Int { get }
+    var size: Int { get }
+    /// How messages name this process: "rank 2 on node7".
+    var name: String { get }
+
+    /// Sends; returns when `bytes` may be changed again, which may be only once the receiver takes them.
+    func send(_ bytes: UnsafeRawBufferPointer, to rank: Int, tag: MessageTag) throws
+
+    /// Begins to send and returns at once; `bytes` must stay as they are until the send is finished.
+    func startSending(_ bytes: UnsafeRawBufferPointer, to rank: Int, tag: MessageTag) throws -> any PendingSend
+
+    /// Waits for a message of exactly the buffer's size.
+    func receive(_ bytes: UnsafeMutableRawBufferPointer, from rank: Int, tag: MessageTag) throws
+
+    /// Whether a message from that rank waits to be received: its size in bytes, or nil. Does not wait.
+    func waitingMessage(from rank: Int, tag: MessageTag) throws -> Int?
+
+    /// Copies the root's bytes to all ranks; called by all.
+    func broadcast(_ bytes: UnsafeMutableRawBufferPointer, root: Int) throws
+
+    /// A communicator among `members`, in that order, for those that are in it; called by all ranks with the same list.
+    func split(_ members: [Int]) throws -> (any Communicator)?
+}
+
+/// A send under way.
+public protocol PendingSend: AnyObject {
+    /// Whether the bytes are on their way and their memory is free again. Does not wait.
+    func isFinished() throws -> Bool
+}
+
+/// What a message is about; messages of different tags do not wait for each other.
+public enum MessageTag: Int32, Sendable {
+    case gradient = 1
+    case collective
+    case event
+    case snapshotHeader
+    case snapshot
+    case control
+}
+
+extension Communicator {
+    /// Broadcast along a binomial tree: ⌈log₂ size⌉ rounds, in each of which the ranks that have the bytes send them
+    /// on; size − 1 messages altogether.
+    public func broadcast(_ bytes: UnsafeMutableRawBufferPointer, root: Int) throws {
+        let place = (rank - root + size) % size
+        var distance = 1
+        while distance < size {
+            if place < distance {
+                if place + distance < size {
+                    try send(
+                        UnsafeRawBufferPointer(bytes), to: (place + distance + root) % size, tag: .collective)
+                }
+            } else if place < 2 * distance {
+                try receive(bytes, from: (place - distance + root) % size, tag: .collective)
+            }
+            distance *= 2
+        }
+    }
+
+    /// Broadcasts data whose size only the root knows.
+    public func broadcast(_ data: Data, root: Int) throws -> Data {
+        var count = Int64(data.count)
+        try withUnsafeMutableBytes(of: &count) { try broadcast($0, root: root) }
+        var result = rank == root ? data : Data(count: Int(count))
+        if count > 0 { try result.withUnsafeMutableBytes { try broadcast($0, root: root) } }
+        return result
+    }
+
+    /// Every rank's data, in the order of ranks, on every rank.
+    public func gatherFromAll(_ data: Data) throws -> [Data] {
+        try (0..<size).map { try broadcast($0 == rank ? data : Data(), root: $0) }
+    }
+
+    /// Waits until all ranks are here.
+    public func barrier() throws {
+        _ = try gatherFromAll(Data())
+    }
+
+    /// Sends data whose size the receiver does not know.
+    public func sendData(_ data: Data, to rank: Int, tag: MessageTag) throws {
+        try data.withUnsafeBytes { try send($0, to: rank, tag: tag) }
+    }
+
+    /// Takes a message that waits, whatever its size; nil where none does.
+    public func receiveWaiting(from rank: Int, tag: MessageTag) throws -> Data? {
+        guard let count = try waitingMessage(from: rank, tag: tag) else { return nil }
+        var data = Data(count: count)
+        try data.withUnsafeMutableBytes { try receive($0, from: rank, tag: tag) }
+        return data
+    }
+}

@@ -1,0 +1,49 @@
+/// The binary tree along which the slots of a global batch are summed: a function of the batch alone, so that sums
+/// have the same bits for every number of workers.
+///
+/// A node covers slots `lower..<upper`; its left child takes the largest power of two of them that is less than all.
+/// Workers own contiguous runs of slots, whose sizes differ by one at most.
+public struct SlotTree: Sendable, Hashable {
+    public let slots: Int
+    public let workers: Int
+
+    public init(slots: Int, workers: Int) {
+        precondition(workers >= 1 && workers <= slots, "\(workers) workers for \(slots) slots")
+        self.slots = slots
+        self.workers = workers
+    }
+
+    /// The slots that a worker computes.
+    public func slots(ofWorker worker: Int) -> Range<Int> {
+        slots * worker / workers..<slots * (worker + 1) / workers
+    }
+
+    /// The worker that computes a slot, and keeps the sum of every node that begins with it.
+    public func owner(ofSlot slot: Int) -> Int {
+        // The inverse of slots(ofWorker:): the last worker whose range does not begin after the slot.
+        ((slot + 1) * workers - 1) / slots
+    }
+
+    /// The node of all slots.
+    public var root: Range<Int> { 0..<slots }
+
+    /// Where a node of two slots or more is divided.
+    public static func middle(of node: Range<Int>) -> Int {
+        precondition(node.count > 1, "a leaf has no middle")
+        var half = 1
+        while half * 2 < node.count { half *= 2 }
+        return node.lowerBound + half
+    }
+
+    /// The largest nodes whose slots are all the worker's, in order; at most 2·log₂(slots).
+    public func ownNodes(ofWorker worker: Int) -> [Range<Int>] {
+        let own = slots(ofWorker: worker)
+        func nodes(below node: Range<Int>) -> [Range<Int>] {
+            guard node.overlaps(own) else { return [] }
+            if node.lowerBound >= own.lowerBound && node.upperBound <= own.upperBound { return [node] }
+            let middle = Self.middle(of: node)
+            return nodes(below: node.lowerBound..<middle) + nodes(below: middle..<node.upperBound)
+        }
+        return nodes(below: root)
+    }
+}

@@ -1,0 +1,28 @@
+import Foundation
+
+/// One process alone: it has nobody to talk to.
+public final class SoloCommunicator: Communicator {
+    public let rank = 0
+    public let size = 1
+    public var name: String { "rank 0 on \(ProcessInfo.processInfo.hostName)" }
+
+    public init() {}
+
+    public func send(_ bytes: UnsafeRawBufferPointer, to rank: Int, tag: MessageTag) throws {
+        preconditionFailure("a message from a process alone to rank \(rank)")
+    }
+
+    public func startSending(
+        _ bytes: UnsafeRawBufferPointer, to rank: Int, tag: MessageTag
+    ) throws -> any PendingSend {
+        preconditionFailure("a message from a process alone to rank \(rank)")
+    }
+
+    public func receive(_ bytes: UnsafeMutableRawBufferPointer, from rank: Int, tag: MessageTag) throws {
+        preconditionFailure("a message to a process alone from rank \(rank)")
+    }
+
+    public func waitingMessage(from rank: Int, tag: MessageTag) throws -> Int? { nil }
+
+    public func split(_ members: [Int]) throws -> (any Communicator)? { members.contains(0) ? self : nil }
+}

@@ -1,0 +1,158 @@
+internal import CMPI
+import Communication
+import Diagnostics
+import Foundation
+
+/// The ranks that `mpirun` started, or some of them.
+public final class MPICommunicator: Communicator {
+    public let rank: Int
+    public let size: Int
+    public let name: String
+    private let handle: MPI_Comm
+
+    /// Bytes of one MPI message at most: MPI counts with 32 bits.
+    private static let chunk = 1 << 30
+
+    private init(_ handle: MPI_Comm, worldRank: Int? = nil) throws {
+        // Errors come back as codes instead of ending the process inside MPI.
+        try check(lockstep_mpi_return_errors(handle), "setting the error handler")
+        var rank: Int32 = 0
+        var size: Int32 = 0
+        try check(MPI_Comm_rank(handle, &rank), "asking for the rank")
+        try check(MPI_Comm_size(handle, &size), "asking for the number of ranks")
+        self.handle = handle
+        self.rank = Int(rank)
+        self.size = Int(size)
+        name = "rank \(worldRank ?? Int(rank)) on \(ProcessInfo.processInfo.hostName)"
+    }
+
+    /// Joins the job that `mpirun` started. MPI is called from one thread only, the caller's.
+    public static func initialize() throws -> MPICommunicator {
+        var provided: Int32 = 0
+        try check(MPI_Init_thread(nil, nil, Int32(MPI_THREAD_FUNNELED), &provided), "starting MPI")
+        return try MPICommunicator(lockstep_mpi_comm_world())
+    }
+
+    /// Leaves the job; waits for all ranks.
+    public static func finalize() { MPI_Finalize() }
+
+    /// Ends all ranks of the job at once with this exit status.
+    public static func abort(status: Int32) { MPI_Abort(lockstep_mpi_comm_world(), status) }
+
+    public func send(_ bytes: UnsafeRawBufferPointer, to rank: Int, tag: MessageTag) throws {
+        try wait(for: sendRequests(bytes, to: rank, tag: tag), "sending to rank \(rank)")
+    }
+
+    public func startSending(
+        _ bytes: UnsafeRawBufferPointer, to rank: Int, tag: MessageTag
+    ) throws -> any PendingSend {
+        PendingRequests(try sendRequests(bytes, to: rank, tag: tag))
+    }
+
+    private func sendRequests(_ bytes: UnsafeRawBufferPointer, to rank: Int, tag: MessageTag) throws -> [MPI_Request?] {
+        try chunks(of: bytes.count).map { range in
+            var request: MPI_Request?
+            let start = bytes.baseAddress.map { $0 + range.lowerBound }
+            try check(
+                MPI_Isend(
+                    start, Int32(range.count), lockstep_mpi_byte(), Int32(rank), tag.rawValue, handle, &request),
+                "sending to rank \(rank)")
+            return request
+        }
+    }
+
+    public func receive(_ bytes: UnsafeMutableRawBufferPointer, from rank: Int, tag: MessageTag) throws {
+        let requests: [MPI_Request?] = try chunks(of: bytes.count).map { range in
+            var request: MPI_Request?
+            let start = bytes.baseAddress.map { $0 + range.lowerBound }
+            try check(
+                MPI_Irecv(
+                    start, Int32(range.count), lockstep_mpi_byte(), Int32(rank), tag.rawValue, handle, &request),
+                "receiving from rank \(rank)")
+            return request
+        }
+        try wait(for: requests, "receiving from rank \(rank)")
+    }
+
+    public func waitingMessage(from rank: Int, tag: MessageTag) throws -> Int? {
+        var flag: Int32 = 0
+        var status = MPI_Status()
+        try check(
+            MPI_Iprobe(Int32(rank), tag.rawValue, handle, &flag, &status), "looking for a message of rank \(rank)")
+        guard flag != 0 else { return nil }
+        var count: Int32 = 0
+        try check(MPI_Get_count(&status, lockstep_mpi_byte(), &count), "measuring a message of rank \(rank)")
+        return Int(count)
+    }
+
+    public func broadcast(_ bytes: UnsafeMutableRawBufferPointer, root: Int) throws {
+        for range in chunks(of: bytes.count) {
+            let start = bytes.baseAddress.map { $0 + range.lowerBound }
+            try check(
+                MPI_Bcast(start, Int32(range.count), lockstep_mpi_byte(), Int32(root), handle),
+                "broadcasting from rank \(root)")
+        }
+    }
+
+    public func split(_ members: [Int]) throws -> (any Communicator)? {
+        let place = members.firstIndex(of: rank)
+        var part: MPI_Comm?
+        try check(
+            MPI_Comm_split(
+                handle, place == nil ? lockstep_mpi_undefined() : 0, Int32(place ?? 0), &part),
+            "forming a group of ranks")
+        guard place != nil, let part else { return nil }
+        return try MPICommunicator(part, worldRank: rank)
+    }
+
+    /// At least one range, so that an empty message is a message too.
+    private func chunks(of count: Int) -> [Range<Int>] {
+        count == 0
+            ? [0..<0]
+            : stride(from: 0, to: count, by: Self.chunk).map { $0..<min($0 + Self.chunk, count) }
+    }
+
+    /// Tests until all are done. MPI's own waiting would hold the core even where ranks outnumber cores.
+    private func wait(for requests: [MPI_Request?], _ what: String) throws {
+        for var request in requests {
+            var done: Int32 = 0
+            var tries = 0
+            while true {
+                try check(MPI_Test(&request, &done, lockstep_mpi_status_ignore()), what)
+                if done != 0 { break }
+                tries += 1
+                if tries > 100 { sched_yield() }
+            }
+        }
+    }
+}
+
+/// Sends under way.
+private final class PendingRequests: PendingSend {
+    private var requests: [MPI_Request?]
+
+    init(_ requests: [MPI_Request?]) { self.requests = requests }
+
+    func isFinished() throws -> Bool {
+        while var request = requests.last {
+            var done: Int32 = 0
+            try check(MPI_Test(&request, &done, lockstep_mpi_status_ignore()), "sending")
+            requests[requests.count - 1] = request
+            guard done != 0 else { return false }
+            requests.removeLast()
+        }
+        return true
+    }
+}
+
+/// Throws MPI's own words for a code that is not success.
+private func check(_ code: Int32, _ what: String) throws {
+    guard code != lockstep_mpi_success() else { return }
+    var length: Int32 = 0
+    let text = withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(MPI_MAX_ERROR_STRING) + 1) { buffer in
+        buffer.initialize(repeating: 0)
+        MPI_Error_string(code, buffer.baseAddress, &length)
+        return buffer.baseAddress.map { String(cString: $0) } ?? "code \(code)"
+    }
+    throw Failure.running("MPI failed \(what): \(text)")
+}

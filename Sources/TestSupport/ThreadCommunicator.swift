@@ -1,0 +1,150 @@
+import Communication
+import Diagnostics
+import Foundation
+
+/// Ranks as threads of one process, for tests of everything above MPI.
+public final class ThreadCommunicator: Communicator {
+    public let rank: Int
+    public let size: Int
+    public var name: String { "thread \(members[rank])" }
+    private let post: PostOffice
+    private let members: [Int]
+    private let group: String
+
+    private init(post: PostOffice, members: [Int], rank: Int, group: String) {
+        self.post = post
+        self.members = members
+        self.rank = rank
+        self.group = group
+        size = members.count
+    }
+
+    /// Runs `body` once on each of `size` ranks, each a thread of its own, and returns their results in order.
+    ///
+    /// The first rank to throw ends the others, whose messages then never come; a job that takes longer than
+    /// `timeout` seconds is a hang and fails.
+    public static func run<R: Sendable>(
+        size: Int, timeout: Double = 60, _ body: @escaping @Sendable (ThreadCommunicator) throws -> R
+    ) throws -> [R] {
+        let post = PostOffice(deadline: Date(timeIntervalSinceNow: timeout))
+        let results = Results<R>(size: size)
+        for rank in 0..<size {
+            let thread = Thread {
+                let communicator = ThreadCommunicator(
+                    post: post, members: Array(0..<size), rank: rank, group: "world")
+                let result = Result { try body(communicator) }
+                if case .failure(let error) = result { post.close(because: error) }
+                results.set(result, rank: rank)
+            }
+            thread.stackSize = 8 << 20
+            thread.start()
+        }
+        return try results.wait(post: post)
+    }
+
+    public func send(_ bytes: UnsafeRawBufferPointer, to rank: Int, tag: MessageTag) throws {
+        try post.deliver(Data(bytes), address(from: self.rank, to: rank, tag))
+    }
+
+    public func startSending(
+        _ bytes: UnsafeRawBufferPointer, to rank: Int, tag: MessageTag
+    ) throws -> any PendingSend {
+        try send(bytes, to: rank, tag: tag)
+        return Delivered()
+    }
+
+    public func receive(_ bytes: UnsafeMutableRawBufferPointer, from rank: Int, tag: MessageTag) throws {
+        let data = try post.collect(address(from: rank, to: self.rank, tag))
+        precondition(data.count == bytes.count, "received \(data.count) bytes for \(bytes.count)")
+        data.copyBytes(to: bytes)
+    }
+
+    public func waitingMessage(from rank: Int, tag: MessageTag) throws -> Int? {
+        try post.waiting(address(from: rank, to: self.rank, tag))
+    }
+
+    public func split(_ members: [Int]) throws -> (any Communicator)? {
+        guard let place = members.firstIndex(of: rank) else { return nil }
+        return ThreadCommunicator(
+            post: post, members: members.map { self.members[$0] }, rank: place, group: "\(group)/\(members)")
+    }
+
+    private func address(from: Int, to: Int, _ tag: MessageTag) -> String { "\(group) \(from)>\(to) \(tag)" }
+
+    private final class Delivered: PendingSend {
+        func isFinished() throws -> Bool { true }
+    }
+}
+
+/// Messages on their way; each address is a queue.
+private final class PostOffice: @unchecked Sendable {
+    private let condition = NSCondition()
+    private var queues: [String: [Data]] = [:]
+    private var failure: (any Error)?
+    private let deadline: Date
+
+    init(deadline: Date) { self.deadline = deadline }
+
+    func deliver(_ data: Data, _ address: String) throws {
+        condition.lock()
+        defer { condition.unlock() }
+        if let failure { throw failure }
+        queues[address, default: []].append(data)
+        condition.broadcast()
+    }
+
+    func collect(_ address: String) throws -> Data {
+        condition.lock()
+        defer { condition.unlock() }
+        while queues[address, default: []].isEmpty {
+            if let failure { throw failure }
+            if !condition.wait(until: deadline) {
+                throw Failure.running("a rank waited in vain for \(address)")
+            }
+        }
+        return queues[address, default: []].removeFirst()
+    }
+
+    func waiting(_ address: String) throws -> Int? {
+        condition.lock()
+        defer { condition.unlock() }
+        if let failure { throw failure }
+        if Date() > deadline { throw Failure.running("a rank polled in vain for \(address)") }
+        return queues[address]?.first?.count
+    }
+
+    func close(because error: any Error) {
+        condition.lock()
+        if failure == nil { failure = error }
+        condition.broadcast()
+        condition.unlock()
+    }
+
+    var firstFailure: (any Error)? {
+        condition.lock()
+        defer { condition.unlock() }
+        return failure
+    }
+}
+
+private final class Results<R: Sendable>: @unchecked Sendable {
+    private let condition = NSCondition()
+    private var results: [Result<R, any Error>?]
+
+    init(size: Int) { results = Array(repeating: nil, count: size) }
+
+    func set(_ result: Result<R, any Error>, rank: Int) {
+        condition.lock()
+        results[rank] = result
+        condition.broadcast()
+        condition.unlock()
+    }
+
+    func wait(post: PostOffice) throws -> [R] {
+        condition.lock()
+        while results.contains(where: { $0 == nil }) { condition.wait() }
+        condition.unlock()
+        if let failure = post.firstFailure { throw failure }
+        return try results.compactMap { try $0?.get() }
+    }
+}
