@@ -32,6 +32,8 @@ public struct ReferenceUNet {
         /// By level.
         var decoder: [Int: Block] = [:]
         public internal(set) var logits = ReferenceImage(ImageShape(0, 0, 0))
+        /// The shape of the map that dropout works on.
+        public var bottomShape: ImageShape { bottom.shape }
     }
 
     /// - Parameter dropout: what each value of the bottom is multiplied by; nil for 1.
