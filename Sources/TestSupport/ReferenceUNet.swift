@@ -1,0 +1,167 @@
+import Kernels
+import Network
+
+/// The U-Net of Ronneberger, Fischer, Brox 2015 from reference kernels, in Double: what `UNet` has to compute.
+///
+/// Parameters and gradients go by the checkpoint's names and are in PyTorch's order, so that the conversion to the
+/// order of memory is tested too.
+public struct ReferenceUNet {
+    public typealias Parameters = [String: [Double]]
+
+    private let architecture: UNetArchitecture
+    private let padding: Int
+
+    public init(_ architecture: UNetArchitecture) {
+        self.architecture = architecture
+        padding = architecture.padding == .same ? 1 : 0
+    }
+
+    /// What a forward pass leaves for the backward pass.
+    public struct Trace {
+        /// A block's input and its two outputs after ReLU.
+        struct Block {
+            var input: ReferenceImage
+            var middle: ReferenceImage
+            var output: ReferenceImage
+        }
+
+        var encoder: [Block] = []
+        /// After dropout.
+        var bottom = ReferenceImage(ImageShape(0, 0, 0))
+        var dropout: [Double]?
+        /// By level.
+        var decoder: [Int: Block] = [:]
+        public internal(set) var logits = ReferenceImage(ImageShape(0, 0, 0))
+        /// The shape of the map that dropout works on.
+        public var bottomShape: ImageShape { bottom.shape }
+    }
+
+    /// - Parameter dropout: what each value of the bottom is multiplied by; nil for 1.
+    public func forward(_ image: ReferenceImage, _ parameters: Parameters, dropout: [Double]? = nil) -> Trace {
+        var trace = Trace()
+        var map = image
+        for level in 0...architecture.depth {
+            if level > 0 { map = ReferenceKernels.maxPool(map) }
+            trace.encoder.append(block("encoder.\(level)", map, parameters))
+            map = trace.encoder[level].output
+        }
+        trace.dropout = dropout
+        if let dropout { map.values = zip(map.values, dropout).map { $0 * $1 } }
+        trace.bottom = map
+        for level in (0..<architecture.depth).reversed() {
+            let name = "decoder.\(level).up"
+            let up = ReferenceKernels.upConvolution(
+                map, weights: upMemoryOrder(name, parameters), bias: tensor("\(name).bias", parameters))
+            let skip = ReferenceKernels.centreCrop(
+                trace.encoder[level].output, height: up.height, width: up.width)
+            let block = block("decoder.\(level)", ReferenceKernels.concatenate([skip, up]), parameters)
+            trace.decoder[level] = block
+            map = block.output
+        }
+        trace.logits = ReferenceKernels.pointwiseConvolution(
+            map, weights: memoryOrder("head", parameters), bias: tensor("head.bias", parameters))
+        return trace
+    }
+
+    /// The derivatives by all parameters.
+    public func backward(_ trace: Trace, _ parameters: Parameters, logitsGradient: ReferenceImage) -> Parameters {
+        var gradients: Parameters = [:]
+        let last = trace.decoder[0]?.output ?? trace.bottom
+        let head = ReferenceKernels.pointwiseConvolutionBackward(
+            last, weights: memoryOrder("head", parameters), outputGradient: logitsGradient)
+        gradients["head.weight"] = fileOrder(head.weights, inputs: last.channels, outputs: architecture.classes)
+        gradients["head.bias"] = head.bias
+        var slope = head.input
+        var skips: [ReferenceImage] = []
+        for level in 0..<architecture.depth {
+            guard let block = trace.decoder[level] else { preconditionFailure("no level \(level)") }
+            let both = blockBackward("decoder.\(level)", block, slope, parameters, &gradients)
+            let parts = ReferenceKernels.split(both, channels: [both.channels / 2, both.channels / 2])
+            skips.append(ReferenceKernels.centreCropBackward(parts[0], input: trace.encoder[level].output.shape))
+            let name = "decoder.\(level).up"
+            let below = trace.decoder[level + 1]?.output ?? trace.bottom
+            let up = ReferenceKernels.upConvolutionBackward(
+                below, weights: upMemoryOrder(name, parameters), outputGradient: parts[1])
+            gradients["\(name).weight"] = upFileOrder(up.weights, outputs: parts[1].channels)
+            gradients["\(name).bias"] = up.bias
+            slope = up.input
+        }
+        if let dropout = trace.dropout { slope.values = zip(slope.values, dropout).map { $0 * $1 } }
+        for level in (0...architecture.depth).reversed() {
+            slope = blockBackward("encoder.\(level)", trace.encoder[level], slope, parameters, &gradients)
+            guard level > 0 else { break }
+            let pooled = ReferenceKernels.maxPoolBackward(trace.encoder[level - 1].output, outputGradient: slope)
+            slope = ReferenceImage(pooled.shape, values: zip(pooled.values, skips[level - 1].values).map { $0 + $1 })
+        }
+        return gradients
+    }
+
+    private func block(_ name: String, _ input: ReferenceImage, _ parameters: Parameters) -> Trace.Block {
+        func convolve(_ input: ReferenceImage, _ name: String) -> ReferenceImage {
+            ReferenceKernels.rectify(
+                ReferenceKernels.convolution3x3(
+                    input, weights: memoryOrder(name, parameters), bias: tensor("\(name).bias", parameters),
+                    padding: padding))
+        }
+        let middle = convolve(input, "\(name).conv1")
+        return Trace.Block(input: input, middle: middle, output: convolve(middle, "\(name).conv2"))
+    }
+
+    /// Returns the derivative by the block's input.
+    private func blockBackward(
+        _ name: String, _ block: Trace.Block, _ slope: ReferenceImage, _ parameters: Parameters,
+        _ gradients: inout Parameters
+    ) -> ReferenceImage {
+        var slope = slope
+        for (name, input, output) in [
+            ("\(name).conv2", block.middle, block.output), ("\(name).conv1", block.input, block.middle),
+        ] {
+            let layer = ReferenceKernels.convolution3x3Backward(
+                input, weights: memoryOrder(name, parameters),
+                outputGradient: ReferenceKernels.rectifyBackward(output: output, outputGradient: slope),
+                padding: padding)
+            gradients["\(name).weight"] = fileOrder(
+                layer.weights, inputs: input.channels, outputs: output.channels)
+            gradients["\(name).bias"] = layer.bias
+            slope = layer.input
+        }
+        return slope
+    }
+
+    private func tensor(_ name: String, _ parameters: Parameters) -> [Double] {
+        guard let tensor = parameters[name] else { preconditionFailure("no tensor named \(name)") }
+        return tensor
+    }
+
+    /// `[out][in][k·k]` as `[k·k][in][out]`.
+    private func memoryOrder(_ name: String, _ parameters: Parameters) -> [Double] {
+        let file = tensor("\(name).weight", parameters)
+        let outputs = tensor("\(name).bias", parameters).count
+        let taps = name == "head" ? 1 : 9
+        return transposed(file, outputs, file.count / outputs / taps, taps)
+    }
+
+    private func fileOrder(_ memory: [Double], inputs: Int, outputs: Int) -> [Double] {
+        transposed(memory, memory.count / inputs / outputs, inputs, outputs)
+    }
+
+    /// `[in][out][2·2]` as `[in][2·2][out]`.
+    private func upMemoryOrder(_ name: String, _ parameters: Parameters) -> [Double] {
+        let file = tensor("\(name).weight", parameters)
+        let outputs = tensor("\(name).bias", parameters).count
+        return stride(from: 0, to: file.count, by: 4 * outputs).flatMap {
+            transposed(Array(file[$0..<$0 + 4 * outputs]), outputs, 1, 4)
+        }
+    }
+
+    private func upFileOrder(_ memory: [Double], outputs: Int) -> [Double] {
+        stride(from: 0, to: memory.count, by: 4 * outputs).flatMap {
+            transposed(Array(memory[$0..<$0 + 4 * outputs]), 4, 1, outputs)
+        }
+    }
+
+    /// `[a][b][c]` as `[c][b][a]`.
+    private func transposed(_ values: [Double], _ a: Int, _ b: Int, _ c: Int) -> [Double] {
+        (0..<c).flatMap { k in (0..<b).flatMap { j in (0..<a).map { i in values[(i * b + j) * c + k] } } }
+    }
+}

@@ -1,0 +1,199 @@
+import Kernels
+import TestSupport
+import Testing
+
+/// One 3×3 convolution: the inputs' channels, how far each is cropped out of a larger map, and the sizes.
+struct ConvolutionShape: Sendable, CustomTestStringConvertible {
+    let height: Int
+    let width: Int
+    let inputs: [Int]
+    let outputs: Int
+    let padding: Int
+    var borders: [Int] = []
+
+    var testDescription: String {
+        "\(height)×\(width), \(inputs) → \(outputs) channels, padding \(padding), borders \(borders)"
+    }
+
+    static let all: [ConvolutionShape] = [
+        // One pixel out, and one pixel in.
+        .init(height: 3, width: 3, inputs: [1], outputs: 1, padding: 0),
+        .init(height: 1, width: 1, inputs: [1], outputs: 1, padding: 1),
+        .init(height: 1, width: 1, inputs: [3], outputs: 2, padding: 1),
+        .init(height: 3, width: 3, inputs: [70], outputs: 7, padding: 0),
+        // Single rows and columns.
+        .init(height: 1, width: 9, inputs: [2], outputs: 3, padding: 1),
+        .init(height: 9, width: 1, inputs: [2], outputs: 3, padding: 1),
+        .init(height: 3, width: 11, inputs: [2], outputs: 5, padding: 0),
+        .init(height: 2, width: 2, inputs: [4], outputs: 4, padding: 1),
+        // Widths that no vector divides, odd channels.
+        .init(height: 7, width: 5, inputs: [3], outputs: 10, padding: 0),
+        .init(height: 10, width: 13, inputs: [6], outputs: 6, padding: 1),
+        .init(height: 6, width: 17, inputs: [17], outputs: 33, padding: 0),
+        .init(height: 5, width: 6, inputs: [64], outputs: 64, padding: 1),
+        .init(height: 5, width: 7, inputs: [1], outputs: 70, padding: 0),
+        .init(height: 4, width: 5, inputs: [70], outputs: 1, padding: 1),
+        // Several inputs side by side, some of them crops, as skips are.
+        .init(height: 6, width: 8, inputs: [3, 5], outputs: 4, padding: 0, borders: [2, 0]),
+        .init(height: 5, width: 9, inputs: [8, 8], outputs: 8, padding: 1, borders: [1, 3]),
+        .init(height: 4, width: 4, inputs: [1, 2, 7], outputs: 3, padding: 0, borders: [0, 4, 1]),
+        .init(height: 3, width: 5, inputs: [33, 32], outputs: 6, padding: 1, borders: [0, 2]),
+        // So large that the work is cut into bands and parts.
+        .init(height: 47, width: 49, inputs: [40, 20], outputs: 3, padding: 0, borders: [3, 0]),
+        .init(height: 43, width: 61, inputs: [2], outputs: 70, padding: 1),
+    ]
+}
+
+@Suite struct ConvolutionTests {
+    /// Everything that one forward and one backward pass read and write.
+    private final class Run {
+        let shape: ConvolutionShape
+        let inputs: [CroppedMap]
+        let inputGradients: [CroppedMap]
+        let layer: LayerProblem
+        let output: Tensor
+        let outputGradient: Tensor
+
+        init(_ shape: ConvolutionShape, key: Int = 100) {
+            self.shape = shape
+            let maps = shape.inputs.enumerated().map { index, channels in
+                (
+                    ImageShape(shape.height, shape.width, channels),
+                    index < shape.borders.count ? shape.borders[index] : 0, key + 10 + index
+                )
+            }
+            inputs = maps.map { CroppedMap.random($0.0, border: $0.1, key: $0.2) }
+            inputGradients = maps.map { CroppedMap.unset($0.0, border: $0.1) }
+            let channels = shape.inputs.reduce(0, +)
+            layer = LayerProblem(weights: 9 * channels * shape.outputs, outputs: shape.outputs, key: key)
+            let out = ImageShape(
+                shape.height + 2 * shape.padding - 2, shape.width + 2 * shape.padding - 2, shape.outputs)
+            output = .unset(out)
+            outputGradient = .random(out, key: key + 3)
+        }
+
+        func forward(_ engine: OpenBLASEngine) {
+            engine.convolution3x3(
+                inputs.map(\.view), layer.parameters, padding: shape.padding, output: output.view,
+                workspace: Workspace())
+        }
+
+        func backward(_ engine: OpenBLASEngine, inputGradients wanted: Bool = true) {
+            engine.convolution3x3Backward(
+                inputs.map(\.view), layer.parameters, padding: shape.padding, output: output.view,
+                outputGradient: outputGradient.view, inputGradients: wanted ? inputGradients.map(\.view) : nil,
+                gradients: layer.gradients, workspace: Workspace())
+        }
+
+        var referenceInput: ReferenceImage {
+            ReferenceKernels.concatenate(inputs.map { ReferenceImage($0.view) })
+        }
+    }
+
+    private let engine = OpenBLASEngine(threads: 1)
+
+    @Test("forward agrees with the reference", arguments: ConvolutionShape.all)
+    func forward(_ shape: ConvolutionShape) {
+        let run = Run(shape)
+        run.forward(engine)
+        let expected = ReferenceKernels.rectify(
+            ReferenceKernels.convolution3x3(
+                run.referenceInput, weights: run.layer.referenceWeights, bias: run.layer.referenceBias,
+                padding: shape.padding))
+        #expect(relativeL2(run.output.view, expected) <= Tolerances.float32Sum)
+    }
+
+    @Test("backward agrees with the reference", arguments: ConvolutionShape.all)
+    func backward(_ shape: ConvolutionShape) {
+        let run = Run(shape)
+        run.forward(engine)
+        run.backward(engine)
+        let gradient = ReferenceKernels.rectifyBackward(
+            output: ReferenceImage(run.output.view), outputGradient: ReferenceImage(run.outputGradient.view))
+        let expected = ReferenceKernels.convolution3x3Backward(
+            run.referenceInput, weights: run.layer.referenceWeights, outputGradient: gradient, padding: shape.padding)
+        #expect(relativeL2(run.layer.weightGradient.values, expected.weights) <= Tolerances.float32Sum)
+        #expect(relativeL2(run.layer.biasGradient.values, expected.bias) <= Tolerances.float32Sum)
+        let parts = ReferenceKernels.split(expected.input, channels: shape.inputs)
+        for (map, part) in zip(run.inputGradients, parts) {
+            #expect(relativeL2(map.view, part) <= Tolerances.float32Sum)
+            #expect(map.borderIsUntouched)
+        }
+    }
+
+    /// Where every output is positive the convolution less its bias is linear, and its backward is the adjoint.
+    @Test("backward is the adjoint of forward", arguments: ConvolutionShape.all)
+    func adjoint(_ shape: ConvolutionShape) {
+        let run = Run(shape)
+        run.layer.bias.view.fill(1000)
+        run.forward(engine)
+        run.layer.bias.view.fill(0)
+        // A mask that lets everything through; the forward's values only settle the mask.
+        run.backward(engine)
+        let linear = ReferenceKernels.convolution3x3(
+            run.referenceInput, weights: run.layer.referenceWeights, bias: run.layer.noBias, padding: shape.padding)
+        let dy = run.outputGradient.values.map(Double.init)
+        let dx = ReferenceKernels.concatenate(run.inputGradients.map { ReferenceImage($0.view) })
+        let byInput = GradientCheck.adjointError(
+            outputGradient: dy, output: linear.values, inputGradient: dx.values, input: run.referenceInput.values)
+        let byWeights = GradientCheck.adjointError(
+            outputGradient: dy, output: linear.values,
+            inputGradient: run.layer.weightGradient.values.map(Double.init), input: run.layer.referenceWeights)
+        #expect(byInput <= Tolerances.adjoint)
+        #expect(byWeights <= Tolerances.adjoint)
+    }
+
+    @Test("leaving out the input's gradient leaves the others as they are")
+    func withoutInputGradient() {
+        let shape = ConvolutionShape(height: 8, width: 7, inputs: [3], outputs: 5, padding: 0)
+        let with = Run(shape)
+        let without = Run(shape)
+        for run in [with, without] { run.forward(engine) }
+        with.backward(engine)
+        without.backward(engine, inputGradients: false)
+        #expect(sameBits(with.layer.weightGradient.values, without.layer.weightGradient.values))
+        #expect(sameBits(with.layer.biasGradient.values, without.layer.biasGradient.values))
+        #expect(without.inputGradients[0].view.row(0)[0].isNaN)
+    }
+
+    @Test("one thread, two and three give the same bits", arguments: ConvolutionShape.all.suffix(6))
+    func threads(_ shape: ConvolutionShape) {
+        let runs = [1, 2, 3].map { threads in
+            let run = Run(shape)
+            run.forward(OpenBLASEngine(threads: threads))
+            run.backward(OpenBLASEngine(threads: threads))
+            return run
+        }
+        for run in runs.dropFirst() {
+            #expect(sameBits(run.output.values, runs[0].output.values))
+            #expect(sameBits(run.layer.weightGradient.values, runs[0].layer.weightGradient.values))
+            #expect(sameBits(run.layer.biasGradient.values, runs[0].layer.biasGradient.values))
+            for (map, other) in zip(run.inputGradients, runs[0].inputGradients) {
+                #expect(ReferenceImage(map.view) == ReferenceImage(other.view))
+            }
+        }
+    }
+
+    @Test("a workspace that has served another shape serves this one")
+    func reusedWorkspace() {
+        let workspace = Workspace()
+        for shape in ConvolutionShape.all.reversed() {
+            let run = Run(shape)
+            engine.convolution3x3(
+                run.inputs.map(\.view), run.layer.parameters, padding: shape.padding, output: run.output.view,
+                workspace: workspace)
+            let fresh = Run(shape)
+            fresh.forward(engine)
+            #expect(sameBits(run.output.values, fresh.output.values))
+        }
+    }
+
+    @Test("a pre-activation that is not a number stays one")
+    func notANumber() {
+        let run = Run(ConvolutionShape(height: 5, width: 5, inputs: [1], outputs: 2, padding: 0))
+        run.inputs[0].view.row(2)[2] = .nan
+        run.forward(engine)
+        let values = Array(run.output.values)
+        #expect(values.allSatisfy { $0.isNaN })
+    }
+}
