@@ -27,7 +27,7 @@ let package = Package(
                 "Sweeps", "Training", "MPIBackend",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
-        .target(name: "Sweeps", dependencies: ["Training"]),
+        .target(name: "Sweeps", dependencies: ["Training", "Segmentation", "Diagnostics"]),
         .target(
             name: "Training",
             dependencies: [

@@ -155,3 +155,16 @@ private func check(_ code: Int32, _ what: String) throws {
     }
     throw CommunicationFailure("MPI failed \(what): \(text)")
 }
+
+extension MPICommunicator {
+    /// MPI's name and version, in its own words; works before MPI is started.
+    public static var libraryDescription: String {
+        var length: Int32 = 0
+        return withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(MPI_MAX_LIBRARY_VERSION_STRING) + 1) {
+            $0.initialize(repeating: 0)
+            MPI_Get_library_version($0.baseAddress, &length)
+            let text = $0.baseAddress.map { String(cString: $0) } ?? ""
+            return text.split(separator: ",").first.map(String.init) ?? "unknown"
+        }
+    }
+}

@@ -26,3 +26,24 @@ extension UNetArchitecture {
         return total + 3 * 2 * Double(baseChannels * classes) * Double(height * width)
     }
 }
+
+extension UNetArchitecture {
+    /// About how much memory a worker takes in training on inputs of this size: maps and their gradients, and weights,
+    /// momentum and one gradient for each level of the tree over its slots. In bytes.
+    public func trainingBytes(height: Int, width: Int, slots: Int) -> Double {
+        var maps = 0.0, skips = 0.0, largest = 0.0
+        var pixels = Double(height * width)
+        for level in 0...depth {
+            let map = pixels * Double(channels(atLevel: level))
+            // Two convolutions and what is pooled on the way down; up-convolution and two more on the way up.
+            maps += map * (level < depth ? 5.25 : 2)
+            skips += level < depth ? map : 0
+            largest = max(largest, map)
+            pixels /= 4
+        }
+        let buffers = Double(ParameterLayout(self).count)
+        var levels = 1
+        while 1 << (levels - 1) < slots { levels += 1 }
+        return 4 * (maps + skips + 3 * largest + buffers * Double(2 + levels))
+    }
+}

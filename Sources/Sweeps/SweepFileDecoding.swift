@@ -1,3 +1,4 @@
+import Segmentation
 import Diagnostics
 import Foundation
 import Training

@@ -11,6 +11,9 @@ public enum BuildInformation {
     /// The CPU that the kernels were compiled for.
     public static var target: String { KernelTarget.description }
 
+    /// The BLAS that products go through, in its own words.
+    public static var blas: String { OpenBLASEngine.libraryDescription }
+
     /// The CPU that the program runs on, in the system's words.
     public static var processor: String {
         let lines = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8))?.split(separator: "\n") ?? []

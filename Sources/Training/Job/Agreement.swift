@@ -18,6 +18,17 @@ extension Communicator {
         return try attempts.map { try Messages.decode(Attempt<T>.self, from: $0).value() }
     }
 
+    /// The outcome of `body` on this rank, if it succeeded on every rank; else the first failure, on every rank.
+    public func agree<T>(_ body: () throws -> T) throws -> T {
+        var own: T?
+        _ = try agreeOnAll { () throws -> Int in
+            own = try body()
+            return 0
+        }
+        guard let own else { preconditionFailure("an outcome without a failure") }
+        return own
+    }
+
     /// Takes a message, with naps between looks: for waits that may be long.
     func receivePatiently(from rank: Int, tag: MessageTag) throws -> Data {
         while true {

@@ -29,7 +29,7 @@ struct RunEnvironment: Codable {
             cores: ProcessInfo.processInfo.activeProcessorCount)
         return RunEnvironment(
             version: BuildInformation.version, revision: BuildInformation.revision, target: BuildInformation.target,
-            blas: OpenBLASEngine.libraryDescription, started: Date().formatted(.iso8601),
+            blas: BuildInformation.blas, started: Date().formatted(.iso8601),
             ranks: try world.gatherFromAll(Messages.encode(own)).map { try Messages.decode(Rank.self, from: $0) })
     }
 

@@ -66,6 +66,14 @@ public final class Console: @unchecked Sendable {
         log(line)
     }
 
+    /// Takes the progress line away.
+    public func endProgress() {
+        lock.withLock {
+            if drawn { write("\r\u{1B}[K") }
+            drawn = false
+        }
+    }
+
     private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
 
     private func log(_ line: String) {

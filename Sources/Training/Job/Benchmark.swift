@@ -1,0 +1,112 @@
+import Communication
+import Diagnostics
+import Foundation
+import Kernels
+import Network
+import Optimization
+
+/// Times training steps on random images: forward, loss, backward, the sum over slots and ranks, and the update.
+public struct Benchmark: Sendable {
+    public var architecture: UNetArchitecture
+    /// Side of the input.
+    public var size: Int
+    /// Images of a step, over all ranks.
+    public var batch: Int
+    public var threads: Int
+    /// Steps that are timed, after one that is not.
+    public var steps: Int
+
+    public init(architecture: UNetArchitecture, size: Int, batch: Int, threads: Int, steps: Int) {
+        self.architecture = architecture
+        self.size = size
+        self.batch = batch
+        self.threads = threads
+        self.steps = steps
+    }
+
+    public struct Outcome: Codable, Sendable {
+        /// Median seconds of a step.
+        public let stepSeconds: Double
+        public let imagesPerSecond: Double
+        /// Operations of direct convolutions in the time of a step, over all ranks.
+        public let effectiveGflops: Double
+        /// Peak memory of this rank, and what of it was taken before the network was made.
+        public let peakMebibytes: Double
+        public let mebibytesBefore: Double
+        /// Share of the step that goes into sums and messages between ranks.
+        public let communicationShare: Double
+        public let ranks: Int
+        public let threads: Int
+        public let parameters: Int
+        public let outputSize: Int
+    }
+
+    /// Runs on every rank; the times are rank 0's.
+    public func run(_ world: any Communicator) throws -> Outcome {
+        let geometry = architecture.geometry
+        guard geometry.isLegal(input: size) else {
+            throw Failure.request(
+                "--size \(size) is no legal input size at depth \(geometry.depth) with padding \(geometry.padding): use \(geometry.nearestLegal(to: size))"
+            )
+        }
+        guard batch >= world.size else {
+            throw Failure.request("--batch \(batch) is less than the number of ranks, \(world.size): each needs an image")
+        }
+        let before = Self.peakMebibytes
+        let engine = OpenBLASEngine(threads: threads)
+        let network = UNet(architecture, engine: engine)
+        let weights = ParameterBuffer(network.layout), momentum = ParameterBuffer(network.layout)
+        weights.initializeWeights(seed: 1)
+        let output = geometry.output(input: size)
+        let image = Tensor(size, size, architecture.inputChannels), labels = LabelMap(height: output, width: output)
+        var random = RandomStream(seed: 1, use: .synthesis, 0)
+        for i in 0..<image.count { image.base[i] = Float(random.gaussian()) }
+        for i in 0..<output * output { labels.values[i] = Int32(random.integer(below: architecture.classes)) }
+        let tree = GradientTree(
+            slots: batch, communicator: world, count: network.layout.count, team: engine.team)
+        let optimizer = MomentumSGD(momentum: 0.99)
+        let watch = StopWatch()
+        var times: [Double] = [], shares: [Double] = []
+        for step in 0...steps {
+            let begin = watch.seconds
+            var computed = begin, summed = begin
+            try tree.sum(
+                compute: { _, gradient in
+                    let logits = network.forward(image.view, parameters: weights.base)
+                    _ = SoftmaxCrossEntropy.loss(
+                        logits: logits, labels: labels, gradient: network.logitsGradient, team: engine.team)
+                    network.backward(image.view, parameters: weights.base, gradient: gradient)
+                }, ownDone: { computed = watch.seconds }
+            ) { gradient in
+                summed = watch.seconds
+                optimizer.step(
+                    weights: weights.base, velocity: momentum.base, gradient: gradient, count: weights.count,
+                    learningRate: 1e-4, gradientScale: 1 / Double(batch), team: engine.team)
+            }
+            let seconds = watch.seconds - begin
+            if step > 0 {
+                times.append(seconds)
+                shares.append((summed - computed) / seconds)
+            }
+        }
+        let seconds = Self.median(times)
+        return Outcome(
+            stepSeconds: seconds, imagesPerSecond: Double(batch) / seconds,
+            effectiveGflops: architecture.operationsPerStep(height: size, width: size) * Double(batch) / seconds / 1e9,
+            peakMebibytes: Self.peakMebibytes, mebibytesBefore: before, communicationShare: Self.median(shares),
+            ranks: world.size, threads: threads, parameters: weights.count, outputSize: output)
+    }
+
+    private static func median(_ values: [Double]) -> Double {
+        let sorted = values.sorted()
+        let middle = sorted.count / 2
+        return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+    }
+
+    /// The most memory that this process has had so far.
+    static var peakMebibytes: Double {
+        var usage = rusage()
+        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+        return Double(usage.ru_maxrss) / 1024
+    }
+}

@@ -1,0 +1,78 @@
+import ArgumentParser
+import Network
+import Training
+
+struct BenchCommand: JobCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench",
+        abstract: "Times training steps on random images.",
+        discussion: """
+            Effective GFLOP/s count the operations of direct convolutions. Under mpirun every rank trains, and the share \
+            of communication is shown. Peak memory is one rank's.
+            """)
+    static let usesRanks = true
+
+    @Option(help: "Side of the input in pixels.")
+    var size = 572
+
+    @Option(help: "Channels of the first level.")
+    var base = 64
+
+    @Option(help: "Number of poolings.")
+    var depth = 4
+
+    @Option(help: "Images of a step, over all ranks (default: one each).")
+    var batch: Int?
+
+    @Option(help: "Threads of each rank.")
+    var threads = 1
+
+    @Option(help: "Steps that are timed, after one that is not.")
+    var steps = 3
+
+    @Option(help: "valid (the paper's) or same.")
+    var padding = UNetArchitecture.Padding.valid
+
+    @Flag(help: "Prints the figures as JSON.")
+    var json = false
+
+    func validate() throws {
+        for (name, value) in [("base", base), ("threads", threads), ("steps", steps), ("batch", batch ?? 1)]
+        where value < 1 {
+            throw ValidationError("--\(name) \(value): give 1 or more")
+        }
+        guard (0...12).contains(depth) else { throw ValidationError("--depth \(depth): give 0 to 12") }
+    }
+
+    func run(in job: Job) throws {
+        let architecture = UNetArchitecture(baseChannels: base, depth: depth, padding: padding)
+        let outcome = try Benchmark(
+            architecture: architecture, size: size, batch: batch ?? job.world.size, threads: threads, steps: steps
+        ).run(job.world)
+        try job.answer(text(outcome), json: json ? outcome : nil)
+    }
+
+    private func text(_ outcome: Benchmark.Outcome) -> String {
+        func line(_ name: String, _ value: String) -> String {
+            name + String(repeating: " ", count: max(1, 16 - name.count)) + value
+        }
+        var lines = [
+            line("network", "base \(base), depth \(depth), \(padding), \(grouped(outcome.parameters)) parameters"),
+            line("input, output", "\(size)×\(size), \(outcome.outputSize)×\(outcome.outputSize)"),
+            line(
+                "ranks, threads",
+                "\(outcome.ranks) × \(outcome.threads), \(batch ?? outcome.ranks) image(s) a step"),
+            line("step", "\(outcome.stepSeconds.formatted(.number.precision(.significantDigits(4)))) s"),
+            line("images/s", outcome.imagesPerSecond.formatted(.number.precision(.significantDigits(4)))),
+            line("GFLOP/s", "\(outcome.effectiveGflops.formatted(.number.precision(.fractionLength(1)))) effective"),
+            line(
+                "peak memory",
+                "\(Int(outcome.peakMebibytes)) MiB, \(Int(outcome.mebibytesBefore)) of them before the network"),
+        ]
+        if outcome.ranks > 1 {
+            lines.append(
+                line("communication", "\((100 * outcome.communicationShare).formatted(.number.precision(.fractionLength(1)))) % of the step"))
+        }
+        return lines.joined(separator: "\n")
+    }
+}

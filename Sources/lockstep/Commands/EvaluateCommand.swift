@@ -1,0 +1,79 @@
+import ArgumentParser
+import Diagnostics
+import Foundation
+import Segmentation
+import Training
+
+struct EvaluateCommand: JobCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "evaluate",
+        abstract: "Scores a model, or predictions, against labels.",
+        discussion: """
+            With checkpoints, --images are segmented and scored. With --predictions, what predict (or any program) \
+            wrote is scored: with two classes 0 and anything else, with more the class index. Images and labels are \
+            paired by file name. Under mpirun the ranks share the images out.
+            """)
+    static let usesRanks = true
+
+    @Argument(help: "Checkpoints (.safetensors) or run folders; the probabilities of several are averaged.")
+    var checkpoints: [String] = []
+
+    @Option(help: "The folder of images to segment.")
+    var images: String?
+
+    @Option(help: "The folder of labels.")
+    var labels: String
+
+    @Option(help: "A folder of predictions, instead of checkpoints and --images.")
+    var predictions: String?
+
+    @Option(help: "What label files hold: index, binary or instances (default: as the model was trained; with --predictions binary for two classes, else index).")
+    var encoding: EncodingName?
+
+    @Option(help: "Number of classes of --predictions.")
+    var classes = 2
+
+    @Option(help: "A raw label value whose pixels do not count.")
+    var ignoreIndex: Int?
+
+    @Flag(help: "Also prints a line for each image.")
+    var perImage = false
+
+    @Flag(help: "Prints the scores as JSON.")
+    var json = false
+
+    @OptionGroup var model: ModelOptions
+
+    func validate() throws {
+        guard (predictions == nil) != checkpoints.isEmpty else { return }
+        throw ValidationError("name checkpoints and --images, or --predictions")
+    }
+
+    func run(in job: Job) throws {
+        let evaluation = EvaluationJob(world: job.world)
+        let outcome: EvaluationJob.Outcome
+        var names: [String]?
+        if let predictions {
+            guard classes >= 2 else { throw Failure.request("--classes \(classes): give 2 or more") }
+            outcome = try evaluation.run(
+                predictions: predictions, labels: labels, classes: classes,
+                encoding: encoding?.encoding ?? (classes == 2 ? .binary : .index), ignoreValue: ignoreIndex)
+        } else {
+            guard let images else { throw Failure.request("evaluate with a checkpoint needs --images, a folder") }
+            let ensemble = try job.world.agree { try model.load(checkpoints) }
+            let data = ensemble.models[0].configuration?.data
+            names = ensemble.classNames
+            outcome = try evaluation.run(
+                ensemble, images: images, labels: labels,
+                encoding: encoding?.encoding ?? data?.labels ?? (ensemble.classes == 2 ? .binary : .index),
+                ignoreValue: ignoreIndex ?? data?.ignoreIndex)
+        }
+        try job.answer(text(outcome, names), json: json ? outcome : nil)
+    }
+
+    private func text(_ outcome: EvaluationJob.Outcome, _ names: [String]?) -> String {
+        var lines: [String] = []
+        if perImage { lines += outcome.images.map { "\($0.image): \($0.scores.summary)" } + [""] }
+        return (lines + ["\(outcome.images.count) images", outcome.overall.table(names: names)]).joined(separator: "\n")
+    }
+}

@@ -1,0 +1,49 @@
+import ArgumentParser
+import Diagnostics
+import Kernels
+import Network
+import Segmentation
+import Training
+
+extension UNetArchitecture.Padding: ExpressibleByArgument {}
+extension IntensityNormalization: ExpressibleByArgument {}
+
+/// Label encodings that a command line can name.
+enum EncodingName: String, ExpressibleByArgument, CaseIterable {
+    case index, binary, instances
+
+    var encoding: LabelEncoding {
+        switch self {
+        case .index: .index
+        case .binary: .binary
+        case .instances: .instances
+        }
+    }
+}
+
+/// What `predict` and `evaluate` need to load models.
+struct ModelOptions: ParsableArguments {
+    @Option(help: "Side of the network's input in pixels (default: one that suits the image). The result does not depend on it.")
+    var tile: Int?
+
+    @Option(help: "For a file with weights alone: how its 3×3 convolutions treat the edge (default: valid).")
+    var padding: UNetArchitecture.Padding?
+
+    @Option(help: "For a file with weights alone: how images are normalised (default: unit).")
+    var normalize: IntensityNormalization?
+
+    @Option(help: "Threads of each process.")
+    var threads = 1
+
+    func validate() throws {
+        guard threads >= 1 else { throw ValidationError("--threads \(threads): give 1 or more") }
+    }
+
+    /// Loads the checkpoints, whose probabilities are averaged.
+    func load(_ checkpoints: [String]) throws -> ModelEnsemble {
+        let hints = TrainedModel.Hints(padding: padding, normalization: normalize)
+        return try ModelEnsemble(
+            checkpoints.map { try TrainedModel(reading: $0, hints: hints) }, tile: tile,
+            engine: OpenBLASEngine(threads: threads))
+    }
+}

@@ -1,0 +1,42 @@
+import ArgumentParser
+import Segmentation
+
+struct SynthesizeCommand: JobCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "synthesize",
+        abstract: "Writes a data set of synthetic touching cells.",
+        discussion: """
+            DIR/images and DIR/labels get one PNG each an image. With two classes labels are 0 and 255 (labels: binary), \
+            with more the class index (labels: index).
+            """)
+
+    @Argument(help: "The folder; made if missing.")
+    var dir: String
+
+    @Option(help: "Number of images.")
+    var count = 40
+
+    @Option(help: "Height and width in pixels.")
+    var size = 192
+
+    @Option(help: "Classes, the background included.")
+    var classes = 2
+
+    @Option(help: "Another seed gives other images.")
+    var seed: UInt64 = 1
+
+    @Flag(help: "Prints what was written as JSON.")
+    var json = false
+
+    func run(in job: Job) throws {
+        try SyntheticCells(size: size, classes: classes, seed: seed).write(count: count, to: dir)
+        struct Answer: Encodable {
+            let images: String
+            let labels: String
+            let count: Int
+        }
+        let answer = Answer(images: "\(dir)/images", labels: "\(dir)/labels", count: count)
+        try job.answer(
+            "\(count) images in \(answer.images), their labels in \(answer.labels)", json: json ? answer : nil)
+    }
+}

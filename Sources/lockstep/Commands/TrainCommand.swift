@@ -1,0 +1,99 @@
+import ArgumentParser
+import Diagnostics
+import Foundation
+import Segmentation
+import Training
+
+struct TrainCommand: JobCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "train",
+        abstract: "Trains a U-Net.",
+        discussion: """
+            Without mpirun one process does everything. Under mpirun rank 0 coordinates (checkpoints, validation, logs) \
+            and the others train: mpirun -np 3 lockstep train cells.yaml has two workers. The result does not depend on \
+            how many there are.
+
+            SIGINT, SIGTERM, SIGUSR1 or SIGUSR2 end a run with a checkpoint and status 75.
+            """)
+    static let usesRanks = true
+
+    @Argument(help: "A YAML file. Without it: the built-in sample task, synthetic touching cells.")
+    var config: String?
+
+    @Option(name: .customLong("set"), help: ArgumentHelp("Overrides one key of the configuration.", valueName: "key=value"))
+    var settings: [String] = []
+
+    @Option(help: ArgumentHelp("The run's own folder (default: run.output/name).", valueName: "run-dir"))
+    var output: String?
+
+    @Option(help: ArgumentHelp("Goes on with the run in this folder, from its newest checkpoint.", valueName: "run-dir"))
+    var resume: String?
+
+    @Flag(help: "Checks configuration, images and folder, says what would be trained, and ends.")
+    var dryRun = false
+
+    @Flag(help: "Prints the outcome as JSON.")
+    var json = false
+
+    func run(in job: Job) throws {
+        let request = TrainingRequest(
+            configuration: config, settings: settings, output: output, resume: resume, isDryRun: dryRun)
+        if output != nil && resume != nil {
+            throw Failure.request("--output and --resume both name a run's folder: give one of them")
+        }
+        let result = try TrainingJob(world: job.world, localRanks: job.localRanks, console: job.console).run(request)
+        try job.answer(dryRun ? "the run can begin; nothing was written" : Self.text(result), json: json ? Answer(result) : nil)
+    }
+
+    /// The scores of the last validation, and where everything is.
+    private static func text(_ result: TrainingResult) -> String {
+        let directory = result.directory
+        var lines: [String] = []
+        if let scores = result.scores, let step = result.scoresStep {
+            lines += ["", "validation at step \(step)", scores.table(names: result.configuration.model.classNames), ""]
+        }
+        if let best = result.best {
+            let metric = result.configuration.validation.metric.rawValue
+            lines.append("best \(metric):   \(String(format: "%.4f", best.value)) at step \(best.step)")
+        }
+        lines.append("checkpoint: \(result.checkpoint)")
+        lines.append("log:        \(directory.log)")
+        if let preview = result.preview { lines.append("prediction: \(preview)") }
+        return lines.joined(separator: "\n")
+    }
+
+    private struct Answer: Encodable {
+        let run: String
+        let checkpoint: String
+        let log: String
+        let metrics: String
+        let prediction: String?
+        let step: Int?
+        let best: BestScore?
+        let scores: SegmentationScores?
+
+        init(_ result: TrainingResult) {
+            run = result.directory.path
+            checkpoint = result.checkpoint
+            log = result.directory.log
+            metrics = result.directory.metrics
+            prediction = result.preview
+            step = result.scoresStep
+            best = result.best
+            scores = result.scores
+        }
+    }
+}
+
+extension TrainingResult {
+    /// The best checkpoint, or the newest where nothing was validated.
+    var checkpoint: String {
+        FileManager.default.fileExists(atPath: directory.best) ? directory.best : directory.latest
+    }
+
+    /// The first picture of the last validation.
+    var preview: String? {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: directory.previews)) ?? []
+        return names.filter { $0.hasPrefix("latest-") }.min().map { "\(directory.previews)/\($0)" }
+    }
+}

@@ -1,0 +1,96 @@
+import ArgumentParser
+import Communication
+import Diagnostics
+import Foundation
+import MPIBackend
+import Training
+
+/// A command that runs in this process's job.
+protocol JobCommand: ParsableCommand {
+    /// Runs; called on every rank. Throws a `Failure` on all ranks alike.
+    func run(in job: Job) throws
+    /// Whether the command works under `mpirun`.
+    static var usesRanks: Bool { get }
+}
+
+extension JobCommand {
+    static var usesRanks: Bool { false }
+}
+
+/// This process's place among the ranks, and its voice: rank 0 speaks for all.
+struct Job {
+    let world: any Communicator
+    let localRanks: Int
+
+    var isSpeaker: Bool { world.rank == 0 }
+    /// Where progress goes.
+    var console: Console { Console(silent: !isSpeaker) }
+
+    /// Joins the job of `mpirun`, or makes one of a single process.
+    static func join() throws -> Job {
+        guard LaunchEnvironment.place != nil else { return Job(world: SoloCommunicator(), localRanks: 1) }
+        return Job(world: try MPICommunicator.initialize(), localRanks: LaunchEnvironment.localRanks)
+    }
+
+    /// Waits for the other ranks.
+    func leave() {
+        if world is MPICommunicator { MPICommunicator.finalize() }
+    }
+
+    /// Runs a command line; returns the exit status.
+    func run(_ arguments: [String]) -> Int32 {
+        do {
+            let command = try LockstepCommand.parseAsRoot(arguments)
+            guard let command = command as? any JobCommand else {
+                // Help, and the root without a command.
+                throw CleanExit.helpRequest(command)
+            }
+            let type = type(of: command)
+            guard world.size == 1 || type.usesRanks else {
+                throw Failure.request("lockstep \(type._commandName) runs in one process: start it without mpirun")
+            }
+            try command.run(in: self)
+            return 0
+        } catch let failure as Failure {
+            if isSpeaker { Self.complain(failure.message, isStop: failure.kind == .stopped) }
+            return failure.exitStatus
+        } catch let failure as CommunicationFailure {
+            // The others may be waiting for this rank and cannot be told.
+            Self.complain("\(failure) (\(world.name)): look for an earlier error of another rank")
+            if world is MPICommunicator { MPICommunicator.abort(status: Failure.Kind.running.rawValue) }
+            return Failure.Kind.running.rawValue
+        } catch let status as ExitCode {
+            return status.rawValue
+        } catch {
+            return explain(error)
+        }
+    }
+
+    /// What the argument parser has to say: help and version, or a mistake in the command line.
+    private func explain(_ error: any Error) -> Int32 {
+        guard LockstepCommand.exitCode(for: error) != .success else {
+            if isSpeaker { print(LockstepCommand.fullMessage(for: error)) }
+            return 0
+        }
+        if isSpeaker {
+            let message = LockstepCommand.message(for: error).split(separator: "\n").joined(separator: " ")
+            Self.complain("\(message); lockstep --help and lockstep COMMAND --help show what there is")
+        }
+        return Failure.Kind.request.rawValue
+    }
+
+    /// The one line that says what is wrong.
+    static func complain(_ message: String, isStop: Bool = false) {
+        FileHandle.standardError.write(Data("\(isStop ? "" : "error: ")\(message)\n".utf8))
+    }
+
+    /// Prints a command's answer, as a person or a program wants it, on the speaker's standard output.
+    func answer(_ text: @autoclosure () -> String, json: (any Encodable)?) throws {
+        guard isSpeaker else { return }
+        guard let json else { return print(text()) }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        print(String(decoding: try encoder.encode(json), as: UTF8.self))
+    }
+}

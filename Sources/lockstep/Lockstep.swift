@@ -1,0 +1,55 @@
+import ArgumentParser
+import Communication
+import Diagnostics
+import Foundation
+import MPIBackend
+import Training
+
+/// The program: joins the job, if there is one, runs the command and leaves with its exit status.
+@main
+enum Lockstep {
+    static func main() {
+        // Before MPI starts: a signal that comes early must not kill a job that it only asks to save and stop.
+        let isTraining = CommandLine.arguments.dropFirst().first == "train"
+        if isTraining { StopSignal.install() }
+        let job: Job
+        do {
+            job = try Job.join()
+        } catch {
+            Job.complain("\(error)")
+            exit(Failure.Kind.running.rawValue)
+        }
+        let status = job.run(Array(CommandLine.arguments.dropFirst()))
+        job.leave()
+        exit(status)
+    }
+}
+
+/// The root of the command line.
+struct LockstepCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "lockstep",
+        abstract: "Trains U-Nets on CPUs, from a laptop to a cluster.",
+        discussion: """
+            A first run:          lockstep train
+            On your own images:   lockstep train my-cells.yaml
+            With four workers:    mpirun -np 5 lockstep train my-cells.yaml
+
+            Exit status: 0 done, 1 failed while running, 2 the request is wrong, 75 stopped on a signal after saving a \
+            checkpoint (go on with --resume).
+            """,
+        version: versionText,
+        subcommands: [
+            TrainCommand.self, PredictCommand.self, EvaluateCommand.self, SweepCommand.self, InspectCommand.self,
+            SynthesizeCommand.self, BenchCommand.self, DoctorCommand.self,
+        ])
+
+    static var versionText: String {
+        """
+        lockstep \(BuildInformation.version) (\(BuildInformation.revision))
+        target CPU: \(BuildInformation.target)
+        MPI: \(MPICommunicator.libraryDescription)
+        BLAS: \(BuildInformation.blas)
+        """
+    }
+}
