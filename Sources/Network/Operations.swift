@@ -31,7 +31,9 @@ extension UNetArchitecture {
     /// About how much memory a worker takes in training on inputs of this size: maps and their gradients, and weights,
     /// momentum and one gradient for each level of the tree over its slots. In bytes.
     public func trainingBytes(height: Int, width: Int, slots: Int) -> Double {
-        var maps = 0.0, skips = 0.0, largest = 0.0
+        var maps = 0.0
+        var skips = 0.0
+        var largest = 0.0
         var pixels = Double(height * width)
         for level in 0...depth {
             let map = pixels * Double(channels(atLevel: level))

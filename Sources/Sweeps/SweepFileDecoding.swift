@@ -1,6 +1,6 @@
-import Segmentation
 import Diagnostics
 import Foundation
+import Segmentation
 import Training
 
 extension SweepFile {

@@ -12,7 +12,8 @@ public func duration(_ seconds: Double) -> String {
 
 /// 31030658 as "31,030,658".
 public func grouped(_ number: Int) -> String {
-    var digits = Array(String(number)), result: [Character] = []
+    var digits = Array(String(number))
+    var result: [Character] = []
     while let digit = digits.popLast() {
         if result.count % 4 == 3 { result.append(",") }
         result.append(digit)

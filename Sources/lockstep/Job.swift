@@ -40,10 +40,11 @@ struct Job {
     /// Runs a command line; returns the exit status.
     func run(_ arguments: [String]) -> Int32 {
         do {
-            let command = try LockstepCommand.parseAsRoot(arguments)
-            guard let command = command as? any JobCommand else {
-                // Help, and the root without a command.
-                throw CleanExit.helpRequest(command)
+            var parsed = try LockstepCommand.parseAsRoot(arguments)
+            guard let command = parsed as? any JobCommand else {
+                // The parser's own: help, and the root without a command.
+                try parsed.run()
+                return 0
             }
             let type = type(of: command)
             guard world.size == 1 || type.usesRanks else {

@@ -37,7 +37,8 @@ public final class TiledPrediction {
                 let logits = network.forward(window.view, parameters: parameters.base)
                 SoftmaxCrossEntropy.probabilities(logits, team: team)
                 // The output's first pixel, in the image's coordinates.
-                let top = row.start + rows.margin, left = column.start + columns.margin
+                let top = row.start + rows.margin
+                let left = column.start + columns.margin
                 for y in row.kept {
                     let source = logits.row(y - top) + (column.kept.lowerBound - left) * result.channels
                     let target = result.base + (y * result.width + column.kept.lowerBound) * result.channels

@@ -37,7 +37,8 @@ public struct Checkpoint {
             }
         }
         var metadata = [
-            "format": "pt", "lockstep.version": BuildInformation.version, "lockstep.revision": BuildInformation.revision,
+            "format": "pt", "lockstep.version": BuildInformation.version,
+            "lockstep.revision": BuildInformation.revision,
             "lockstep.target": BuildInformation.target, "lockstep.engine": "openblas",
             "lockstep.blas": BuildInformation.blas, "lockstep.configuration": configuration,
             "lockstep.step": String(state.step), "lockstep.elapsed_seconds": String(state.elapsed),

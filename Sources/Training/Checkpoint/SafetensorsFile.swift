@@ -34,7 +34,9 @@ public struct SafetensorsFile {
                     : "\(path) does not exist: name a checkpoint, a .safetensors file")
         }
         guard contents.count >= 8 else { throw bad("it has only \(contents.count) bytes") }
-        let headerCount = contents.prefix(8).enumerated().reduce(UInt64(0)) { $0 | UInt64($1.element) << (8 * $1.offset) }
+        let headerCount = contents.prefix(8).enumerated().reduce(UInt64(0)) {
+            $0 | UInt64($1.element) << (8 * $1.offset)
+        }
         guard headerCount <= UInt64(contents.count - 8) else { throw bad("its header is cut off") }
         let start = 8 + Int(headerCount)
         guard let header = try? JSONSerialization.jsonObject(with: contents[8..<start]) as? [String: Any] else {
@@ -107,7 +109,8 @@ public struct SafetensorsFile {
             for source in sources {
                 let values = UnsafeMutablePointer<Float>.allocate(capacity: max(source.count, 1))
                 source.fill(values)
-                let bytes = Data(bytesNoCopy: values, count: source.count * 4, deallocator: .custom { p, _ in p.deallocate() })
+                let bytes = Data(
+                    bytesNoCopy: values, count: source.count * 4, deallocator: .custom { p, _ in p.deallocate() })
                 try file.write(contentsOf: bytes)
             }
         }

@@ -222,7 +222,8 @@ public struct Configuration: Sendable, Equatable {
         public var replicaCheckEvery: Int
 
         public init(
-            threads: Threads = .count(1), coordinator: ProcessLayout.CoordinatorMode = .dedicated, output: String = "runs",
+            threads: Threads = .count(1), coordinator: ProcessLayout.CoordinatorMode = .dedicated,
+            output: String = "runs",
             replicaCheckEvery: Int = 100
         ) {
             self.threads = threads

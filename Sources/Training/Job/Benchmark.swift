@@ -50,15 +50,18 @@ public struct Benchmark: Sendable {
             )
         }
         guard batch >= world.size else {
-            throw Failure.request("--batch \(batch) is less than the number of ranks, \(world.size): each needs an image")
+            throw Failure.request(
+                "--batch \(batch) is less than the number of ranks, \(world.size): each needs an image")
         }
         let before = Self.peakMebibytes
         let engine = OpenBLASEngine(threads: threads)
         let network = UNet(architecture, engine: engine)
-        let weights = ParameterBuffer(network.layout), momentum = ParameterBuffer(network.layout)
+        let weights = ParameterBuffer(network.layout)
+        let momentum = ParameterBuffer(network.layout)
         weights.initializeWeights(seed: 1)
         let output = geometry.output(input: size)
-        let image = Tensor(size, size, architecture.inputChannels), labels = LabelMap(height: output, width: output)
+        let image = Tensor(size, size, architecture.inputChannels)
+        let labels = LabelMap(height: output, width: output)
         var random = RandomStream(seed: 1, use: .synthesis, 0)
         for i in 0..<image.count { image.base[i] = Float(random.gaussian()) }
         for i in 0..<output * output { labels.values[i] = Int32(random.integer(below: architecture.classes)) }
@@ -66,10 +69,12 @@ public struct Benchmark: Sendable {
             slots: batch, communicator: world, count: network.layout.count, team: engine.team)
         let optimizer = MomentumSGD(momentum: 0.99)
         let watch = StopWatch()
-        var times: [Double] = [], shares: [Double] = []
+        var times: [Double] = []
+        var shares: [Double] = []
         for step in 0...steps {
             let begin = watch.seconds
-            var computed = begin, summed = begin
+            var computed = begin
+            var summed = begin
             try tree.sum(
                 compute: { _, gradient in
                     let logits = network.forward(image.view, parameters: weights.base)

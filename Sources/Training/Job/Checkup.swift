@@ -87,22 +87,26 @@ public struct Checkup: Encodable {
         let request = TrainingRequest(configuration: path)
         let plan = try TrainingPlan(request, ranks: workers + 1)
         let setup = try RunSetup(plan)
-        let configuration = setup.configuration, model = configuration.model.architecture
+        let configuration = setup.configuration
+        let model = configuration.model.architecture
         add("configuration", .good, "\(path): U-Net of base \(model.baseChannels) and depth \(model.depth)")
         add("folder", .good, "\(plan.directory) can be written")
         _ = try setup.checkImages(SoloCommunicator())
         add(
             "images", plan.validation.isEmpty ? .doubtful : .good,
             "\(plan.train.count) for training, \(plan.validation.count) for validation, all whole"
-                + (plan.validation.isEmpty ? ": without validation no checkpoint is the best; see data.validation" : ""))
+                + (plan.validation.isEmpty ? ": without validation no checkpoint is the best; see data.validation" : "")
+        )
         if configuration.training.batch % workers != 0 {
             add(
                 "workers", .doubtful,
-                "\(workers) workers share a batch of \(configuration.training.batch) unevenly: some wait for the others")
+                "\(workers) workers share a batch of \(configuration.training.batch) unevenly: some wait for the others"
+            )
         }
         let side = configuration.data.tile
         if side > 0 {
-            let needed = model.trainingBytes(height: side, width: side, slots: (configuration.training.batch + workers - 1) / workers)
+            let needed = model.trainingBytes(
+                height: side, width: side, slots: (configuration.training.batch + workers - 1) / workers)
             let all = needed * Double(workers) / 1_073_741_824
             let memory = Double(ProcessInfo.processInfo.physicalMemory) / 1_073_741_824
             add(

@@ -21,7 +21,8 @@ public enum Inspection: Encodable {
     public init(of path: String) throws {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-            throw Failure.request("\(path) does not exist: name a checkpoint, a run, a configuration or a folder of images")
+            throw Failure.request(
+                "\(path) does not exist: name a checkpoint, a run, a configuration or a folder of images")
         }
         if isFolder.boolValue {
             self =
@@ -83,7 +84,8 @@ public struct CheckpointSummary: Encodable {
         lines.append("SHA-256     \(sha256)")
         if !builtBy.isEmpty {
             lines.append(
-                "built by    " + builtBy.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "))
+                "built by    "
+                    + builtBy.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "))
         }
         let width = tensors.map(\.name.count).max() ?? 0
         lines.append("tensors")
@@ -181,7 +183,8 @@ public struct DataSetSummary: Encodable {
     }
 
     private static func values(_ paths: [String]) throws -> [LabelShare] {
-        var counts = [Int](repeating: 0, count: 65536), total = 0
+        var counts = [Int](repeating: 0, count: 65536)
+        var total = 0
         for path in paths {
             let image = try PNG.read(path)
             guard image.channels == 1 else { return [] }

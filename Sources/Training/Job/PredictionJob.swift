@@ -86,7 +86,8 @@ public struct PredictionJob {
             for index in 1..<ensemble.classes {
                 let suffix = ensemble.classes == 2 ? "probability" : "class\(index)"
                 try PNG.write(
-                    PredictionPictures.probability(probabilities, ofClass: index), to: "\(folder)/\(stem).\(suffix).png")
+                    PredictionPictures.probability(probabilities, ofClass: index), to: "\(folder)/\(stem).\(suffix).png"
+                )
             }
         }
         if outputs.overlay {

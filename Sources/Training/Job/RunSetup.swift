@@ -17,7 +17,8 @@ struct RunSetup {
     init(_ plan: TrainingPlan) throws {
         self.plan = plan
         configuration = try Configuration.decode(yaml: plan.yaml, name: plan.directory, settings: [])
-        let model = configuration.model.architecture, data = configuration.data
+        let model = configuration.model.architecture
+        let data = configuration.data
         let reader = SampleReader(
             inputChannels: model.inputChannels, classes: model.classes, encoding: data.labels,
             ignoreValue: data.ignoreIndex, normalization: data.normalize)

@@ -33,7 +33,8 @@ public struct TrainingJob {
     public func run(_ request: TrainingRequest) throws -> TrainingResult {
         let plan = try world.agreeOnRoot { try TrainingPlan(request, ranks: world.size) }
         let setup = try RunSetup(plan)
-        let configuration = setup.configuration, directory = RunDirectory(plan.directory)
+        let configuration = setup.configuration
+        let directory = RunDirectory(plan.directory)
         let layout = ProcessLayout(ranks: world.size, mode: configuration.run.coordinator)
         let pixels = try setup.checkImages(world)
         if world.rank == layout.coordinator { introduce(setup, layout, pixels) }
@@ -138,7 +139,8 @@ public struct TrainingJob {
 
     /// Says what is about to be trained.
     private func introduce(_ setup: RunSetup, _ layout: ProcessLayout, _ pixels: [Int]) {
-        let configuration = setup.configuration, model = configuration.model.architecture
+        let configuration = setup.configuration
+        let model = configuration.model.architecture
         let workers = layout.workers.count
         let logger = console.logger
         let images = "\(setup.plan.train.count) training and \(setup.plan.validation.count) validation images"

@@ -129,11 +129,11 @@ public enum SampleTask {
           train: {images: images, labels: labels}
           validation: {fraction: 0.2}
           labels: binary
-          tile: 148
-        optimizer: {learning_rate: 0.05, momentum: 0.9, schedule: {kind: polynomial, power: 0.9, warmup_steps: 20}}
-        training: {steps: 400, batch: 4}
+          tile: 188
+        optimizer: {learning_rate: 0.03, momentum: 0.9, schedule: {kind: polynomial, power: 0.9, warmup_steps: 20}}
+        training: {steps: 300, batch: 4}
         checkpoint: {every: 100}
-        validation: {every: 100}
+        validation: {every: 50}
         """
     }
 }

@@ -32,7 +32,9 @@ public final class Console: @unchecked Sendable {
 
     /// Adds the lines from here on to a file as well.
     public func open(log path: String) {
-        if !FileManager.default.fileExists(atPath: path) { _ = FileManager.default.createFile(atPath: path, contents: nil) }
+        if !FileManager.default.fileExists(atPath: path) {
+            _ = FileManager.default.createFile(atPath: path, contents: nil)
+        }
         lock.withLock {
             file = FileHandle(forWritingAtPath: path)
             _ = try? file?.seekToEnd()

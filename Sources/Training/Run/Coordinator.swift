@@ -78,7 +78,9 @@ final class Coordinator: @unchecked Sendable {
                 imagesPerSecond: Double(configuration.training.batch) / report.seconds, dataWait: report.dataWait,
                 communication: report.communication))
         if report.isSkipped { try note(step: report.step, "the gradient was not finite: the step was skipped") }
-        console.progress(progress.line(after: report))
+        // Made whether or not it is shown: it averages over all steps.
+        let line = progress.line(after: report)
+        console.progress(line)
     }
 
     /// Logs something of note.

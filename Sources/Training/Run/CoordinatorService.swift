@@ -18,7 +18,8 @@ struct CoordinatorService {
 
     func run() throws -> Ending {
         var ending: Ending?
-        var expected = Int.max, taken = 0
+        var expected = Int.max
+        var taken = 0
         var hasOrdered = false
         while ending == nil || taken < expected {
             var isIdle = true

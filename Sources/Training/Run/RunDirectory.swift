@@ -48,7 +48,8 @@ public struct RunDirectory: Sendable {
             do {
                 try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
             } catch {
-                throw Failure.request("\(folder) cannot be made: check the folder's permissions, or choose another --output")
+                throw Failure.request(
+                    "\(folder) cannot be made: check the folder's permissions, or choose another --output")
             }
         }
     }

@@ -49,7 +49,8 @@ final class Trainer {
             momentum: configuration.optimizer.momentum, nesterov: configuration.optimizer.nesterov,
             weightDecay: configuration.optimizer.weightDecay)
         startElapsed = state.elapsed
-        let slots = tree.ownSlots, first = state.step
+        let slots = tree.ownSlots
+        let first = state.step
         loader = SlotLoader(
             ahead: max(2, 2 * configuration.data.loaderThreads), threads: configuration.data.loaderThreads
         ) { index in

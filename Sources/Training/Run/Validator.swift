@@ -1,7 +1,7 @@
 import Foundation
+import Images
 import Kernels
 import Network
-import Images
 import Segmentation
 
 /// Scores a set of weights on the validation images and draws what they see.
@@ -40,7 +40,8 @@ public final class Validator {
         let prediction = TiledPrediction(network, parameters: weights, engine: engine)
         let panel = ValidationPanel(colors: model.classColors.map { ClassColors($0) } ?? ClassColors(classes: classes))
         var matrix = ConfusionMatrix(classes: classes)
-        var loss = 0.0, counted = 0
+        var loss = 0.0
+        var counted = 0
         for (index, pair) in pairs.enumerated() {
             let sample = try cache.load(pair)
             let probabilities = try prediction.probabilities(of: sample.image)

@@ -71,7 +71,10 @@ struct BenchCommand: JobCommand {
         ]
         if outcome.ranks > 1 {
             lines.append(
-                line("communication", "\((100 * outcome.communicationShare).formatted(.number.precision(.fractionLength(1)))) % of the step"))
+                line(
+                    "communication",
+                    "\((100 * outcome.communicationShare).formatted(.number.precision(.fractionLength(1)))) % of the step"
+                ))
         }
         return lines.joined(separator: "\n")
     }

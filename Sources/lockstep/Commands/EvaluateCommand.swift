@@ -27,7 +27,10 @@ struct EvaluateCommand: JobCommand {
     @Option(help: "A folder of predictions, instead of checkpoints and --images.")
     var predictions: String?
 
-    @Option(help: "What label files hold: index, binary or instances (default: as the model was trained; with --predictions binary for two classes, else index).")
+    @Option(
+        help:
+            "What label files hold: index, binary or instances (default: as the model was trained; with --predictions binary for two classes, else index)."
+    )
     var encoding: EncodingName?
 
     @Option(help: "Number of classes of --predictions.")

@@ -23,7 +23,10 @@ enum EncodingName: String, ExpressibleByArgument, CaseIterable {
 
 /// What `predict` and `evaluate` need to load models.
 struct ModelOptions: ParsableArguments {
-    @Option(help: "Side of the network's input in pixels (default: one that suits the image). The result does not depend on it.")
+    @Option(
+        help:
+            "Side of the network's input in pixels (default: one that suits the image). The result does not depend on it."
+    )
     var tile: Int?
 
     @Option(help: "For a file with weights alone: how its 3×3 convolutions treat the edge (default: valid).")

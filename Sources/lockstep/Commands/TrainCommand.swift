@@ -20,13 +20,15 @@ struct TrainCommand: JobCommand {
     @Argument(help: "A YAML file. Without it: the built-in sample task, synthetic touching cells.")
     var config: String?
 
-    @Option(name: .customLong("set"), help: ArgumentHelp("Overrides one key of the configuration.", valueName: "key=value"))
+    @Option(
+        name: .customLong("set"), help: ArgumentHelp("Overrides one key of the configuration.", valueName: "key=value"))
     var settings: [String] = []
 
     @Option(help: ArgumentHelp("The run's own folder (default: run.output/name).", valueName: "run-dir"))
     var output: String?
 
-    @Option(help: ArgumentHelp("Goes on with the run in this folder, from its newest checkpoint.", valueName: "run-dir"))
+    @Option(
+        help: ArgumentHelp("Goes on with the run in this folder, from its newest checkpoint.", valueName: "run-dir"))
     var resume: String?
 
     @Flag(help: "Checks configuration, images and folder, says what would be trained, and ends.")
@@ -42,7 +44,8 @@ struct TrainCommand: JobCommand {
             throw Failure.request("--output and --resume both name a run's folder: give one of them")
         }
         let result = try TrainingJob(world: job.world, localRanks: job.localRanks, console: job.console).run(request)
-        try job.answer(dryRun ? "the run can begin; nothing was written" : Self.text(result), json: json ? Answer(result) : nil)
+        try job.answer(
+            dryRun ? "the run can begin; nothing was written" : Self.text(result), json: json ? Answer(result) : nil)
     }
 
     /// The scores of the last validation, and where everything is.
