@@ -44,7 +44,7 @@ public enum SoftmaxCrossEntropy {
                 }
                 let weight = weights.map { $0[y * width + x] } ?? 1
                 let total = exponentials(pixel, count: classes, into: slope)
-                sum += Double(weight) * Double(log(total.sum) + total.maximum - pixel[Int(label)])
+                sum += Double(weight) * Double(log(total.sum) - (pixel[Int(label)] - total.maximum))
                 let scale = weight * share / total.sum
                 for c in 0..<classes { slope[c] *= scale }
                 slope[Int(label)] -= weight * share
