@@ -32,7 +32,7 @@ import Training
             [String: Prediction].self, from: Data(contentsOf: vectorsFolder.appending(path: "foreign.json")))
         #expect(expected.count == 2)
         let ensemble = try ModelEnsemble(
-            [TrainedModel(reading: weights)], tile: tile, engine: OpenBLASEngine(threads: 1))
+            [TrainedModel(reading: weights)], tile: tile, engine: Engine(.native, threads: 1))
         for (name, prediction) in expected {
             let found = try ensemble.predict(vectorsFolder.appending(path: "\(name).png").path).probabilities
             #expect(found.shape == ImageShape(prediction.height, prediction.width, 2), "\(name)")

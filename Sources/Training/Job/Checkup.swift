@@ -58,8 +58,6 @@ public struct Checkup: Encodable {
         let memory = Double(ProcessInfo.processInfo.physicalMemory) / 1_073_741_824
         add("processor", .good, "\(BuildInformation.processor), \(cores) cores, \(decimals(memory, 1)) GiB of memory")
         add("kernels", .good, "built for \(BuildInformation.target)")
-        let threads = Engine(.openblas, threads: 1)
-        _ = threads
         add(
             "BLAS", OpenBLASLibrary.threads == 1 ? .good : .doubtful,
             OpenBLASLibrary.threads == 1

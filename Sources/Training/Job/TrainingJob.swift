@@ -47,7 +47,7 @@ public struct TrainingJob {
         }
         let (state, best) = try setup.startingState(world)
         let environment = try RunEnvironment.gather(world, layout)
-        let engine = Engine(.openblas, threads: threads(configuration))
+        let engine = Engine(configuration.run.engine, threads: threads(configuration))
         var coordinator: Coordinator?
         _ = try world.agreeOnRoot { () throws -> Int in
             try environment.write(to: directory.environment)

@@ -48,6 +48,6 @@ struct ModelOptions: ParsableArguments {
         let hints = TrainedModel.Hints(padding: padding, normalization: normalize)
         return try ModelEnsemble(
             checkpoints.map { try TrainedModel(reading: $0, hints: hints) }, tile: tile,
-            engine: Engine(.openblas, threads: threads))
+            engine: Engine(.native, threads: threads))
     }
 }
