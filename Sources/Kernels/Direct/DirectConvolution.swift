@@ -69,37 +69,20 @@ extension Engine {
         let outputs = patches.channels
         let inputs = views.reduce(0) { $0 + $1.channels }
         let width = patches.width
-        workspace.lend(9 * inputs * outputs) { turned in
-            turn(weights, inputs: inputs, outputs: outputs, into: turned)
-            workspace.lend(patches.bandCount) { matrix in
-                workspace.lend(patches.bands[0].count * width * inputs) { result in
-                    for band in patches.bands {
-                        patches.layOut(band, into: matrix, team: team)
+        workspace.lend(patches.bandCount) { matrix in
+            workspace.lend(patches.bands[0].count * width * inputs) { result in
+                for band in patches.bands {
+                    patches.layOut(band, into: matrix, team: team)
+                    for tap in 0..<9 {
+                        // The patch's tap meets the weights' opposite one.
                         product.multiply(
-                            Matrix(matrix, rowStride: patches.length), Matrix(turned, rowStride: inputs), into: result,
-                            rowStride: inputs, rows: band.count * width, columns: inputs, inner: patches.length,
-                            accumulate: false, team: team, workspace: workspace)
-                        team.forEach(band.count) { _, index in
-                            scatter(result + index * width * inputs, row: band.lowerBound + index, to: views)
-                        }
+                            Matrix(matrix + tap * outputs, rowStride: patches.length),
+                            Matrix(weights + (8 - tap) * inputs * outputs, rowStride: outputs, transposed: true),
+                            into: result, rowStride: inputs, rows: band.count * width, columns: inputs, inner: outputs,
+                            accumulate: tap > 0, team: team, workspace: workspace)
                     }
-                }
-            }
-        }
-    }
-
-    /// `[3][3][in][out]` turned by 180° and transposed: `[3][3][out][in]`.
-    func turn(
-        _ weights: UnsafePointer<Float>, inputs: Int, outputs: Int, into turned: UnsafeMutablePointer<Float>
-    ) {
-        // Blocks of 16×16 keep both sides' cache lines in use.
-        team.forEach(9) { _, tap in
-            let source = weights + tap * inputs * outputs
-            let target = turned + (8 - tap) * inputs * outputs
-            for i0 in stride(from: 0, to: inputs, by: 16) {
-                for o0 in stride(from: 0, to: outputs, by: 16) {
-                    for i in i0..<min(i0 + 16, inputs) {
-                        for o in o0..<min(o0 + 16, outputs) { target[o &* inputs &+ i] = source[i &* outputs &+ o] }
+                    team.forEach(band.count) { _, index in
+                        scatter(result + index * width * inputs, row: band.lowerBound + index, to: views)
                     }
                 }
             }

@@ -92,22 +92,6 @@ enum MicroKernel {
         store(c + 5 &* cRow, x5)
     }
 
-    /// One row, for the edges.
-    @inline(never)
-    static func row(_ o: Operands, c: UnsafeMutablePointer<Float>, accumulate: Bool) {
-        var x = accumulate ? load(c) : Vector.zero
-        var a = o.a
-        var b = o.b
-        var n = o.inner
-        while n > 0 {
-            x.addProduct(Vector(repeating: a[0]), load(b))
-            a += o.aStep
-            b += o.bStep
-            n &-= 1
-        }
-        store(c, x)
-    }
-
     #if LOCKSTEP_AVX512
         /// 12 rows: 12 of AVX-512's 32 registers hold C; A's elements are read as broadcast operands.
         @inline(never)

@@ -14,7 +14,8 @@ struct NativeProduct: MatrixProduct {
         let width = MicroKernel.columns
         let panels = (columns + width - 1) / width
         let blocks = max(1, (inner + Self.innerBlock - 1) / Self.innerBlock)
-        let scratch = MicroKernel.rows * width
+        // A tile of C at an edge, and the rows of A that C's last tile has.
+        let scratch = MicroKernel.rows * (width + Self.innerBlock)
         workspace.lend(panels * width * inner + 16) { packed in
             team.forEach(panels) { _, panel in
                 Self.pack(
@@ -51,13 +52,16 @@ struct NativeProduct: MatrixProduct {
         let width = MicroKernel.columns
         if columns < width { panel.update(repeating: 0, count: inner * width) }
         if b.transposed {
-            for column in 0..<columns {
-                let source = b.base + column * b.columnStep
-                var target = panel + column
-                for k in 0..<inner {
-                    target[0] = source[k]
-                    target += width
-                }
+            Transpose.matrix(b.base, row: b.rowStride, rows: columns, columns: inner, into: panel, row: width)
+        } else if columns == width {
+            var source = b.base
+            var target = panel
+            var n = inner
+            while n > 0 {
+                store(target, load(source))
+                source += b.rowStride
+                target += width
+                n &-= 1
             }
         } else {
             for k in 0..<inner {
@@ -81,15 +85,17 @@ struct NativeProduct: MatrixProduct {
         func run(rows: Range<Int>, panels: Range<Int>) {
             let height = MicroKernel.rows
             let width = MicroKernel.columns
+            let last = copyLastRows(rows)
             for panel in panels {
                 var row = rows.lowerBound
                 while row < rows.upperBound {
                     let count = min(height, rows.upperBound - row)
                     let used = min(width, columns - panel * width)
                     let target = c + (row * cRow + panel * width)
-                    let operands = MicroKernel.Operands(
+                    var operands = MicroKernel.Operands(
                         a: a.base + row * a.rowStep, aRow: a.rowStep, aStep: a.columnStep,
                         b: packed + panel * panelStride, bStep: width, inner: inner)
+                    if count < height, let last { (operands.a, operands.aRow) = (last, inner) }
                     if count == height && used == width {
                         MicroKernel.tile(operands, c: target, cRow: cRow, accumulate: accumulate)
                     } else {
@@ -100,7 +106,20 @@ struct NativeProduct: MatrixProduct {
             }
         }
 
-        /// A tile at the edge of C, by way of scratch memory: whole where C has all its rows, else a row at a time.
+        /// A copy of the rows of a last tile that is not whole, with zeros for those it has not. Columns of a
+        /// transposed matrix can be read beyond its end instead: other rows' elements, of no consequence.
+        private func copyLastRows(_ rows: Range<Int>) -> UnsafePointer<Float>? {
+            let count = rows.count % MicroKernel.rows
+            guard count > 0, !a.transposed else { return nil }
+            let copy = scratch + MicroKernel.rows * MicroKernel.columns
+            for row in 0..<count {
+                (copy + row * inner).update(from: a.base + (rows.upperBound - count + row) * a.rowStep, count: inner)
+            }
+            (copy + count * inner).update(repeating: 0, count: (MicroKernel.rows - count) * inner)
+            return UnsafePointer(copy)
+        }
+
+        /// A tile at the edge of C, by way of scratch memory.
         private func edge(
             _ operands: MicroKernel.Operands, _ target: UnsafeMutablePointer<Float>, rows: Int, columns: Int
         ) {
@@ -108,15 +127,7 @@ struct NativeProduct: MatrixProduct {
             if accumulate {
                 for row in 0..<rows { (scratch + row * width).update(from: target + row * cRow, count: columns) }
             }
-            if rows == MicroKernel.rows {
-                MicroKernel.tile(operands, c: scratch, cRow: width, accumulate: accumulate)
-            } else {
-                for row in 0..<rows {
-                    var one = operands
-                    one.a = operands.a + row * operands.aRow
-                    MicroKernel.row(one, c: scratch + row * width, accumulate: accumulate)
-                }
-            }
+            MicroKernel.tile(operands, c: scratch, cRow: width, accumulate: accumulate)
             for row in 0..<rows { (target + row * cRow).update(from: scratch + row * width, count: columns) }
         }
     }

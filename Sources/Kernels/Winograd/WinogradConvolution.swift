@@ -10,8 +10,7 @@ extension Engine {
         let vPosition = blocks.position(row: blocks.inputRow)
         let mPosition = blocks.position(row: blocks.outputRow)
         workspace.lend(WinogradFilters.packedCount(inputs: ic, outputs: oc)) { filters in
-            WinogradFilters.pack(
-                parameters.weights, inputs: ic, outputs: oc, isTurned: false, into: filters, team: team)
+            WinogradFilters.pack(parameters.weights, inputs: ic, outputs: oc, into: filters, team: team)
             workspace.lend(36 * (vPosition + mPosition) + team.threads * blocks.laneScratch) { v in
                 let m = v + 36 * vPosition
                 let scratch = m + 36 * mPosition
@@ -51,7 +50,7 @@ extension Engine {
         let uPosition = filterRows * blocks.outputRow + 16
         gradients.bias.update(repeating: 0, count: oc)
         for gradient in inputGradients ?? [] { gradient.fill(0) }
-        withTurnedFilters(parameters.weights, blocks, isNeeded: inputGradients != nil, workspace) { filters in
+        withTransposedFilters(parameters.weights, blocks, isNeeded: inputGradients != nil, workspace) { filters in
             workspace.lend(36 * (uPosition + vPosition + mPosition) + team.threads * blocks.laneScratch) { u in
                 let v = u + 36 * uPosition
                 let m = v + 36 * vPosition
@@ -98,8 +97,8 @@ extension Engine {
         }
     }
 
-    /// The transformed filters as the input gradient's product reads them: a panel holds 16 input channels.
-    private func withTurnedFilters(
+    /// The transformed filters as the input gradient's product reads them.
+    private func withTransposedFilters(
         _ weights: UnsafePointer<Float>, _ blocks: WinogradBlocks, isNeeded: Bool, _ workspace: Workspace,
         _ body: (UnsafePointer<Float>) -> Void
     ) {
@@ -107,10 +106,7 @@ extension Engine {
         let ic = blocks.inputChannels
         let oc = blocks.outputChannels
         workspace.lend(WinogradFilters.packedCount(inputs: oc, outputs: ic)) { filters in
-            workspace.lend(9 * ic * oc + 16) { turned in
-                turn(weights, inputs: ic, outputs: oc, into: turned)
-                WinogradFilters.pack(turned, inputs: oc, outputs: ic, isTurned: true, into: filters, team: team)
-            }
+            WinogradFilters.packTransposed(weights, inputs: ic, outputs: oc, into: filters, team: team)
             body(filters)
         }
     }

@@ -7,53 +7,90 @@ enum WinogradFilters {
         WinogradTransforms.positions * ((outputs + width - 1) / width) * inputs * width
     }
 
-    /// Transforms weights `[3][3][inputs][outputs]` into the panels that the micro-kernel reads:
+    /// Transforms weights `[3][3][inputs][outputs]` into the panels that the forward product reads:
     /// `[36][outputs/16][inputs][16]`. Columns beyond the outputs hold anything.
-    ///
-    /// - Parameters:
-    ///   - isTurned: whether the weights' taps stand in reverse order.
     static func pack(
-        _ weights: UnsafePointer<Float>, inputs: Int, outputs: Int, isTurned: Bool,
-        into packed: UnsafeMutablePointer<Float>, team: ThreadTeam
+        _ weights: UnsafePointer<Float>, inputs: Int, outputs: Int, into packed: UnsafeMutablePointer<Float>,
+        team: ThreadTeam
     ) {
         let panels = (outputs + width - 1) / width
-        let tap = (isTurned ? -1 : 1) &* inputs &* outputs
-        let first = weights + (isTurned ? 8 &* inputs &* outputs : 0)
-        let position = panels &* inputs &* width
+        let position = panels * inputs * width
         // Enough parts for a team even where a layer is narrow.
         let cuts = max(1, min(8 / panels, inputs / 8))
         team.forEach(panels * cuts) { _, part in
             let panel = part / cuts
             let cut = part % cuts
-            withUnsafeTemporaryAllocation(of: Vector.self, capacity: 18) { column in
-                guard let column = column.baseAddress else { return }
-                for input in inputs * cut / cuts..<inputs * (cut + 1) / cuts {
-                    let g = first + (input &* outputs &+ panel &* width)
-                    var x = 0
-                    while x < 3 {
-                        let p = g + x &* tap
-                        let (o0, o1, o2, o3, o4, o5) = g6(load(p), load(p + 3 &* tap), load(p + 6 &* tap))
-                        column[x] = o0
-                        column[x &+ 3] = o1
-                        column[x &+ 6] = o2
-                        column[x &+ 9] = o3
-                        column[x &+ 12] = o4
-                        column[x &+ 15] = o5
-                        x &+= 1
-                    }
-                    var y = 0
-                    while y < 6 {
-                        let (o0, o1, o2, o3, o4, o5) = g6(column[3 &* y], column[3 &* y &+ 1], column[3 &* y &+ 2])
-                        let p = packed + (6 &* y &* position &+ (panel &* inputs &+ input) &* width)
-                        store(p, o0)
-                        store(p + position, o1)
-                        store(p + 2 &* position, o2)
-                        store(p + 3 &* position, o3)
-                        store(p + 4 &* position, o4)
-                        store(p + 5 &* position, o5)
-                        y &+= 1
-                    }
+            for input in inputs * cut / cuts..<inputs * (cut + 1) / cuts {
+                transform(
+                    weights + (input * outputs + panel * width), tap: inputs * outputs,
+                    into: packed + (panel * inputs + input) * width, position: position)
+            }
+        }
+    }
+
+    /// Transforms weights `[3][3][inputs][outputs]` into the panels that the input gradient's product reads:
+    /// `[36][inputs/16][outputs][16]`. Columns beyond the inputs hold anything.
+    static func packTransposed(
+        _ weights: UnsafePointer<Float>, inputs: Int, outputs: Int, into packed: UnsafeMutablePointer<Float>,
+        team: ThreadTeam
+    ) {
+        let panels = (inputs + width - 1) / width
+        let position = panels * outputs * width
+        let cuts = (outputs + width - 1) / width
+        team.forEach(panels * cuts) { _, part in
+            let panel = part / cuts
+            let first = part % cuts * width
+            let rows = min(width, inputs - panel * width)
+            let columns = min(width, outputs - first)
+            withUnsafeTemporaryAllocation(of: Vector.self, capacity: 9 * width) { block in
+                guard let block = block.baseAddress else { return }
+                // 16 inputs × 16 outputs of each tap, turned over where they are in the cache.
+                block.initialize(repeating: .zero, count: 9 * width)
+                let taps = UnsafeMutableRawPointer(block).assumingMemoryBound(to: Float.self)
+                for tap in 0..<9 {
+                    Transpose.matrix(
+                        weights + ((tap * inputs + panel * width) * outputs + first), row: outputs, rows: rows,
+                        columns: columns, into: taps + tap * width * width, row: width)
                 }
+                for output in 0..<columns {
+                    transform(
+                        taps + output * width, tap: width * width,
+                        into: packed + (panel * outputs + first + output) * width, position: position)
+                }
+            }
+        }
+    }
+
+    /// G g Gᵀ of 16 filters side by side, whose taps are `tap` floats apart, into 36 vectors.
+    @inline(__always)
+    private static func transform(
+        _ g: UnsafePointer<Float>, tap: Int, into packed: UnsafeMutablePointer<Float>, position: Int
+    ) {
+        withUnsafeTemporaryAllocation(of: Vector.self, capacity: 18) { column in
+            guard let column = column.baseAddress else { return }
+            var x = 0
+            while x < 3 {
+                let p = g + x &* tap
+                let (o0, o1, o2, o3, o4, o5) = g6(load(p), load(p + 3 &* tap), load(p + 6 &* tap))
+                column[x] = o0
+                column[x &+ 3] = o1
+                column[x &+ 6] = o2
+                column[x &+ 9] = o3
+                column[x &+ 12] = o4
+                column[x &+ 15] = o5
+                x &+= 1
+            }
+            var y = 0
+            while y < 6 {
+                let (o0, o1, o2, o3, o4, o5) = g6(column[3 &* y], column[3 &* y &+ 1], column[3 &* y &+ 2])
+                let p = packed + 6 &* y &* position
+                store(p, o0)
+                store(p + position, o1)
+                store(p + 2 &* position, o2)
+                store(p + 3 &* position, o3)
+                store(p + 4 &* position, o4)
+                store(p + 5 &* position, o5)
+                y &+= 1
             }
         }
     }
