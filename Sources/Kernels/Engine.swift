@@ -23,12 +23,44 @@ public struct LayerGradients {
 
 /// The layers that cost a network its time, forward and backward, on one image.
 ///
-/// The network calls nothing else for its convolutions, so that another engine takes over by conforming to this
-/// protocol. Every engine splits its work by the layer and the image size alone, never by the number of threads: the
-/// bits of a result do not depend on it.
-public protocol Engine: Sendable {
+/// The network calls nothing else for its convolutions. An engine splits its work by the layer and the image size
+/// alone, never by the number of threads: the bits of a result do not depend on it.
+public struct Engine: Sendable {
+    public enum Kind: String, Sendable, CaseIterable {
+        /// Winograd convolutions over products of our own: the same bits on every kind of CPU.
+        case native
+        /// Direct convolutions over OpenBLAS's products; their bits depend on its version and on the kind of CPU.
+        case openblas
+    }
+
+    /// How 3×3 convolutions are computed.
+    public enum Convolution: String, Sendable, CaseIterable {
+        /// As each layer and image size is best served.
+        case automatic
+        /// As the sum that defines it, by products of patches.
+        case direct
+        /// By Winograd's F(4×4, 3×3); native engine only.
+        case winograd
+    }
+
+    public let kind: Kind
+    public let convolution: Convolution
     /// Threads that share the work of one call.
-    var team: ThreadTeam { get }
+    public let team: ThreadTeam
+    let product: any MatrixProduct
+
+    /// - Parameters:
+    ///   - convolution: overrides the choice of kernels, to test and to compare them.
+    public init(_ kind: Kind, threads: Int, convolution: Convolution = .automatic) {
+        precondition(kind == .native || convolution != .winograd, "Winograd with OpenBLAS")
+        self.kind = kind
+        self.convolution = convolution
+        team = ThreadTeam(threads: threads)
+        switch kind {
+        case .native: product = NativeProduct()
+        case .openblas: product = OpenBLASProduct()
+        }
+    }
 
     /// 3×3 convolution, cross-correlation as the field has it, followed by bias and ReLU.
     ///
@@ -37,42 +69,48 @@ public protocol Engine: Sendable {
     ///     each is read where it lies.
     ///   - parameters: weights `[3][3][in][out]`, the channels of `inputs` in order.
     ///   - padding: zeros on each side of the input: 0 or 1.
-    ///   - output: (H + 2·padding − 2)×(W + 2·padding − 2)×out.
-    func convolution3x3(
-        _ inputs: [TensorView], _ parameters: LayerParameters, padding: Int, output: TensorView, workspace: Workspace)
+    ///   - output: (H + 2·padding − 2)×(W + 2·padding − 2)×out, contiguous.
+    public func convolution3x3(
+        _ inputs: [TensorView], _ parameters: LayerParameters, padding: Int, output: TensorView, workspace: Workspace
+    ) {
+        checkConvolution3x3(inputs, padding: padding, output: output)
+        precondition(output.isContiguous, "convolution into a crop")
+        if usesWinograd(inputs, output: output) {
+            winogradConvolution3x3(inputs, parameters, padding: padding, output: output, workspace: workspace)
+        } else {
+            directConvolution3x3(inputs, parameters, padding: padding, output: output, workspace: workspace)
+        }
+    }
 
     /// The backward of `convolution3x3`, ReLU included: its mask is taken from the forward's `output`.
     ///
     /// - Parameters:
     ///   - inputGradients: one for each input, overwritten; nil where nothing lies below the layer.
-    func convolution3x3Backward(
+    public func convolution3x3Backward(
         _ inputs: [TensorView], _ parameters: LayerParameters, padding: Int, output: TensorView,
-        outputGradient: TensorView, inputGradients: [TensorView]?, gradients: LayerGradients, workspace: Workspace)
+        outputGradient: TensorView, inputGradients: [TensorView]?, gradients: LayerGradients, workspace: Workspace
+    ) {
+        checkConvolution3x3(inputs, padding: padding, output: output)
+        precondition(output.shape == outputGradient.shape, "gradient \(outputGradient.shape) of \(output.shape)")
+        if usesWinograd(inputs, output: output) {
+            winogradConvolution3x3Backward(
+                inputs, parameters, padding: padding, output: output, outputGradient: outputGradient,
+                inputGradients: inputGradients, gradients: gradients, workspace: workspace)
+        } else {
+            directConvolution3x3Backward(
+                inputs, parameters, padding: padding, output: output, outputGradient: outputGradient,
+                inputGradients: inputGradients, gradients: gradients, workspace: workspace)
+        }
+    }
 
-    /// 2×2 up-convolution with stride 2 (transposed convolution without overlap) and bias.
-    ///
-    /// - Parameters:
-    ///   - parameters: weights `[in][2][2][out]`.
-    ///   - output: 2H×2W×out, contiguous.
-    func upConvolution(
-        _ input: TensorView, _ parameters: LayerParameters, output: TensorView, workspace: Workspace)
+    /// Which kernel a layer gets: a function of the layer and the image size alone.
+    private func usesWinograd(_ inputs: [TensorView], output: TensorView) -> Bool {
+        guard kind == .native, convolution == .automatic else { return convolution == .winograd }
+        let channels = inputs.reduce(0) { $0 + $1.channels }
+        return channels >= 8 && output.shape.pixels >= 256
+    }
 
-    /// The backward of `upConvolution`; `inputGradient` is overwritten.
-    func upConvolutionBackward(
-        _ input: TensorView, _ parameters: LayerParameters, outputGradient: TensorView, inputGradient: TensorView,
-        gradients: LayerGradients, workspace: Workspace)
-
-    /// 1×1 convolution with bias: weights `[in][out]`; all maps contiguous.
-    func pointwiseConvolution(_ input: TensorView, _ parameters: LayerParameters, output: TensorView)
-
-    /// The backward of `pointwiseConvolution`; `inputGradient` is overwritten.
-    func pointwiseConvolutionBackward(
-        _ input: TensorView, _ parameters: LayerParameters, outputGradient: TensorView, inputGradient: TensorView,
-        gradients: LayerGradients)
-}
-
-extension Engine {
-    /// Refuses maps that do not belong together; every engine's door.
+    /// Refuses maps that do not belong together.
     func checkConvolution3x3(_ inputs: [TensorView], padding: Int, output: TensorView) {
         precondition(padding == 0 || padding == 1, "padding \(padding)")
         precondition(!inputs.isEmpty, "a convolution without an input")
@@ -84,7 +122,7 @@ extension Engine {
         }
     }
 
-    /// Refuses maps that do not belong together; every engine's door.
+    /// Refuses maps that do not belong together.
     func checkUpConvolution(_ input: TensorView, output: TensorView) {
         precondition(
             output.height == 2 * input.height && output.width == 2 * input.width && output.isContiguous,
@@ -92,7 +130,7 @@ extension Engine {
         precondition(input.isContiguous, "up-convolution of a crop")
     }
 
-    /// Refuses maps that do not belong together; every engine's door.
+    /// Refuses maps that do not belong together.
     func checkPointwise(_ input: TensorView, output: TensorView) {
         precondition(
             output.height == input.height && output.width == input.width && output.isContiguous && input.isContiguous,

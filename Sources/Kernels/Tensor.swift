@@ -93,10 +93,11 @@ public struct TensorView: @unchecked Sendable {
     }
 }
 
-/// `count` zeros, aligned to a cache line; the caller deallocates.
+/// `count` zeros, aligned to a cache line and followed by one, so that the last values can be read as a whole vector;
+/// the caller deallocates.
 public func allocateFloats(_ count: Int) -> UnsafeMutablePointer<Float> {
-    let raw = UnsafeMutableRawPointer.allocate(byteCount: max(count, 1) * MemoryLayout<Float>.stride, alignment: 64)
-    let base = raw.bindMemory(to: Float.self, capacity: max(count, 1))
-    base.initialize(repeating: 0, count: max(count, 1))
+    let raw = UnsafeMutableRawPointer.allocate(byteCount: (count + 16) * MemoryLayout<Float>.stride, alignment: 64)
+    let base = raw.bindMemory(to: Float.self, capacity: count + 16)
+    base.initialize(repeating: 0, count: count + 16)
     return base
 }

@@ -7,13 +7,13 @@ import Kernels
 public final class UNet {
     public let architecture: UNetArchitecture
     public let layout: ParameterLayout
-    private let engine: any Engine
+    private let engine: Engine
     private let layers: UNetLayers
     private let workspace = Workspace()
     private var activations: Activations?
     private var dropout: RandomStream?
 
-    public init(_ architecture: UNetArchitecture, engine: any Engine) {
+    public init(_ architecture: UNetArchitecture, engine: Engine) {
         precondition(
             architecture.inputChannels > 0 && architecture.classes >= 2 && architecture.baseChannels > 0
                 && architecture.depth >= 0, "\(architecture)")
@@ -59,7 +59,8 @@ public final class UNet {
             let skip = maps.encoder[level].conv2.view.centreCrop(height: up.height, width: up.width)
             below = block([skip, up], layers.decoder[level], maps.decoder[level], parameters)
         }
-        engine.pointwiseConvolution(below, layers.head.parameters(parameters), output: maps.logits.view)
+        engine.pointwiseConvolution(
+            below, layers.head.parameters(parameters), output: maps.logits.view, workspace: workspace)
         return maps.logits.view
     }
 
@@ -84,7 +85,7 @@ public final class UNet {
         var slope = turns.take(last.shape)
         engine.pointwiseConvolutionBackward(
             last.view, layers.head.parameters(parameters), outputGradient: turns.logits.view, inputGradient: slope,
-            gradients: layers.head.gradients(gradient))
+            gradients: layers.head.gradients(gradient), workspace: workspace)
         for level in 0..<depth {
             let up = maps.up[level].view
             let skip = maps.encoder[level].conv2.view.centreCrop(height: up.height, width: up.width)

@@ -15,7 +15,7 @@ struct SweepFolder {
 
     func run(of trial: SweepTrial) -> String { "\(path)/\(trial.name)" }
     func log(of trial: SweepTrial) -> String { "\(path)/\(trial.name).log" }
-    func metrics(of trial: SweepTrial) -> String { "\(run(of: trial))/metrics.jsonl" }
+    func metrics(of trial: SweepTrial) -> String { RunDirectory(run(of: trial)).metrics }
 
     private func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
 
@@ -33,8 +33,8 @@ struct SweepFolder {
         }
         // The sweep's copy is the last to be written: where it is missing, nothing has begun.
         guard exists(sweepCopy) else {
-            try writeAtomically(base, to: baseCopy)
-            try writeAtomically(sweep, to: sweepCopy)
+            try AtomicFile.write(base, to: baseCopy)
+            try AtomicFile.write(sweep, to: sweepCopy)
             return
         }
         for (copy, original, text) in [(sweepCopy, sweepPath, sweep), (baseCopy, basePath, base)] {
@@ -80,7 +80,10 @@ struct SweepFolder {
     }
 
     /// Whether a trial that was begun can be gone on with.
-    func hasCheckpoint(_ trial: SweepTrial) -> Bool { exists("\(run(of: trial))/checkpoints/latest") }
+    func hasCheckpoint(_ trial: SweepTrial) -> Bool {
+        let directory = RunDirectory(run(of: trial))
+        return directory.holdsRun && !directory.checkpointSteps.isEmpty
+    }
 
     /// Removes what an unfinished trial without a checkpoint left.
     func clear(_ trial: SweepTrial) throws {

@@ -14,7 +14,7 @@ public struct TrialResult: Sendable, Equatable {
     public let objective: Double?
     /// The step of that validation.
     public let step: Int?
-    /// Wall-clock of the trial's launches by the sweep that finished it, in tenths.
+    /// Seconds of its training steps, over all its starts.
     public let seconds: Double
 }
 
@@ -34,7 +34,7 @@ struct SweepResults {
             ]
         }
         let text = ([header] + rows).map { $0.map(Self.quoted).joined(separator: ",") + "\n" }.joined()
-        try writeAtomically(text, to: path)
+        try AtomicFile.write(text, to: path)
     }
 
     /// The results of earlier runs of the sweep; none where there is no file yet.
@@ -91,28 +91,26 @@ struct SweepResults {
     }
 }
 
-extension SweepObjective {
-    /// The best validation in a run's `metrics.jsonl`, the earliest of equals; nil where no validation gives the
-    /// metric as a finite number.
-    func best(inMetrics path: String) -> (value: Double, step: Int)? {
-        guard let text = FileManager.default.contents(atPath: path) else { return nil }
-        var best: (value: Double, step: Int)?
-        for line in text.split(separator: UInt8(ascii: "\n")) {
-            guard let event = (try? JSONSerialization.jsonObject(with: Data(line))) as? [String: Any],
-                event["event"] as? String == "validation", let step = event["step"] as? Int,
-                let value = event[metric.rawValue] as? Double, value.isFinite
-            else { continue }
-            if best.map({ isBetter(value, than: $0.value) }) ?? true { best = (value, step) }
-        }
-        return best
-    }
-}
+/// What a run's `metrics.jsonl` says of it.
+struct TrialMetrics {
+    /// The best validation, the earliest of equals; nil where none gives the metric as a finite number.
+    private(set) var best: (value: Double, step: Int)?
+    /// Seconds of all training steps, those before a resume included.
+    private(set) var seconds = 0.0
 
-/// Writes a file whole or not at all.
-func writeAtomically(_ text: String, to path: String) throws {
-    do {
-        try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
-    } catch {
-        throw Failure.running("\(path): cannot be written: check the folder's permissions and the disk's space")
+    init(path: String, objective: SweepObjective) {
+        guard let text = FileManager.default.contents(atPath: path) else { return }
+        for line in text.split(separator: UInt8(ascii: "\n")) {
+            guard let event = (try? JSONSerialization.jsonObject(with: Data(line))) as? [String: Any] else { continue }
+            switch event["event"] as? String {
+            case "train": seconds += event["seconds"] as? Double ?? 0
+            case "validation":
+                guard let step = event["step"] as? Int, let value = event[objective.metric.rawValue] as? Double,
+                    value.isFinite, best.map({ objective.isBetter(value, than: $0.value) }) ?? true
+                else { continue }
+                best = (value, step)
+            default: break
+            }
+        }
     }
 }

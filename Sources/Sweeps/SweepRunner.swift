@@ -78,22 +78,19 @@ public struct SweepRunner {
     private func run(_ trial: SweepTrial, configuration: Configuration) throws -> TrialResult? {
         let clock = ContinuousClock()
         let start = clock.now
-        let seconds = {
-            let duration = start.duration(to: clock.now).components
-            return ((Double(duration.seconds) + Double(duration.attoseconds) * 1e-18) * 10).rounded() / 10
-        }
         var reason = ""
         for attempt in 0...file.retries {
             let launch = try launch(of: trial, configuration: configuration)
             let logged = folder.logSize(of: trial)
             display.started(trial, isRetry: attempt > 0)
             let status = try launcher.launch(launch, stop: stop) {
-                display.progress(trial, step: folder.lastStep(of: trial), seconds: seconds())
+                display.progress(trial, step: folder.lastStep(of: trial), seconds: (clock.now - start) / .seconds(1))
             }
             if status == 0 {
-                if let best = file.objective.best(inMetrics: folder.metrics(of: trial)) {
+                let metrics = TrialMetrics(path: folder.metrics(of: trial), objective: file.objective)
+                if let best = metrics.best {
                     let result = TrialResult(
-                        trial: trial, status: .done, objective: best.value, step: best.step, seconds: seconds())
+                        trial: trial, status: .done, objective: best.value, step: best.step, seconds: metrics.seconds)
                     display.finished(result, reason: nil)
                     return result
                 }
@@ -111,7 +108,9 @@ public struct SweepRunner {
             // A request that is wrong is wrong the next time too.
             if status == Failure.Kind.request.rawValue { break }
         }
-        let result = TrialResult(trial: trial, status: .failed, objective: nil, step: nil, seconds: seconds())
+        let metrics = TrialMetrics(path: folder.metrics(of: trial), objective: file.objective)
+        let result = TrialResult(
+            trial: trial, status: .failed, objective: nil, step: nil, seconds: metrics.seconds)
         display.finished(result, reason: reason)
         return result
     }
@@ -137,7 +136,7 @@ public struct SweepRunner {
         guard let best = best(of: results) else { return }
         var configuration = configurations[best.trial.number - 1]
         configuration.name = "\(file.name)-best"
-        try writeAtomically(
+        try AtomicFile.write(
             "# \(best.trial.name) of the sweep \(file.name), as it is ready for lockstep train\n" + configuration.yaml,
             to: folder.best)
     }

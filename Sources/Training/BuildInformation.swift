@@ -12,7 +12,7 @@ public enum BuildInformation {
     public static var target: String { KernelTarget.description }
 
     /// The BLAS that products go through, in its own words.
-    public static var blas: String { OpenBLASEngine.libraryDescription }
+    public static var blas: String { OpenBLASLibrary.description }
 
     /// The CPU that the program runs on, in the system's words.
     public static var processor: String {

@@ -72,13 +72,13 @@ struct ConvolutionShape: Sendable, CustomTestStringConvertible {
             outputGradient = .random(out, key: key + 3)
         }
 
-        func forward(_ engine: OpenBLASEngine) {
+        func forward(_ engine: Engine) {
             engine.convolution3x3(
                 inputs.map(\.view), layer.parameters, padding: shape.padding, output: output.view,
                 workspace: Workspace())
         }
 
-        func backward(_ engine: OpenBLASEngine, inputGradients wanted: Bool = true) {
+        func backward(_ engine: Engine, inputGradients wanted: Bool = true) {
             engine.convolution3x3Backward(
                 inputs.map(\.view), layer.parameters, padding: shape.padding, output: output.view,
                 outputGradient: outputGradient.view, inputGradients: wanted ? inputGradients.map(\.view) : nil,
@@ -90,21 +90,26 @@ struct ConvolutionShape: Sendable, CustomTestStringConvertible {
         }
     }
 
-    private let engine = OpenBLASEngine(threads: 1)
+    private let engine = Engine(.native, threads: 1)
 
-    @Test("forward agrees with the reference", arguments: ConvolutionShape.all)
-    func forward(_ shape: ConvolutionShape) {
+    static let engines = [
+        Engine(.openblas, threads: 1), Engine(.native, threads: 1, convolution: .direct),
+        Engine(.native, threads: 1, convolution: .winograd),
+    ]
+
+    @Test("forward agrees with the reference", arguments: ConvolutionShape.all, engines)
+    func forward(_ shape: ConvolutionShape, engine: Engine) {
         let run = Run(shape)
         run.forward(engine)
         let expected = ReferenceKernels.rectify(
             ReferenceKernels.convolution3x3(
                 run.referenceInput, weights: run.layer.referenceWeights, bias: run.layer.referenceBias,
                 padding: shape.padding))
-        #expect(relativeL2(run.output.view, expected) <= Tolerances.float32Sum)
+        #expect(relativeL2(run.output.view, expected) <= engine.tolerance)
     }
 
-    @Test("backward agrees with the reference", arguments: ConvolutionShape.all)
-    func backward(_ shape: ConvolutionShape) {
+    @Test("backward agrees with the reference", arguments: ConvolutionShape.all, engines)
+    func backward(_ shape: ConvolutionShape, engine: Engine) {
         let run = Run(shape)
         run.forward(engine)
         run.backward(engine)
@@ -112,18 +117,19 @@ struct ConvolutionShape: Sendable, CustomTestStringConvertible {
             output: ReferenceImage(run.output.view), outputGradient: ReferenceImage(run.outputGradient.view))
         let expected = ReferenceKernels.convolution3x3Backward(
             run.referenceInput, weights: run.layer.referenceWeights, outputGradient: gradient, padding: shape.padding)
-        #expect(relativeL2(run.layer.weightGradient.values, expected.weights) <= Tolerances.float32Sum)
+        let weightTolerance = engine.convolution == .winograd ? Tolerances.winogradWeightGradient : engine.tolerance
+        #expect(relativeL2(run.layer.weightGradient.values, expected.weights) <= weightTolerance)
         #expect(relativeL2(run.layer.biasGradient.values, expected.bias) <= Tolerances.float32Sum)
         let parts = ReferenceKernels.split(expected.input, channels: shape.inputs)
         for (map, part) in zip(run.inputGradients, parts) {
-            #expect(relativeL2(map.view, part) <= Tolerances.float32Sum)
+            #expect(relativeL2(map.view, part) <= engine.tolerance)
             #expect(map.borderIsUntouched)
         }
     }
 
     /// Where every output is positive the convolution less its bias is linear, and its backward is the adjoint.
-    @Test("backward is the adjoint of forward", arguments: ConvolutionShape.all)
-    func adjoint(_ shape: ConvolutionShape) {
+    @Test("backward is the adjoint of forward", arguments: ConvolutionShape.all, engines)
+    func adjoint(_ shape: ConvolutionShape, engine: Engine) {
         let run = Run(shape)
         run.layer.bias.view.fill(1000)
         run.forward(engine)
@@ -139,8 +145,8 @@ struct ConvolutionShape: Sendable, CustomTestStringConvertible {
         let byWeights = GradientCheck.adjointError(
             outputGradient: dy, output: linear.values,
             inputGradient: run.layer.weightGradient.values.map(Double.init), input: run.layer.referenceWeights)
-        #expect(byInput <= Tolerances.adjoint)
-        #expect(byWeights <= Tolerances.adjoint)
+        #expect(byInput <= engine.tolerance)
+        #expect(byWeights <= engine.tolerance)
     }
 
     @Test("leaving out the input's gradient leaves the others as they are")
@@ -156,12 +162,13 @@ struct ConvolutionShape: Sendable, CustomTestStringConvertible {
         #expect(without.inputGradients[0].view.row(0)[0].isNaN)
     }
 
-    @Test("one thread, two and three give the same bits", arguments: ConvolutionShape.all.suffix(6))
-    func threads(_ shape: ConvolutionShape) {
+    @Test("one thread, two and three give the same bits", arguments: ConvolutionShape.all.suffix(6), engines)
+    func threads(_ shape: ConvolutionShape, engine: Engine) {
         let runs = [1, 2, 3].map { threads in
             let run = Run(shape)
-            run.forward(OpenBLASEngine(threads: threads))
-            run.backward(OpenBLASEngine(threads: threads))
+            let engine = Engine(engine.kind, threads: threads, convolution: engine.convolution)
+            run.forward(engine)
+            run.backward(engine)
             return run
         }
         for run in runs.dropFirst() {
@@ -196,4 +203,9 @@ struct ConvolutionShape: Sendable, CustomTestStringConvertible {
         let values = Array(run.output.values)
         #expect(values.allSatisfy { $0.isNaN })
     }
+}
+
+extension Engine {
+    /// What this engine's convolutions may be off by.
+    var tolerance: Double { convolution == .winograd ? Tolerances.winograd : Tolerances.float32Sum }
 }

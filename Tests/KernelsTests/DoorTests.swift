@@ -17,7 +17,7 @@ import Testing
     func convolution() async {
         await #expect(processExitsWith: .failure) {
             let (input, output, values) = (Tensor(5, 5, 1), Tensor(4, 4, 1), Tensor(1, 1, 9))
-            OpenBLASEngine(threads: 1).convolution3x3(
+            Engine(.native, threads: 1).convolution3x3(
                 [input.view], LayerParameters(weights: values.base, bias: values.base), padding: 0,
                 output: output.view, workspace: Workspace())
             withExtendedLifetime((input, output, values)) {}

@@ -79,10 +79,10 @@ final class LayerRun {
 }
 
 @Suite struct UpConvolutionTests {
-    private func run(_ shape: LayerShape, threads: Int = 1, bias: Bool = true) -> LayerRun {
+    private func run(_ shape: LayerShape, _ kind: Engine.Kind, threads: Int = 1, bias: Bool = true) -> LayerRun {
         let run = LayerRun(shape, taps: 4, scale: 2)
         if !bias { run.layer.bias.view.fill(0) }
-        let engine = OpenBLASEngine(threads: threads)
+        let engine = Engine(kind, threads: threads)
         engine.upConvolution(run.input.view, run.layer.parameters, output: run.output.view, workspace: Workspace())
         engine.upConvolutionBackward(
             run.input.view, run.layer.parameters, outputGradient: run.outputGradient.view,
@@ -90,9 +90,9 @@ final class LayerRun {
         return run
     }
 
-    @Test("forward and backward agree with the reference", arguments: LayerShape.all)
-    func reference(_ shape: LayerShape) {
-        let run = run(shape)
+    @Test("forward and backward agree with the reference", arguments: LayerShape.all, Engine.Kind.allCases)
+    func reference(_ shape: LayerShape, _ kind: Engine.Kind) {
+        let run = run(shape, kind)
         let input = ReferenceImage(run.input.view)
         run.expectAgreement(
             ReferenceKernels.upConvolution(
@@ -101,30 +101,31 @@ final class LayerRun {
                 input, weights: run.layer.referenceWeights, outputGradient: ReferenceImage(run.outputGradient.view)))
     }
 
-    @Test("backward is the adjoint of forward", arguments: LayerShape.all)
-    func adjoint(_ shape: LayerShape) { run(shape, bias: false).expectAdjoint() }
+    @Test("backward is the adjoint of forward", arguments: LayerShape.all, Engine.Kind.allCases)
+    func adjoint(_ shape: LayerShape, _ kind: Engine.Kind) { run(shape, kind, bias: false).expectAdjoint() }
 
-    @Test("one thread, two and three give the same bits", arguments: LayerShape.all.suffix(4))
-    func threads(_ shape: LayerShape) {
-        for threads in [2, 3] { run(shape, threads: threads).expectSameBits(as: run(shape)) }
+    @Test("one thread, two and three give the same bits", arguments: LayerShape.all.suffix(4), Engine.Kind.allCases)
+    func threads(_ shape: LayerShape, _ kind: Engine.Kind) {
+        for threads in [2, 3] { run(shape, kind, threads: threads).expectSameBits(as: run(shape, kind)) }
     }
 }
 
 @Suite struct PointwiseConvolutionTests {
-    private func run(_ shape: LayerShape, threads: Int = 1, bias: Bool = true) -> LayerRun {
+    private func run(_ shape: LayerShape, _ kind: Engine.Kind, threads: Int = 1, bias: Bool = true) -> LayerRun {
         let run = LayerRun(shape, taps: 1, scale: 1)
         if !bias { run.layer.bias.view.fill(0) }
-        let engine = OpenBLASEngine(threads: threads)
-        engine.pointwiseConvolution(run.input.view, run.layer.parameters, output: run.output.view)
+        let engine = Engine(kind, threads: threads)
+        engine.pointwiseConvolution(
+            run.input.view, run.layer.parameters, output: run.output.view, workspace: Workspace())
         engine.pointwiseConvolutionBackward(
             run.input.view, run.layer.parameters, outputGradient: run.outputGradient.view,
-            inputGradient: run.inputGradient.view, gradients: run.layer.gradients)
+            inputGradient: run.inputGradient.view, gradients: run.layer.gradients, workspace: Workspace())
         return run
     }
 
-    @Test("forward and backward agree with the reference", arguments: LayerShape.all)
-    func reference(_ shape: LayerShape) {
-        let run = run(shape)
+    @Test("forward and backward agree with the reference", arguments: LayerShape.all, Engine.Kind.allCases)
+    func reference(_ shape: LayerShape, _ kind: Engine.Kind) {
+        let run = run(shape, kind)
         let input = ReferenceImage(run.input.view)
         run.expectAgreement(
             ReferenceKernels.pointwiseConvolution(
@@ -133,11 +134,11 @@ final class LayerRun {
                 input, weights: run.layer.referenceWeights, outputGradient: ReferenceImage(run.outputGradient.view)))
     }
 
-    @Test("backward is the adjoint of forward", arguments: LayerShape.all)
-    func adjoint(_ shape: LayerShape) { run(shape, bias: false).expectAdjoint() }
+    @Test("backward is the adjoint of forward", arguments: LayerShape.all, Engine.Kind.allCases)
+    func adjoint(_ shape: LayerShape, _ kind: Engine.Kind) { run(shape, kind, bias: false).expectAdjoint() }
 
-    @Test("one thread, two and three give the same bits", arguments: LayerShape.all.suffix(4))
-    func threads(_ shape: LayerShape) {
-        for threads in [2, 3] { run(shape, threads: threads).expectSameBits(as: run(shape)) }
+    @Test("one thread, two and three give the same bits", arguments: LayerShape.all.suffix(4), Engine.Kind.allCases)
+    func threads(_ shape: LayerShape, _ kind: Engine.Kind) {
+        for threads in [2, 3] { run(shape, kind, threads: threads).expectSameBits(as: run(shape, kind)) }
     }
 }

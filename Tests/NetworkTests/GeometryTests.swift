@@ -75,13 +75,13 @@ import Testing
     @Test("the network refuses an image of an impossible size, or with other channels")
     func refusals() async {
         await #expect(processExitsWith: .failure) {
-            let network = UNet(UNetArchitecture(baseChannels: 1, depth: 2), engine: OpenBLASEngine(threads: 1))
+            let network = UNet(UNetArchitecture(baseChannels: 1, depth: 2), engine: Engine(.native, threads: 1))
             let parameters = ParameterBuffer(network.layout)
             let image = Tensor(44, 46, 1)
             _ = network.forward(image.view, parameters: parameters.base)
         }
         await #expect(processExitsWith: .failure) {
-            let network = UNet(UNetArchitecture(baseChannels: 1, depth: 2), engine: OpenBLASEngine(threads: 1))
+            let network = UNet(UNetArchitecture(baseChannels: 1, depth: 2), engine: Engine(.native, threads: 1))
             let parameters = ParameterBuffer(network.layout)
             let image = Tensor(44, 48, 2)
             _ = network.forward(image.view, parameters: parameters.base)

@@ -21,7 +21,7 @@ import Testing
 
         init(_ name: String) throws {
             reference = try ReferenceNetwork.read(name)
-            network = UNet(reference.architecture, engine: OpenBLASEngine(threads: 1))
+            network = UNet(reference.architecture, engine: Engine(.native, threads: 1))
             weights = reference.parameters(network.layout)
             gradient = ParameterBuffer(network.layout)
             signs = reference.signs()

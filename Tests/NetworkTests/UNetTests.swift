@@ -59,7 +59,7 @@ struct UNetProblem: Sendable, CustomTestStringConvertible {
         init(_ problem: UNetProblem, threads: Int = 1, key: Int = 900) {
             self.problem = problem
             team = ThreadTeam(threads: threads)
-            network = UNet(problem.architecture, engine: OpenBLASEngine(threads: threads))
+            network = UNet(problem.architecture, engine: Engine(.native, threads: threads))
             parameters = ParameterBuffer(network.layout)
             parameters.initializeWeights(seed: UInt64(key))
             // Biases above 0 keep even a network of one channel alive.

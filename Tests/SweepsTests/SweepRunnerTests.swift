@@ -76,7 +76,8 @@ private final class FakeLauncher: TrialLauncher {
         let settings = try String(contentsOfFile: run + "/settings", encoding: .utf8)
         let quality = (settings.contains("momentum=0.9") ? 0.5 : 0.25) + (settings.contains("fold") ? 0.125 : 0)
         let metrics = """
-            {"event":"train","step":5,"loss":0.1,"iou":0.99}
+            {"event":"train","step":1,"loss":0.1,"iou":0.99,"seconds":1.25}
+            {"event":"train","step":2,"loss":0.1,"iou":0.99,"seconds":1}
             {"event":"validation","step":10,"iou":\(quality),"pixel_error":\(1 - quality)}
             {"event":"validation","step":20,"iou":\(quality - 0.125),"pixel_error":\(1.125 - quality)}
             {"event":"validation","step":30,"iou":null}
@@ -100,6 +101,7 @@ private let expected = [
         let launcher = FakeLauncher()
         let summary = try place.run(launcher)
         #expect(try place.rows() == expected)
+        #expect(try place.read("results.csv").split(separator: "\n")[1].hasSuffix(",10,2.2"))
         #expect(summary.exitStatus == 0 && summary.done == 4)
         #expect(summary.best?.trial == "trial-0004" && summary.best?.objective == 0.625 && summary.best?.step == 10)
         #expect(launcher.launches.map(\.ranks) == [3, 3, 3, 3])
@@ -137,8 +139,7 @@ private let expected = [
             if hasCheckpoint {
                 try "".write(
                     toFile: run + "/checkpoints/step-00000010.safetensors", atomically: true, encoding: .utf8)
-                try FileManager.default.createSymbolicLink(
-                    atPath: run + "/checkpoints/latest", withDestinationPath: "step-00000010.safetensors")
+                try "".write(toFile: run + "/config.yaml", atomically: true, encoding: .utf8)
             }
             throw FakeLauncher.Killed()
         }

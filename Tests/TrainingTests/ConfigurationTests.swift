@@ -200,7 +200,6 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
         ("model: {normalization: group}", "model.normalization 'group' is not available in this version: use none"),
         ("validation: {on: workers}", "validation.on 'workers' is not available in this version: use coordinator"),
         ("validation: {patience: 3}", "validation.patience 3 is not available in this version: use 0"),
-        ("run: {engine: native}", "run.engine 'native' is not available in this version: use openblas"),
         ("run: {fault_timeout: 30}", "run.fault_timeout is not available in this version: remove it"),
         ("run: {trace: true}", "run.trace true is not available in this version: use false"),
         ("communication: {overlap: true}", "communication.overlap true is not available in this version: use false"),

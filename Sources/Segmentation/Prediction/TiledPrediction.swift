@@ -15,7 +15,7 @@ public final class TiledPrediction {
     /// - Parameters:
     ///   - parameters: the weights; kept.
     ///   - tile: side of the network's input, or nil for one that suits the image.
-    public init(_ network: UNet, parameters: ParameterBuffer, tile: Int? = nil, engine: any Engine) {
+    public init(_ network: UNet, parameters: ParameterBuffer, tile: Int? = nil, engine: Engine) {
         self.network = network
         self.parameters = parameters
         let geometry = network.architecture.geometry

@@ -6,12 +6,12 @@ import Network
 /// A run's state as a file: PyTorch's names and layouts, `momentum.` before the momentum's names, and the rest in the
 /// metadata.
 public struct Checkpoint {
-    /// The effective configuration's text.
-    public var configuration: String
+    /// The run's effective configuration.
+    public var configuration: Configuration
     public var state: TrainingState
     public var best: BestScore?
 
-    public init(configuration: String, state: TrainingState, best: BestScore?) {
+    public init(configuration: Configuration, state: TrainingState, best: BestScore?) {
         self.configuration = configuration
         self.state = state
         self.best = best
@@ -39,8 +39,8 @@ public struct Checkpoint {
         var metadata = [
             "format": "pt", "lockstep.version": BuildInformation.version,
             "lockstep.revision": BuildInformation.revision,
-            "lockstep.target": BuildInformation.target, "lockstep.engine": "openblas",
-            "lockstep.blas": BuildInformation.blas, "lockstep.configuration": configuration,
+            "lockstep.target": BuildInformation.target, "lockstep.engine": configuration.run.engine.rawValue,
+            "lockstep.blas": BuildInformation.blas, "lockstep.configuration": configuration.yaml,
             "lockstep.step": String(state.step), "lockstep.elapsed_seconds": String(state.elapsed),
         ]
         if let best {
@@ -60,14 +60,13 @@ public struct Checkpoint {
             throw Failure.request(
                 "\(path) holds weights but no run: start a new run from it with training.initialize_from")
         }
-        let configuration = try Configuration.decode(yaml: text, name: path, settings: [])
+        configuration = try Configuration.decode(yaml: text, name: path, settings: [])
         let layout = ParameterLayout(configuration.model.architecture)
         state = TrainingState(layout)
         state.step = step
         state.elapsed = elapsed
         try file.load(into: state.weights)
         try file.load(into: state.momentum, prefix: Self.momentumPrefix)
-        self.configuration = text
         if let step = file.metadata["lockstep.best_step"].flatMap(Int.init),
             let value = file.metadata["lockstep.best_value"].flatMap(Double.init)
         {

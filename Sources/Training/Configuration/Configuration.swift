@@ -1,5 +1,6 @@
 import Communication
 import Images
+import Kernels
 import Network
 import Optimization
 import Segmentation
@@ -218,17 +219,20 @@ public struct Configuration: Sendable, Equatable {
         public var coordinator: ProcessLayout.CoordinatorMode
         /// The folder of the run's folder.
         public var output: String
+        /// What computes convolutions and products.
+        public var engine: Engine.Kind
         /// Steps from one comparison of the workers' weights to the next.
         public var replicaCheckEvery: Int
 
         public init(
             threads: Threads = .count(1), coordinator: ProcessLayout.CoordinatorMode = .dedicated,
             output: String = "runs",
-            replicaCheckEvery: Int = 100
+            engine: Engine.Kind = .native, replicaCheckEvery: Int = 100
         ) {
             self.threads = threads
             self.coordinator = coordinator
             self.output = output
+            self.engine = engine
             self.replicaCheckEvery = replicaCheckEvery
         }
     }

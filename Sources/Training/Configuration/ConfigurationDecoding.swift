@@ -2,6 +2,7 @@ import Communication
 import Diagnostics
 import Foundation
 import Images
+import Kernels
 import Network
 import Optimization
 import Segmentation
@@ -225,7 +226,7 @@ extension Configuration.Run {
         }
         coordinator = try section.word("coordinator", as: ProcessLayout.CoordinatorMode.self) ?? coordinator
         output = try section.text("output") ?? output
-        _ = try section.word("engine", among: ["openblas"], later: ["native"])
+        engine = try section.word("engine", as: Engine.Kind.self) ?? engine
         replicaCheckEvery = try section.integer("replica_check_every") ?? replicaCheckEvery
         try section.refuse("fault_timeout")
         if try section.truth("trace") == true {

@@ -80,7 +80,7 @@ extension Configuration {
               threads: \(threads)
               coordinator: \(run.coordinator.rawValue)
               output: \(text(run.output))
-              engine: openblas
+              engine: \(run.engine.rawValue)
               replica_check_every: \(run.replicaCheckEvery)
 
             """

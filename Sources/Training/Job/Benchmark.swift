@@ -16,12 +16,17 @@ public struct Benchmark: Sendable {
     /// Steps that are timed, after one that is not.
     public var steps: Int
 
-    public init(architecture: UNetArchitecture, size: Int, batch: Int, threads: Int, steps: Int) {
+    public var engine: Engine.Kind
+
+    public init(
+        architecture: UNetArchitecture, size: Int, batch: Int, threads: Int, steps: Int, engine: Engine.Kind = .native
+    ) {
         self.architecture = architecture
         self.size = size
         self.batch = batch
         self.threads = threads
         self.steps = steps
+        self.engine = engine
     }
 
     public struct Outcome: Codable, Sendable {
@@ -54,7 +59,7 @@ public struct Benchmark: Sendable {
                 "--batch \(batch) is less than the number of ranks, \(world.size): each needs an image")
         }
         let before = Self.peakMebibytes
-        let engine = OpenBLASEngine(threads: threads)
+        let engine = Engine(self.engine, threads: threads)
         let network = UNet(architecture, engine: engine)
         let weights = ParameterBuffer(network.layout)
         let momentum = ParameterBuffer(network.layout)

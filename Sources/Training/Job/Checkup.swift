@@ -58,13 +58,11 @@ public struct Checkup: Encodable {
         let memory = Double(ProcessInfo.processInfo.physicalMemory) / 1_073_741_824
         add("processor", .good, "\(BuildInformation.processor), \(cores) cores, \(decimals(memory, 1)) GiB of memory")
         add("kernels", .good, "built for \(BuildInformation.target)")
-        let threads = OpenBLASEngine(threads: 1)
-        _ = threads
         add(
-            "BLAS", OpenBLASEngine.libraryThreads == 1 ? .good : .doubtful,
-            OpenBLASEngine.libraryThreads == 1
+            "BLAS", OpenBLASLibrary.threads == 1 ? .good : .doubtful,
+            OpenBLASLibrary.threads == 1
                 ? BuildInformation.blas
-                : "\(BuildInformation.blas) insists on \(OpenBLASEngine.libraryThreads) threads: set OPENBLAS_NUM_THREADS=1 and OMP_NUM_THREADS=1"
+                : "\(BuildInformation.blas) insists on \(OpenBLASLibrary.threads) threads: set OPENBLAS_NUM_THREADS=1 and OMP_NUM_THREADS=1"
         )
         if let mpirun = Self.find("mpirun") {
             add("MPI", .good, "\(mpi), \(mpirun)")

@@ -12,7 +12,7 @@ public final class ModelEnsemble {
 
     /// - Parameters:
     ///   - tile: side of the network's input; nil for one that suits.
-    public init(_ models: [TrainedModel], tile: Int?, engine: any Engine) throws {
+    public init(_ models: [TrainedModel], tile: Int?, engine: Engine) throws {
         guard let first = models.first else { throw Failure.request("no checkpoint was named") }
         for model in models {
             let (a, b) = (first.architecture, model.architecture)

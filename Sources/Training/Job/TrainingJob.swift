@@ -48,7 +48,7 @@ public struct TrainingJob {
         if request.isDryRun { return result(setup, directory, nil) }
 
         let environment = try RunEnvironment.gather(world, layout)
-        let engine = OpenBLASEngine(threads: threads(configuration))
+        let engine = Engine(configuration.run.engine, threads: threads(configuration))
         var coordinator: Coordinator?
         _ = try world.agreeOnRoot { () throws -> Int in
             try environment.write(to: directory.environment)
@@ -77,7 +77,7 @@ public struct TrainingJob {
 
     /// The part of this rank, to the end.
     private func train(
-        _ setup: RunSetup, _ layout: ProcessLayout, _ state: TrainingState, _ engine: any Engine,
+        _ setup: RunSetup, _ layout: ProcessLayout, _ state: TrainingState, _ engine: Engine,
         _ coordinator: Coordinator?
     ) throws -> Ending {
         let workers = try world.split(layout.workers)

@@ -168,7 +168,7 @@ final class Coordinator: @unchecked Sendable {
         // The best is kept even between checkpoints.
         if snapshot.isCheckpoint || isBest {
             let best = condition.withLock { self.best }
-            try Checkpoint(configuration: configuration.yaml, state: snapshot.state, best: best)
+            try Checkpoint(configuration: configuration, state: snapshot.state, best: best)
                 .write(to: directory.checkpoint(step: step))
             try directory.adopt(step: step, best: best, keep: configuration.checkpoint.keep)
         }

@@ -31,7 +31,7 @@ final class Trainer {
     ///   - state: where the run begins, the same on every worker.
     init(
         configuration: Configuration, limit: TrainingLimit, workers: any Communicator, link: (any CoordinatorLink)?,
-        state: TrainingState, engine: any Engine, hasValidation: Bool,
+        state: TrainingState, engine: Engine, hasValidation: Bool,
         source: @escaping @Sendable (_ step: Int, _ slot: Int) throws -> TrainingTile
     ) {
         self.configuration = configuration

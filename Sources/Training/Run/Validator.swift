@@ -9,14 +9,14 @@ public final class Validator {
     private let pairs: [SamplePair]
     private let cache: SampleCache
     private let network: UNet
-    private let engine: any Engine
+    private let engine: Engine
     private let model: Configuration.Model
     private let tile: Int
 
     /// Images that are drawn.
     private static let previews = 3
 
-    public init(pairs: [SamplePair], cache: SampleCache, configuration: Configuration, engine: any Engine) {
+    public init(pairs: [SamplePair], cache: SampleCache, configuration: Configuration, engine: Engine) {
         self.pairs = pairs
         self.cache = cache
         self.engine = engine

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Kernels
 import Network
 import Training
 
@@ -33,6 +34,9 @@ struct BenchCommand: JobCommand {
     @Option(help: "valid (the paper's) or same.")
     var padding = UNetArchitecture.Padding.valid
 
+    @Option(help: "native or openblas.")
+    var engine = Engine.Kind.native
+
     @Flag(help: "Prints the figures as JSON.")
     var json = false
 
@@ -47,7 +51,8 @@ struct BenchCommand: JobCommand {
     func run(in job: Job) throws {
         let architecture = UNetArchitecture(baseChannels: base, depth: depth, padding: padding)
         let outcome = try Benchmark(
-            architecture: architecture, size: size, batch: batch ?? job.world.size, threads: threads, steps: steps
+            architecture: architecture, size: size, batch: batch ?? job.world.size, threads: threads, steps: steps,
+            engine: engine
         ).run(job.world)
         try job.answer(text(outcome), json: json ? outcome : nil)
     }

@@ -5,6 +5,7 @@ import Network
 import Segmentation
 import Training
 
+extension Engine.Kind: ExpressibleByArgument {}
 extension UNetArchitecture.Padding: ExpressibleByArgument {}
 extension IntensityNormalization: ExpressibleByArgument {}
 
@@ -47,6 +48,6 @@ struct ModelOptions: ParsableArguments {
         let hints = TrainedModel.Hints(padding: padding, normalization: normalize)
         return try ModelEnsemble(
             checkpoints.map { try TrainedModel(reading: $0, hints: hints) }, tile: tile,
-            engine: OpenBLASEngine(threads: threads))
+            engine: Engine(.native, threads: threads))
     }
 }

@@ -1,18 +1,16 @@
-extension OpenBLASEngine {
-    public func convolution3x3(
+extension Engine {
+    func directConvolution3x3(
         _ inputs: [TensorView], _ parameters: LayerParameters, padding: Int, output: TensorView, workspace: Workspace
     ) {
-        checkConvolution3x3(inputs, padding: padding, output: output)
-        precondition(output.isContiguous, "convolution into a crop")
         let patches = Patches(inputs: inputs, padding: padding)
         let n = output.channels
         workspace.lend(patches.bandCount) { matrix in
             for band in patches.bands {
                 patches.layOut(band, into: matrix, team: team)
-                MatrixProduct.multiply(
+                product.multiply(
                     Matrix(matrix, rowStride: patches.length), Matrix(parameters.weights, rowStride: n),
                     into: output.row(band.lowerBound), rowStride: n, rows: band.count * output.width, columns: n,
-                    inner: patches.length, team: team)
+                    inner: patches.length, accumulate: false, team: team, workspace: workspace)
                 team.forEach(band.count) { _, index in
                     addBiasAndRectify(
                         output.row(band.lowerBound + index), pixels: output.width, bias: parameters.bias, channels: n)
@@ -21,12 +19,10 @@ extension OpenBLASEngine {
         }
     }
 
-    public func convolution3x3Backward(
+    func directConvolution3x3Backward(
         _ inputs: [TensorView], _ parameters: LayerParameters, padding: Int, output: TensorView,
         outputGradient: TensorView, inputGradients: [TensorView]?, gradients: LayerGradients, workspace: Workspace
     ) {
-        checkConvolution3x3(inputs, padding: padding, output: output)
-        precondition(output.shape == outputGradient.shape, "gradient \(outputGradient.shape) of \(output.shape)")
         let n = output.channels
         workspace.lend(output.shape.count) { masked in
             // The gradient through ReLU; kept, since both the weights' and the bias's gradients read it whole.
@@ -57,11 +53,11 @@ extension OpenBLASEngine {
         workspace.lend(patches.bandCount) { matrix in
             for band in patches.bands {
                 patches.layOut(band, into: matrix, team: team)
-                MatrixProduct.multiply(
+                product.multiply(
                     Matrix(matrix, rowStride: patches.length, transposed: true),
                     Matrix(masked + band.lowerBound * patches.width * n, rowStride: n), into: weights, rowStride: n,
                     rows: patches.length, columns: n, inner: band.count * patches.width,
-                    accumulate: band.lowerBound > 0, team: team)
+                    accumulate: band.lowerBound > 0, team: team, workspace: workspace)
             }
         }
     }
@@ -73,37 +69,20 @@ extension OpenBLASEngine {
         let outputs = patches.channels
         let inputs = views.reduce(0) { $0 + $1.channels }
         let width = patches.width
-        workspace.lend(9 * inputs * outputs) { turned in
-            turn(weights, inputs: inputs, outputs: outputs, into: turned)
-            workspace.lend(patches.bandCount) { matrix in
-                workspace.lend(patches.bands[0].count * width * inputs) { product in
-                    for band in patches.bands {
-                        patches.layOut(band, into: matrix, team: team)
-                        MatrixProduct.multiply(
-                            Matrix(matrix, rowStride: patches.length), Matrix(turned, rowStride: inputs), into: product,
-                            rowStride: inputs, rows: band.count * width, columns: inputs, inner: patches.length,
-                            team: team)
-                        team.forEach(band.count) { _, index in
-                            scatter(product + index * width * inputs, row: band.lowerBound + index, to: views)
-                        }
+        workspace.lend(patches.bandCount) { matrix in
+            workspace.lend(patches.bands[0].count * width * inputs) { result in
+                for band in patches.bands {
+                    patches.layOut(band, into: matrix, team: team)
+                    for tap in 0..<9 {
+                        // The patch's tap meets the weights' opposite one.
+                        product.multiply(
+                            Matrix(matrix + tap * outputs, rowStride: patches.length),
+                            Matrix(weights + (8 - tap) * inputs * outputs, rowStride: outputs, transposed: true),
+                            into: result, rowStride: inputs, rows: band.count * width, columns: inputs, inner: outputs,
+                            accumulate: tap > 0, team: team, workspace: workspace)
                     }
-                }
-            }
-        }
-    }
-
-    /// `[3][3][in][out]` turned by 180° and transposed: `[3][3][out][in]`.
-    private func turn(
-        _ weights: UnsafePointer<Float>, inputs: Int, outputs: Int, into turned: UnsafeMutablePointer<Float>
-    ) {
-        // Blocks of 16×16 keep both sides' cache lines in use.
-        team.forEach(9) { _, tap in
-            let source = weights + tap * inputs * outputs
-            let target = turned + (8 - tap) * inputs * outputs
-            for i0 in stride(from: 0, to: inputs, by: 16) {
-                for o0 in stride(from: 0, to: outputs, by: 16) {
-                    for i in i0..<min(i0 + 16, inputs) {
-                        for o in o0..<min(o0 + 16, outputs) { target[o &* inputs &+ i] = source[i &* outputs &+ o] }
+                    team.forEach(band.count) { _, index in
+                        scatter(result + index * width * inputs, row: band.lowerBound + index, to: views)
                     }
                 }
             }

@@ -1,17 +1,17 @@
-extension OpenBLASEngine {
+extension Engine {
     public func upConvolution(
         _ input: TensorView, _ parameters: LayerParameters, output: TensorView, workspace: Workspace
     ) {
         checkUpConvolution(input, output: output)
         let n = output.channels
         let blocks = UpConvolutionBlocks(output: output)
-        workspace.lend(input.shape.pixels * 4 * n) { product in
-            MatrixProduct.multiply(
+        workspace.lend(input.shape.pixels * 4 * n) { result in
+            product.multiply(
                 Matrix(input.base, rowStride: input.channels), Matrix(parameters.weights, rowStride: 4 * n),
-                into: product, rowStride: 4 * n, rows: input.shape.pixels, columns: 4 * n, inner: input.channels,
-                team: team)
+                into: result, rowStride: 4 * n, rows: input.shape.pixels, columns: 4 * n, inner: input.channels,
+                accumulate: false, team: team, workspace: workspace)
             team.forEach(input.height) { _, y in
-                blocks.write(product, row: y)
+                blocks.write(result, row: y)
                 for row in 2 * y..<2 * y + 2 {
                     addBias(output.row(row), pixels: output.width, bias: parameters.bias, channels: n)
                 }
@@ -32,14 +32,14 @@ extension OpenBLASEngine {
             into: gradients.bias)
         workspace.lend(input.shape.pixels * 4 * n) { gathered in
             team.forEach(input.height) { _, y in blocks.read(into: gathered, row: y) }
-            MatrixProduct.multiply(
+            product.multiply(
                 Matrix(gathered, rowStride: 4 * n), Matrix(parameters.weights, rowStride: 4 * n, transposed: true),
                 into: inputGradient.base, rowStride: input.channels, rows: input.shape.pixels, columns: input.channels,
-                inner: 4 * n, team: team)
-            MatrixProduct.multiply(
+                inner: 4 * n, accumulate: false, team: team, workspace: workspace)
+            product.multiply(
                 Matrix(input.base, rowStride: input.channels, transposed: true), Matrix(gathered, rowStride: 4 * n),
                 into: gradients.weights, rowStride: 4 * n, rows: input.channels, columns: 4 * n,
-                inner: input.shape.pixels, team: team)
+                inner: input.shape.pixels, accumulate: false, team: team, workspace: workspace)
         }
     }
 }

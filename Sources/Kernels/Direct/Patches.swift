@@ -4,8 +4,6 @@ struct Patches {
     let inputs: [TensorView]
     /// Zeros around the map, on each side.
     let padding: Int
-    /// Where this is not positive, the input counts as 0: ReLU's mask, of the shape of the only input.
-    var mask: TensorView?
 
     /// Height and width of the map of patches.
     var height: Int { inputs[0].height + 2 * padding - 2 }
@@ -44,7 +42,6 @@ struct Patches {
         var offset = 0
         for input in inputs {
             let source = input.row(y)
-            let maskRow = mask?.row(y)
             let n = input.channels
             for kx in 0..<3 {
                 let first = max(0, padding - kx)
@@ -54,11 +51,7 @@ struct Patches {
                 for x in first..<end {
                     let from = (x &+ kx &- padding) &* n
                     let to = target + x &* length
-                    if let maskRow {
-                        for c in 0..<n { to[c] = maskRow[from &+ c] > 0 ? source[from &+ c] : 0 }
-                    } else {
-                        for c in 0..<n { to[c] = source[from &+ c] }
-                    }
+                    for c in 0..<n { to[c] = source[from &+ c] }
                 }
                 for x in end..<width { (target + x &* length).update(repeating: 0, count: n) }
             }

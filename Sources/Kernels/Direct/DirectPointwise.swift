@@ -1,10 +1,12 @@
-extension OpenBLASEngine {
-    public func pointwiseConvolution(_ input: TensorView, _ parameters: LayerParameters, output: TensorView) {
+extension Engine {
+    public func pointwiseConvolution(
+        _ input: TensorView, _ parameters: LayerParameters, output: TensorView, workspace: Workspace
+    ) {
         checkPointwise(input, output: output)
-        MatrixProduct.multiply(
+        product.multiply(
             Matrix(input.base, rowStride: input.channels), Matrix(parameters.weights, rowStride: output.channels),
             into: output.base, rowStride: output.channels, rows: input.shape.pixels, columns: output.channels,
-            inner: input.channels, team: team)
+            inner: input.channels, accumulate: false, team: team, workspace: workspace)
         team.forEach(output.height) { _, y in
             addBias(output.row(y), pixels: output.width, bias: parameters.bias, channels: output.channels)
         }
@@ -12,7 +14,7 @@ extension OpenBLASEngine {
 
     public func pointwiseConvolutionBackward(
         _ input: TensorView, _ parameters: LayerParameters, outputGradient: TensorView, inputGradient: TensorView,
-        gradients: LayerGradients
+        gradients: LayerGradients, workspace: Workspace
     ) {
         checkPointwise(input, output: outputGradient)
         precondition(input.shape == inputGradient.shape && inputGradient.isContiguous, "\(inputGradient.shape)")
@@ -20,13 +22,13 @@ extension OpenBLASEngine {
         sumPixels(
             outputGradient.base, height: outputGradient.height, width: outputGradient.width, channels: n,
             into: gradients.bias)
-        MatrixProduct.multiply(
+        product.multiply(
             Matrix(outputGradient.base, rowStride: n), Matrix(parameters.weights, rowStride: n, transposed: true),
             into: inputGradient.base, rowStride: input.channels, rows: input.shape.pixels, columns: input.channels,
-            inner: n, team: team)
-        MatrixProduct.multiply(
+            inner: n, accumulate: false, team: team, workspace: workspace)
+        product.multiply(
             Matrix(input.base, rowStride: input.channels, transposed: true), Matrix(outputGradient.base, rowStride: n),
             into: gradients.weights, rowStride: n, rows: input.channels, columns: n, inner: input.shape.pixels,
-            team: team)
+            accumulate: false, team: team, workspace: workspace)
     }
 }

@@ -1,0 +1,167 @@
+/// 3×3 convolutions by Winograd's F(4×4, 3×3) (Lavin and Gray 2016): a quarter of the multiplications of the direct
+/// sum. The backward pass is the forward's adjoint, so that the gradient is transformed once for both of its uses.
+extension Engine {
+    func winogradConvolution3x3(
+        _ inputs: [TensorView], _ parameters: LayerParameters, padding: Int, output: TensorView, workspace: Workspace
+    ) {
+        let blocks = WinogradBlocks(inputs, padding: padding, output: output)
+        let ic = blocks.inputChannels
+        let oc = blocks.outputChannels
+        let vPosition = blocks.position(row: blocks.inputRow)
+        let mPosition = blocks.position(row: blocks.outputRow)
+        workspace.lend(WinogradFilters.packedCount(inputs: ic, outputs: oc)) { filters in
+            WinogradFilters.pack(parameters.weights, inputs: ic, outputs: oc, into: filters, team: team)
+            workspace.lend(36 * (vPosition + mPosition) + team.threads * blocks.laneScratch) { v in
+                let m = v + 36 * vPosition
+                let scratch = m + 36 * mPosition
+                for block in blocks.blocks {
+                    inTiles(of: block) { lane, index in
+                        blocks.transformInput(
+                            tile: block.lowerBound + index, index: index, into: v,
+                            scratch: scratch + lane * blocks.laneScratch)
+                    }
+                    team.forEach(36) { _, p in
+                        rowsProduct(
+                            v + p * vPosition, row: blocks.inputRow, rows: block.count,
+                            filters + p * (blocks.outputRow * ic), inner: ic, panels: blocks.outputPanels,
+                            into: m + p * mPosition, cRow: blocks.outputRow)
+                    }
+                    inTiles(of: block) { lane, index in
+                        blocks.writeOutput(
+                            tile: block.lowerBound + index, index: index, m, bias: parameters.bias, output: output,
+                            scratch: scratch + lane * blocks.laneScratch)
+                    }
+                }
+            }
+        }
+    }
+
+    func winogradConvolution3x3Backward(
+        _ inputs: [TensorView], _ parameters: LayerParameters, padding: Int, output: TensorView,
+        outputGradient: TensorView, inputGradients: [TensorView]?, gradients: LayerGradients, workspace: Workspace
+    ) {
+        let blocks = WinogradBlocks(inputs, padding: padding, output: output)
+        let ic = blocks.inputChannels
+        let oc = blocks.outputChannels
+        let vPosition = blocks.position(row: blocks.inputRow)
+        let mPosition = blocks.position(row: blocks.outputRow)
+        // The gradient of the transformed filters has whole tiles of rows.
+        let filterRows = (ic + MicroKernel.rows - 1) / MicroKernel.rows * MicroKernel.rows
+        let uPosition = filterRows * blocks.outputRow + 16
+        gradients.bias.update(repeating: 0, count: oc)
+        for gradient in inputGradients ?? [] { gradient.fill(0) }
+        withTransposedFilters(parameters.weights, blocks, isNeeded: inputGradients != nil, workspace) { filters in
+            workspace.lend(36 * (uPosition + vPosition + mPosition) + team.threads * blocks.laneScratch) { u in
+                let v = u + 36 * uPosition
+                let m = v + 36 * vPosition
+                let scratch = m + 36 * mPosition
+                for block in blocks.blocks {
+                    inTiles(of: block) { lane, index in
+                        let scratch = scratch + lane * blocks.laneScratch
+                        let tile = block.lowerBound + index
+                        blocks.transformInput(tile: tile, index: index, into: v, scratch: scratch)
+                        blocks.transformGradient(
+                            tile: tile, index: index, gradient: outputGradient, output: output, into: m,
+                            scratch: scratch)
+                    }
+                    // A tile's element (1, 1) is the sum of its 16 gradients.
+                    addRows(m + 7 * mPosition, rows: block.count, row: blocks.outputRow, count: oc, to: gradients.bias)
+                    team.forEach(36) { _, p in
+                        columnsProduct(
+                            v + p * vPosition, row: blocks.inputRow, columns: ic, m + p * mPosition,
+                            bRow: blocks.outputRow, inner: block.count, into: u + p * uPosition,
+                            accumulate: block.lowerBound > 0)
+                        guard inputGradients != nil else { return }
+                        rowsProduct(
+                            m + p * mPosition, row: blocks.outputRow, rows: block.count,
+                            filters + p * (blocks.inputPanels * 16 * oc), inner: oc, panels: blocks.inputPanels,
+                            into: v + p * vPosition, cRow: blocks.inputRow)
+                    }
+                    guard let inputGradients else { continue }
+                    // Neighbouring tiles add to the same pixels: threads share out the channels, and each adds in order.
+                    let panels = blocks.inputPanels
+                    let parts = min(team.threads, panels)
+                    team.forEach(parts) { lane, part in
+                        let channels = 16 * (panels * part / parts)..<min(ic, 16 * (panels * (part + 1) / parts))
+                        for index in 0..<block.count {
+                            blocks.addInputGradient(
+                                tile: block.lowerBound + index, index: index, channels: channels, v,
+                                to: inputGradients, scratch: scratch + lane * blocks.laneScratch)
+                        }
+                    }
+                }
+                WinogradFilters.gradient(
+                    u, position: uPosition, row: blocks.outputRow, inputs: ic, outputs: oc, into: gradients.weights,
+                    team: team)
+            }
+        }
+    }
+
+    /// The transformed filters as the input gradient's product reads them.
+    private func withTransposedFilters(
+        _ weights: UnsafePointer<Float>, _ blocks: WinogradBlocks, isNeeded: Bool, _ workspace: Workspace,
+        _ body: (UnsafePointer<Float>) -> Void
+    ) {
+        guard isNeeded else { return body(weights) }
+        let ic = blocks.inputChannels
+        let oc = blocks.outputChannels
+        workspace.lend(WinogradFilters.packedCount(inputs: oc, outputs: ic)) { filters in
+            WinogradFilters.packTransposed(weights, inputs: ic, outputs: oc, into: filters, team: team)
+            body(filters)
+        }
+    }
+
+    /// Calls `body` for each tile of a block, a dozen at a time.
+    private func inTiles(of block: Range<Int>, _ body: (_ lane: Int, _ index: Int) -> Void) {
+        team.forEach((block.count + 11) / 12) { lane, part in
+            for index in part * 12..<min(part * 12 + 12, block.count) { body(lane, index) }
+        }
+    }
+
+    /// Rows of A (one a tile) times packed panels; rows are rounded up to whole tiles of the micro-kernel.
+    private func rowsProduct(
+        _ a: UnsafePointer<Float>, row: Int, rows: Int, _ packed: UnsafePointer<Float>, inner: Int, panels: Int,
+        into c: UnsafeMutablePointer<Float>, cRow: Int
+    ) {
+        for panel in 0..<panels {
+            var i = 0
+            while i < rows {
+                let operands = MicroKernel.Operands(
+                    a: a + i * row, aRow: row, aStep: 1, b: packed + panel * inner * 16, bStep: 16, inner: inner)
+                MicroKernel.tile(operands, c: c + (i * cRow + panel * 16), cRow: cRow, accumulate: false)
+                i += MicroKernel.rows
+            }
+        }
+    }
+
+    /// Aᵀ·B over the tiles of a block: the gradient of the transformed filters.
+    private func columnsProduct(
+        _ a: UnsafePointer<Float>, row: Int, columns: Int, _ b: UnsafePointer<Float>, bRow: Int, inner: Int,
+        into c: UnsafeMutablePointer<Float>, accumulate: Bool
+    ) {
+        for panel in 0..<bRow / 16 {
+            var i = 0
+            while i < columns {
+                let operands = MicroKernel.Operands(
+                    a: a + i, aRow: 1, aStep: row, b: b + panel * 16, bStep: bRow, inner: inner)
+                MicroKernel.tile(operands, c: c + (i * bRow + panel * 16), cRow: bRow, accumulate: accumulate)
+                i += MicroKernel.rows
+            }
+        }
+    }
+
+    private func addRows(
+        _ rows: UnsafePointer<Float>, rows count: Int, row: Int, count channels: Int,
+        to sums: UnsafeMutablePointer<Float>
+    ) {
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: channels) { partial in
+            guard let partial = partial.baseAddress else { return }
+            partial.initialize(repeating: 0, count: channels)
+            for index in 0..<count {
+                let values = rows + index &* row
+                for c in 0..<channels { partial[c] += values[c] }
+            }
+            for c in 0..<channels { sums[c] += partial[c] }
+        }
+    }
+}
