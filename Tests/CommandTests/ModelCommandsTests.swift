@@ -1,0 +1,140 @@
+import Foundation
+import Images
+import TestSupport
+import Testing
+
+extension ProgramTests {
+    /// The commands around training.
+    @Suite struct Commands {
+        /// A working directory with a short run in `runs/cells`.
+        private static let trained = Result { () throws -> Place in
+            let place = try Place()
+            try place.succeed(["train", "cells.yaml", "--set", "training.steps=20", "--set", "model.base_channels=4"])
+            return place
+        }
+
+        @Test("predict writes the same bytes on every number of ranks, and evaluate scores them")
+        func predictAndEvaluate() throws {
+            let place = try Self.trained.get()
+            func predict(_ output: String, ranks: Int) throws -> [String: Data] {
+                let answer = try place.succeed(
+                    [
+                        "predict", "runs/cells", "--input", "cells/images", "--output", output, "--probabilities",
+                        "--overlay", "--json",
+                    ], ranks: ranks
+                ).json
+                #expect(answer["images"] as? Int == 7)
+                let names = try FileManager.default.contentsOfDirectory(atPath: place.folder.path(output))
+                return try Dictionary(
+                    uniqueKeysWithValues: names.map {
+                        ($0, try Data(contentsOf: URL(filePath: place.folder.path("\(output)/\($0)"))))
+                    })
+            }
+            let alone = try predict("alone", ranks: 0)
+            #expect(alone.count == 21)
+            for number in 1...7 {
+                let stem = place.folder.path("alone/cell-000\(number)")
+                let classes = try PNG.read("\(stem).png")
+                #expect(classes.width == 64 && classes.height == 64 && classes.channels == 1 && classes.maximum == 255)
+                #expect(Set(classes.samples).isSubset(of: [0, 255]))
+                let probabilities = try PNG.read("\(stem).probability.png")
+                #expect(probabilities.width == 64 && probabilities.height == 64 && probabilities.maximum == 65535)
+                #expect(Set(probabilities.samples).count > 256)
+                for (label, probability) in zip(classes.samples, probabilities.samples)
+                where (label == 255) != (probability > 32767) && abs(Int(probability) - 32767) > 1 {
+                    Issue.record("probability \(probability) where the class is \(label)")
+                    break
+                }
+                let overlay = try PNG.read("\(stem).overlay.png")
+                #expect(overlay.width >= 64 && overlay.width == overlay.height && overlay.channels == 3)
+            }
+            for ranks in [2, 3] { #expect(try predict("ranks-\(ranks)", ranks: ranks) == alone) }
+
+            let data = ["--images", "cells/images", "--labels", "cells/labels", "--json"]
+            let ofModel = try place.succeed(["evaluate", "runs/cells"] + data)
+            let ofRanks = try place.succeed(["evaluate", "runs/cells"] + data, ranks: 2)
+            let plain = ["predict", "runs/cells", "--input", "cells/images", "--output", "plain"]
+            try place.succeed(plain)
+            let ofFiles = try place.succeed([
+                "evaluate", "--predictions", "plain", "--labels", "cells/labels", "--json",
+            ])
+            #expect(ofModel.output == ofRanks.output)
+            #expect(ofModel.output == ofFiles.output)
+            // With probabilities and overlays beside them too.
+            let ofAll = try place.succeed(["evaluate", "--predictions", "alone", "--labels", "cells/labels", "--json"])
+            #expect(ofAll.output == ofFiles.output)
+            let overall = try #require(try ofModel.json["overall"] as? [String: Any])
+            let iou = try #require(overall["iou"] as? Double)
+            #expect(iou > 0 && iou < 1)
+            let table = try place.succeed(["evaluate", "runs/cells"] + data.dropLast() + ["--per-image"]).output
+            #expect(table.contains("7 images") && table.contains("cell-0007"))
+        }
+
+        @Test func inspect() throws {
+            let place = try Self.trained.get()
+            let run = try place.succeed(["inspect", "runs/cells", "--json"]).json
+            #expect(run["step"] as? Int == 20)
+            #expect((run["sha256"] as? String)?.count == 64)
+            let tensors = try #require(run["tensors"] as? [[String: Any]])
+            #expect(
+                tensors.contains { $0["name"] as? String == "head.weight" && $0["shape"] as? [Int] == [2, 4, 1, 1] })
+            #expect(tensors.contains { $0["name"] as? String == "momentum.head.weight" })
+            let file = try place.succeed(["inspect", "runs/cells/checkpoints/latest", "--json"]).json
+            #expect(file["sha256"] as? String == run["sha256"] as? String)
+            let text = try place.succeed(["inspect", "runs/cells"]).output
+            let digest = try #require(run["sha256"] as? String)
+            #expect(text.contains("encoder.1.conv2.weight") && text.contains(digest))
+            let data = try place.succeed(["inspect", "cells", "--json"]).json
+            #expect(data["images"] as? Int == 7)
+            let classes = try place.succeed(["inspect", "cells.yaml", "--json"]).json
+            let shares = try #require(classes["labels"] as? [[String: Any]]).compactMap { $0["share"] as? Double }
+            #expect(shares.count == 2 && abs(shares.reduce(0, +) - 1) < 1e-9)
+        }
+
+        @Test func synthesizeBenchDoctorAndVersion() throws {
+            let place = try Place()
+            let answer = try place.succeed(
+                ["synthesize", "more", "--count", "2", "--size", "40", "--classes", "3", "--json"]
+            ).json
+            #expect(answer["count"] as? Int == 2)
+            let image = try PNG.read(place.folder.path("more/images/cell-0002.png"))
+            let labels = try PNG.read(place.folder.path("more/labels/cell-0002.png"))
+            #expect(image.width == 40 && labels.width == 40 && labels.samples.allSatisfy { $0 < 3 })
+
+            for ranks in [0, 2] {
+                let bench = try place.succeed(
+                    ["bench", "--size", "60", "--base", "2", "--depth", "2", "--batch", "3", "--steps", "2", "--json"],
+                    ranks: ranks
+                ).json
+                #expect(bench["ranks"] as? Int == max(ranks, 1))
+                #expect(try #require(bench["step_seconds"] as? Double) > 0)
+                #expect(bench["output_size"] as? Int == 20)
+            }
+
+            let doctor = try place.succeed(["doctor", "cells.yaml", "--json"]).json
+            #expect(try #require(doctor["findings"] as? [[String: Any]]).count > 5)
+            try FileManager.default.removeItem(atPath: place.folder.path("cells/labels/cell-0001.png"))
+            let ill = try place.run(["doctor", "cells.yaml"])
+            #expect(ill.status == 2 && ill.output.contains("cell-0001.png"))
+
+            let version = try place.succeed(["--version"]).output
+            for word in ["lockstep", "target CPU", "MPI", "BLAS"] { #expect(version.contains(word)) }
+            for command in ["train", "predict", "evaluate", "sweep", "inspect", "synthesize", "bench", "doctor"] {
+                let help = try place.succeed([command, "--help"])
+                #expect(help.output.contains("--json") && help.errors.isEmpty, "\(command)")
+            }
+            #expect(
+                try place.succeed(["train", "--help"], ranks: 2).output.components(separatedBy: "USAGE:").count == 2)
+        }
+
+        @Test func aDryRunSaysWhatWouldBeTrainedAndWritesNothing() throws {
+            let place = try Place()
+            let before = try place.contents()
+            for ranks in [0, 3] {
+                let outcome = try place.succeed(["train", "cells.yaml", "--dry-run"], ranks: ranks)
+                #expect(outcome.errors.contains("5 training and 2 validation images"))
+                #expect(try place.contents() == before)
+            }
+        }
+    }
+}

@@ -1,0 +1,83 @@
+import Foundation
+import Segmentation
+import TestSupport
+import Testing
+import Training
+
+/// A working directory with a data set and a configuration, for tests that run the program.
+final class Place: Sendable {
+    let folder: TemporaryFolder
+
+    /// Drawn once: a test that changes the images changes its own copy.
+    private static let data = Result {
+        let data = try TemporaryFolder()
+        try SyntheticCells(size: 64, classes: 2, seed: 3).write(count: 7, to: data.path)
+        return data
+    }
+
+    init() throws {
+        folder = try TemporaryFolder()
+        try FileManager.default.copyItem(atPath: Self.data.get().path, toPath: folder.path("cells"))
+        try folder.write(Self.configuration, to: "cells.yaml")
+    }
+
+    /// Five training images, two for validation.
+    private static let configuration = """
+        name: cells
+        model: {base_channels: 2, depth: 1}
+        data:
+          root: cells
+          train: {images: images, labels: labels}
+          validation: {fraction: 0.3}
+          labels: binary
+          tile: 44
+        optimizer: {learning_rate: 0.02, momentum: 0.9}
+        training: {steps: 6, batch: 5}
+        checkpoint: {every: 2, keep: 100}
+        validation: {every: 3}
+        run: {replica_check_every: 2}
+
+        """
+
+    func run(_ arguments: [String], ranks: Int = 0, deadline: Double = 60) throws -> Program.Outcome {
+        try Program.run(arguments, ranks: ranks, in: folder, deadline: deadline)
+    }
+
+    func start(_ arguments: [String], ranks: Int = 0) throws -> RunningProgram {
+        try Program.start(arguments, ranks: ranks, in: folder)
+    }
+
+    /// Runs the program, which must end well; returns what it printed.
+    @discardableResult
+    func succeed(
+        _ arguments: [String], ranks: Int = 0, sourceLocation: SourceLocation = #_sourceLocation
+    ) throws -> Program.Outcome {
+        let outcome = try run(arguments, ranks: ranks)
+        try #require(outcome.status == 0, "\(arguments): \(outcome.errors)", sourceLocation: sourceLocation)
+        return outcome
+    }
+
+    /// The newest checkpoint's digest, as `inspect` says it.
+    func digest(_ run: String) throws -> String {
+        try #require(try succeed(["inspect", run, "--json"]).json["sha256"] as? String)
+    }
+
+    func steps(_ run: String) -> [Int] { RunDirectory(folder.path(run)).checkpointSteps }
+
+    /// The events of a kind in a run's log.
+    func events(_ run: String, _ kind: String) throws -> [[String: Any]] {
+        let text = try String(contentsOfFile: folder.path("\(run)/metrics.jsonl"), encoding: .utf8)
+        return try text.split(separator: "\n").compactMap { line in
+            let event = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+            return event?["event"] as? String == kind ? event : nil
+        }
+    }
+
+    func losses(_ run: String) throws -> [Double] { try events(run, "train").compactMap { $0["loss"] as? Double } }
+
+    /// Every file and folder below the working directory, with the files' sizes.
+    func contents() throws -> Set<String> {
+        let names = FileManager.default.enumerator(atPath: folder.path)?.allObjects as? [String] ?? []
+        return Set(names.filter { !$0.hasPrefix("output-") })
+    }
+}

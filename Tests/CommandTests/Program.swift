@@ -1,0 +1,170 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The suites that start the program; one after the other, since each wants all cores.
+@Suite(.serialized) enum ProgramTests {}
+
+/// The built `lockstep`, started as a user starts it: alone, or by `mpirun`.
+enum Program {
+    struct Outcome {
+        let status: Int32
+        let output: String
+        let errors: String
+        let seconds: Double
+
+        /// What `--json` printed.
+        var json: [String: Any] {
+            get throws {
+                try #require(try JSONSerialization.jsonObject(with: Data(output.utf8)) as? [String: Any])
+            }
+        }
+    }
+
+    /// A program that did not end in time.
+    struct Hang: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    /// Beside the tests' own executable.
+    static let executable: String = {
+        let tests = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
+        return URL(filePath: tests).deletingLastPathComponent().appending(path: "lockstep").path
+    }()
+
+    /// Starts the program.
+    ///
+    /// - Parameters:
+    ///   - ranks: processes under `mpirun`; 0 starts the program alone, without it.
+    ///   - folder: the working directory.
+    static func start(_ arguments: [String], ranks: Int = 0, in folder: TemporaryFolder) throws -> RunningProgram {
+        let mpirun = ["mpirun", "-q", "--oversubscribe", "--bind-to", "none", "-np", "\(ranks)"]
+        return try RunningProgram((ranks > 0 ? mpirun : []) + [executable] + arguments, in: folder)
+    }
+
+    /// Runs the program to its end.
+    static func run(
+        _ arguments: [String], ranks: Int = 0, in folder: TemporaryFolder, deadline: Double = 60
+    ) throws -> Outcome {
+        try start(arguments, ranks: ranks, in: folder).outcome(within: deadline)
+    }
+}
+
+/// A program on its way. One that is let go of is killed with all its children.
+final class RunningProgram {
+    private let process = Process()
+    private let folder: TemporaryFolder
+    private let words: [String]
+    private let output: String
+    private let errors: String
+    private let start = Date()
+
+    /// - Parameters:
+    ///   - words: the command, looked for in PATH, and its arguments.
+    init(_ words: [String], in folder: TemporaryFolder) throws {
+        self.folder = folder
+        self.words = words
+        // Files, since a pipe that nobody reads would stop the program, and children may hold one open.
+        let name = "output-\(UUID().uuidString)"
+        output = try folder.write("", to: "\(name).out")
+        errors = try folder.write("", to: "\(name).err")
+        process.executableURL = URL(filePath: "/usr/bin/env")
+        process.arguments = words
+        process.currentDirectoryURL = folder.url
+        process.environment = Self.environment
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = FileHandle(forWritingAtPath: output)
+        process.standardError = FileHandle(forWritingAtPath: errors)
+        // Test threads block signals, and a child blocks what its parent does.
+        var (none, blocked) = (sigset_t(), sigset_t())
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, &blocked)
+        defer { pthread_sigmask(SIG_SETMASK, &blocked, nil) }
+        try process.run()
+    }
+
+    deinit { kill() }
+
+    /// What launch/lib.sh sets.
+    private static let environment: [String: String] = {
+        var environment = ProcessInfo.processInfo.environment
+        if geteuid() == 0 {
+            environment["OMPI_ALLOW_RUN_AS_ROOT"] = "1"
+            environment["OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"] = "1"
+        }
+        let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
+        if status.contains("Seccomp:\t2"), environment["OMPI_MCA_btl_vader_single_copy_mechanism"] == nil {
+            environment["OMPI_MCA_btl_vader_single_copy_mechanism"] = "none"
+        }
+        environment["OPENBLAS_NUM_THREADS"] = "1"
+        environment["LOCKSTEP_TERMINAL"] = nil
+        return environment
+    }()
+
+    /// The process, mpirun's where it is one: `env` becomes the program that it starts.
+    var identifier: Int32 { process.processIdentifier }
+    var isRunning: Bool { process.isRunning }
+
+    /// The ranks' processes, in order.
+    func ranks() -> [Int32] {
+        Self.children(of: identifier).compactMap { child -> (Int, Int32)? in
+            let environment = FileManager.default.contents(atPath: "/proc/\(child)/environ") ?? Data()
+            let key = "OMPI_COMM_WORLD_RANK="
+            let entry = environment.split(separator: 0).lazy.map { String(decoding: $0, as: UTF8.self) }
+                .first { $0.hasPrefix(key) }
+            return entry.flatMap { Int($0.dropFirst(key.count)) }.map { ($0, child) }
+        }.sorted { $0.0 < $1.0 }.map(\.1)
+    }
+
+    private static func children(of parent: Int32) -> [Int32] {
+        let tasks = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(parent)/task")) ?? []
+        return tasks.flatMap { task in
+            let list = FileManager.default.contents(atPath: "/proc/\(parent)/task/\(task)/children") ?? Data()
+            return String(decoding: list, as: UTF8.self).split(separator: " ").compactMap { Int32($0) }
+        }
+    }
+
+    func send(_ signal: Int32) { Glibc.kill(identifier, signal) }
+
+    /// Waits for the end; a program that takes longer hangs.
+    func outcome(within seconds: Double = 60) throws -> Program.Outcome {
+        let deadline = Date(timeIntervalSinceNow: seconds)
+        while process.isRunning {
+            guard Date() < deadline else {
+                kill()
+                throw Program.Hang(
+                    description: "\(words.joined(separator: " ")) did not end in \(seconds) s; it said: \(try said())")
+            }
+            usleep(5_000)
+        }
+        let status = process.terminationReason == .exit ? process.terminationStatus : 128 + process.terminationStatus
+        return Program.Outcome(
+            status: status, output: try String(contentsOfFile: output, encoding: .utf8), errors: try said(),
+            seconds: Date().timeIntervalSince(start))
+    }
+
+    private func said() throws -> String { try String(contentsOfFile: errors, encoding: .utf8) }
+
+    /// Waits until something is so, while the program runs.
+    func wait(_ what: String, within seconds: Double = 60, until holds: () throws -> Bool) throws {
+        let deadline = Date(timeIntervalSinceNow: seconds)
+        while try !holds() {
+            guard Date() < deadline, process.isRunning else {
+                throw Program.Hang(
+                    description: "\(words.joined(separator: " ")): never \(what); it said: \(try said())")
+            }
+            usleep(5_000)
+        }
+    }
+
+    /// Kills what this started, and nothing else.
+    private func kill() {
+        guard process.isRunning else { return }
+        func descendants(_ parent: Int32) -> [Int32] {
+            Self.children(of: parent).flatMap { [$0] + descendants($0) }
+        }
+        for child in descendants(identifier) { Glibc.kill(child, SIGKILL) }
+        Glibc.kill(identifier, SIGKILL)
+        process.waitUntilExit()
+    }
+}

@@ -1,0 +1,185 @@
+import Communication
+import Diagnostics
+import Foundation
+import TestSupport
+import Testing
+import Training
+
+extension TrainingRuns {
+    /// What goes wrong on one rank ends all of them with the same words.
+    @Suite struct Failing {
+        /// Calls `action` once the run in the folder `name` has logged a step, while the run is going on.
+        private func after(
+            step: Int, of run: Run, _ action: @escaping @Sendable (RunDirectory) -> Void
+        ) {
+            let directory = run.directory
+            Thread.detachNewThread {
+                let deadline = Date(timeIntervalSinceNow: 20)
+                while Date() < deadline {
+                    let log = (try? String(contentsOfFile: directory.metrics, encoding: .utf8)) ?? ""
+                    if log.contains("\"step\":\(step),") || log.contains("\"step\":\(step)}") {
+                        return action(directory)
+                    }
+                    usleep(1000)
+                }
+            }
+        }
+
+        /// So many steps that something can happen in the middle of them.
+        private static let long = ["training.steps=100000", "checkpoint.every=100000", "validation.every=100000"]
+
+        @Test(
+            "an image that vanishes", arguments: [(1, "dedicated"), (2, "dedicated"), (4, "dedicated"), (3, "shared")])
+        func vanishingImage(ranks: Int, mode: String) throws {
+            let task = try TinyTask(hasOwnData: true)
+            let request = try task.request("run", Self.long + ["data.cache_mb=0", "run.coordinator=\(mode)"])
+            let image = task.image(3)
+            after(step: 5, of: task.run("run")) { _ in unlink(image) }
+            // Number 3 is a training image with this seed, or the run would go on.
+            let failure = try task.failure(request, ranks: ranks)
+            #expect(failure.message.contains("cell-0003.png"), "\(failure)")
+        }
+
+        @Test("a folder of checkpoints that vanishes", arguments: [(1, "dedicated"), (3, "dedicated"), (3, "shared")])
+        func noCheckpoints(ranks: Int, mode: String) throws {
+            let task = try TinyTask()
+            let request = try task.request(
+                "run",
+                ["training.steps=100000", "checkpoint.every=20", "validation.every=100000", "run.coordinator=\(mode)"])
+            after(step: 25, of: task.run("run")) { try? FileManager.default.removeItem(atPath: $0.checkpoints) }
+            let failure = try task.failure(request, ranks: ranks)
+            #expect(failure.kind == .running && failure.message.contains("/checkpoints/"), "\(failure)")
+        }
+
+        @Test(
+            "a last checkpoint that cannot be written", arguments: [(1, "dedicated"), (2, "dedicated"), (3, "shared")])
+        func noLastCheckpoint(ranks: Int, mode: String) throws {
+            let task = try TinyTask()
+            let request = try task.request(
+                "run",
+                ["training.steps=300", "checkpoint.every=100000", "validation.every=100000", "run.coordinator=\(mode)"])
+            after(step: 5, of: task.run("run")) { directory in
+                try? FileManager.default.removeItem(atPath: directory.checkpoints)
+                _ = FileManager.default.createFile(atPath: directory.checkpoints, contents: nil)
+            }
+            let failure = try task.failure(request, ranks: ranks)
+            #expect(failure.kind == .running && failure.message.contains("/checkpoints/"), "\(failure)")
+        }
+
+        @Test("a full disk under the log", arguments: [(1, "dedicated"), (3, "dedicated"), (3, "shared")])
+        func fullDisk(ranks: Int, mode: String) throws {
+            let task = try TinyTask()
+            let request = try task.request("run", Self.long + ["run.coordinator=\(mode)"])
+            after(step: 5, of: task.run("run")) { directory in
+                // From here on the open log writes to a disk that is always full.
+                let full = open("/dev/full", O_WRONLY)
+                for name in (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? [] {
+                    let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(name)")
+                    if let number = Int32(name), target == directory.metrics { dup2(full, number) }
+                }
+                close(full)
+            }
+            let failure = try task.failure(request, ranks: ranks)
+            #expect(failure.kind == .running && failure.message.contains("metrics.jsonl"), "\(failure)")
+        }
+
+        @Test("weights to start from that are missing: nothing is made", arguments: [1, 3])
+        func noInitialWeights(ranks: Int) throws {
+            let task = try TinyTask()
+            let missing = task.folder.path("none.safetensors")
+            for isDryRun in [false, true] {
+                var request = try task.request("run", ["training.initialize_from=\(missing)"])
+                request.isDryRun = isDryRun
+                let failure = try task.failure(request, ranks: ranks)
+                #expect(failure.kind == .request && failure.message.contains(missing), "\(failure)")
+                #expect(!FileManager.default.fileExists(atPath: task.folder.path("run")))
+            }
+        }
+
+        @Test func aDryRunWritesNothing() throws {
+            let task = try TinyTask()
+            var request = try task.request("run")
+            request.isDryRun = true
+            for ending in try task.endings(request, ranks: 3) { _ = try ending.get() }
+            #expect(!FileManager.default.fileExists(atPath: task.folder.path("run")))
+        }
+    }
+
+    @Suite struct Replicas {
+        @Test("workers whose weights differ are named", arguments: [([3], 5), ([2, 4], 6), ([4], 5)])
+        func differ(broken: [Int], ranks: Int) throws {
+            let task = try TinyTask()
+            let failure = try task.failure(task.request("run"), ranks: ranks) { world in
+                FaultyCommunicator(world) { rank, step, record in
+                    // One bit of one weight's gradient.
+                    if broken.contains(rank), step == 3 {
+                        record[17] = Float(bitPattern: record[17].bitPattern ^ UInt32(1 << (20 + rank % 2)))
+                    }
+                }
+            }
+            let names = broken.map { "thread \($0)" }.joined(separator: ", ")
+            #expect(failure.kind == .running)
+            #expect(failure.message.hasPrefix("replicas differ at step 3: \(names) disagree"), "\(failure)")
+            #expect(try task.run("run").steps("train") == [1, 2, 3])
+            #expect(task.run("run").directory.checkpointSteps == [2])
+        }
+
+        @Test func areComparedBeforeEveryCheckpoint() throws {
+            let task = try TinyTask()
+            let request = try task.request("run", ["run.replica_check_every=1000000", "validation.every=100"])
+            let failure = try task.failure(request, ranks: 4) { world in
+                FaultyCommunicator(world) { rank, step, record in if rank == 2, step == 3 { record[17] += 1 } }
+            }
+            #expect(failure.message.hasPrefix("replicas differ at step 4: thread 2 disagrees"), "\(failure)")
+            #expect(task.run("run").directory.checkpointSteps == [2])
+        }
+    }
+
+    /// Losses and gradients that are no numbers.
+    @Suite struct NonFinite {
+        /// Makes the third step's sum so, on all workers; alone there is no broadcast to meddle with.
+        private static let fault: FaultyCommunicator.Fault = { _, step, record in
+            if step == 3 { record[17] = .nan }
+        }
+
+        @Test("stop ends the run and names the step", arguments: [2, 4])
+        func stop(ranks: Int) throws {
+            let task = try TinyTask()
+            let failure = try task.failure(task.request("run"), ranks: ranks) {
+                FaultyCommunicator($0, fault: Self.fault)
+            }
+            #expect(failure.kind == .running && failure.message.contains("not finite at step 3"), "\(failure)")
+            #expect(try task.run("run").steps("train") == [1, 2])
+            #expect(task.run("run").directory.checkpointSteps == [2])
+        }
+
+        @Test("an exploding run ends", arguments: [1, 3])
+        func exploding(ranks: Int) throws {
+            let task = try TinyTask()
+            let request = try task.request(
+                "run",
+                ["optimizer.learning_rate=1e30", "training.steps=100", "validation.every=1", "checkpoint.every=1"])
+            let failure = try task.failure(request, ranks: ranks)
+            #expect(failure.kind == .running && failure.message.contains("not finite at step"), "\(failure)")
+        }
+
+        @Test("skip leaves the weights as they are and goes on", arguments: [2, 4])
+        func skip(ranks: Int) throws {
+            let task = try TinyTask()
+            let request = try task.request(
+                "run", ["training={steps: 4, batch: 5, on_nonfinite: skip}", "checkpoint.every=1"])
+            for ending in try task.endings(request, ranks: ranks, wrap: { FaultyCommunicator($0, fault: Self.fault) }) {
+                _ = try ending.get()
+            }
+            let run = task.run("run")
+            #expect(try run.steps("train") == [1, 2, 3, 4])
+            #expect(try run.losses[2][1] == nil && run.losses[3][1] != nil)
+            let digests = try (1...4).map { try run.digest(step: $0) }
+            #expect(digests[1] == digests[2] && Set(digests).count == 3)
+            let states = try [2, 3].map { try Checkpoint(reading: run.directory.checkpoint(step: $0)).state.momentum }
+            #expect(Data(states[0].bytes) == Data(states[1].bytes))
+            let notes = try run.events("note").map { ($0["step"] as? Int, $0["message"] as? String ?? "") }
+            #expect(notes.count { $0.0 == 3 && $0.1.contains("skipped") } == 1)
+        }
+    }
+}

@@ -1,0 +1,165 @@
+import Diagnostics
+import Foundation
+import TestSupport
+import Testing
+import Training
+
+extension TrainingRuns {
+    /// A run that was ended in the middle goes on as if it had not been.
+    @Suite struct Resuming {
+        /// Takes a run back to what a kill leaves behind: later checkpoints are missing, the log is longer.
+        private func cut(_ run: Run, after step: Int) throws {
+            for later in run.directory.checkpointSteps where later > step {
+                try FileManager.default.removeItem(atPath: run.directory.checkpoint(step: later))
+            }
+        }
+
+        @Test("with another number of ranks", arguments: [(1, 3), (3, 1), (4, 2), (2, 6)])
+        func sameWeights(before: Int, after: Int) throws {
+            let task = try TinyTask()
+            let whole = try task.train("whole")
+            let run = try task.train("run", ranks: before)
+            for step in [4, 2] {
+                try cut(run, after: step)
+                // What a crash may leave of a line.
+                let log = try #require(FileHandle(forWritingAtPath: run.directory.metrics))
+                try log.seekToEnd()
+                try log.write(contentsOf: Data("{\"event\":\"train\",\"st".utf8))
+                try log.close()
+                try task.resume("run", ranks: after)
+                #expect(try run.digest == whole.digest)
+                #expect(try run.losses == whole.losses)
+                #expect(try run.steps("train") == Array(1...6))
+                #expect(try run.validations == whole.validations)
+            }
+        }
+
+        @Test func momentumIsRestored() throws {
+            let task = try TinyTask()
+            let whole = try task.train("whole")
+            let run = try task.train("run")
+            try cut(run, after: 4)
+            let path = run.directory.checkpoint(step: 4)
+            let checkpoint = try Checkpoint(reading: path)
+            checkpoint.state.momentum.base.update(repeating: 0, count: checkpoint.state.momentum.count)
+            try checkpoint.write(to: path)
+            try task.resume("run")
+            #expect(try run.digest != whole.digest)
+        }
+
+        @Test("a newest checkpoint that was cut off is passed over", arguments: [1, 3])
+        func truncated(keep: Int) throws {
+            let task = try TinyTask()
+            let steps = ["training.steps=8", "data.validation=null"]
+            let whole = try task.train("whole", steps)
+            let settings = ["checkpoint.keep=\(keep)"]
+            let run = try task.train("run", steps)
+            for step in [4, 8] {
+                let path = run.directory.checkpoint(step: step)
+                let bytes = try Data(contentsOf: URL(filePath: path))
+                try bytes.prefix(bytes.count / 2).write(to: URL(filePath: path))
+            }
+            try FileManager.default.removeItem(atPath: run.directory.checkpoint(step: 6))
+            // No earlier checkpoint may be given up for one that is of no use.
+            try task.resume("run", ranks: 2, settings + ["training.steps=6"])
+            #expect(run.directory.checkpointSteps.contains(6))
+            #expect(try run.digest == whole.digest(step: 6))
+            try task.resume("run", settings + ["training.steps=8"])
+            #expect(try run.digest == whole.digest)
+            #expect(try run.steps("train") == Array(1...8))
+        }
+
+        @Test("a finished run ends at once and well", arguments: [1, 3])
+        func finished(ranks: Int) throws {
+            let task = try TinyTask()
+            let run = try task.train("run", ranks: ranks)
+            let digest = try run.digest
+            try task.resume("run", ranks: ranks)
+            #expect(try run.digest == digest)
+            #expect(try run.steps("train") == Array(1...6))
+            #expect(run.directory.checkpointSteps.last == 6)
+        }
+
+        @Test("a longer run goes on where the shorter ended")
+        func longer() throws {
+            let task = try TinyTask()
+            let whole = try task.train("whole", ["training.steps=7"])
+            try task.train("run", ["training.steps=3"])
+            let run = try task.resume("run", ranks: 3, ["training.steps=7"])
+            #expect(try run.digest == whole.digest)
+            #expect(try run.losses == whole.losses)
+        }
+
+        @Test("what cannot be gone on with is refused, and left as it was", arguments: [1, 3])
+        func refused(ranks: Int) throws {
+            let task = try TinyTask()
+            let empty = TrainingRequest(resume: task.folder.path("nothing"))
+            #expect(try task.failure(empty, ranks: ranks).kind == .request)
+            let run = try task.train("run", ["training.steps=2"])
+            let other = TrainingRequest(settings: ["model.base_channels=3"], resume: run.directory.path)
+            let failure = try task.failure(other, ranks: ranks)
+            #expect(failure.kind == .request && failure.message.contains("another network"))
+            let again = try task.failure(task.request("run"), ranks: ranks)
+            #expect(again.kind == .request && again.message.contains("--resume"))
+            #expect(try run.steps("train") == [1, 2])
+            #expect(
+                try String(contentsOfFile: run.directory.configuration, encoding: .utf8).contains("base_channels: 2"))
+        }
+    }
+
+    /// Which checkpoints stay, and where the links point.
+    @Suite struct Retention {
+        private func target(_ link: String) throws -> String {
+            try FileManager.default.destinationOfSymbolicLink(atPath: link)
+        }
+
+        @Test("the last few and the best stay", arguments: [1, 2, 3])
+        func keep(count: Int) throws {
+            let run = try TinyTask().train(
+                "run", ranks: 2,
+                ["training.steps=9", "checkpoint={every: 1, keep: \(count)}", "validation.every=2"])
+            let scores = try run.events("validation").map { event in
+                (step: event["step"] as? Int ?? 0, value: event["iou"] as? Double ?? 0)
+            }
+            #expect(scores.map(\.step) == [2, 4, 6, 8, 9])
+            let most = scores.map(\.value).max()
+            let best = try #require(scores.first { $0.value == most }).step
+            let kept = (1...9).filter { $0 != best }.suffix(count)
+            #expect(Set(run.directory.checkpointSteps) == Set(kept + [best]))
+            #expect(try target(run.directory.latest) == Checkpoint.fileName(step: 9))
+            #expect(try target(run.directory.best) == Checkpoint.fileName(step: best))
+            let noted = try Checkpoint(reading: run.directory.latest).best
+            // JSONSerialization may be off in the last digit.
+            #expect(
+                noted?.step == best && abs((noted?.value ?? -1) - (most ?? 0)) < 1e-12,
+                "\(String(describing: noted)), \(scores)")
+        }
+
+        @Test func theBestStaysThoughItGrowsOld() throws {
+            let folder = try TemporaryFolder()
+            let task = try TinyTask()
+            let made = try task.train("run", ["training.steps=1"])
+            let directory = RunDirectory(folder.path("run"))
+            try directory.create()
+            for step in 1...6 {
+                try FileManager.default.copyItem(
+                    atPath: made.directory.checkpoint(step: 1), toPath: directory.checkpoint(step: step))
+                try directory.adopt(step: step, best: BestScore(step: min(step, 2), value: 0.5), keep: 2)
+            }
+            #expect(directory.checkpointSteps == [2, 5, 6])
+            #expect(try target(directory.best) == Checkpoint.fileName(step: 2))
+            #expect(try target(directory.latest) == Checkpoint.fileName(step: 6))
+        }
+
+        @Test("without validation there is no best")
+        func noValidation() throws {
+            let task = try TinyTask()
+            let request = try task.request("run", ["data.validation=null", "training.steps=2"])
+            let ending = try #require(try task.endings(request, ranks: 1).first)
+            let run = task.run("run")
+            #expect(try ending.get().best == nil)
+            #expect(!FileManager.default.fileExists(atPath: run.directory.best))
+            #expect(FileManager.default.fileExists(atPath: run.directory.latest))
+        }
+    }
+}
