@@ -31,7 +31,7 @@ import Testing
     private func problem(_ example: Example) -> (network: UNet, weights: ParameterBuffer, image: Tensor) {
         let architecture = UNetArchitecture(
             inputChannels: 2, classes: 3, baseChannels: 2, depth: example.depth, padding: example.padding)
-        let network = UNet(architecture, engine: OpenBLASEngine(threads: 1))
+        let network = UNet(architecture, engine: Engine(.native, threads: 1))
         let weights = ParameterBuffer(network.layout)
         weights.initializeWeights(seed: 7)
         var random = RandomStream(seed: 3, use: .synthesis, example.height, example.width)
@@ -46,7 +46,7 @@ import Testing
     private func probabilities(_ network: UNet, _ weights: ParameterBuffer, _ image: Tensor, tile: Int?) throws
         -> [Float]
     {
-        let engine = OpenBLASEngine(threads: 1)
+        let engine = Engine(.native, threads: 1)
         let result = try TiledPrediction(network, parameters: weights, tile: tile, engine: engine)
             .probabilities(of: image)
         #expect(result.shape == ImageShape(image.height, image.width, 3))
