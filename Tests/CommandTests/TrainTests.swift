@@ -10,8 +10,8 @@ extension ProgramTests {
     @Suite struct Train {
         /// Settings of a run that lasts for seconds, so that something can happen to it.
         private static let long = [
-            "train", "cells.yaml", "--set", "training.steps=400", "--set", "checkpoint.every=50", "--set",
-            "validation.every=150", "--set", "model.base_channels=8", "--set", "training.batch=8",
+            "train", "cells.yaml", "--set", "training.steps=200", "--set", "checkpoint.every=25", "--set",
+            "validation.every=80", "--set", "model.base_channels=8", "--set", "training.batch=8",
         ]
 
         /// The digest of such a run that nothing happens to.
@@ -54,11 +54,11 @@ extension ProgramTests {
             #expect(outcome.errors.contains("--resume runs/cells"))
             #expect(!outcome.errors.contains("error: "))
             let last = try #require(place.steps("runs/cells").last)
-            #expect(last > 20 && last < 400)
+            #expect(last > 20 && last < 200)
             #expect(try place.losses("runs/cells").count == last)
             try place.succeed(["train", "--resume", "runs/cells"], ranks: 2)
             #expect(try place.digest("runs/cells") == Self.unstopped.get())
-            #expect(try place.events("runs/cells", "train").compactMap { $0["step"] as? Int } == Array(1...400))
+            #expect(try place.events("runs/cells", "train").compactMap { $0["step"] as? Int } == Array(1...200))
         }
 
         @Test("a rank that is killed ends the job; a resume ends as if nothing had been", arguments: [2, 0])
@@ -72,10 +72,10 @@ extension ProgramTests {
             let outcome = try run.outcome(within: 20)
             #expect(outcome.status != 0 && outcome.status != 75)
             let last = try #require(place.steps("runs/cells").last)
-            #expect(last < 400)
+            #expect(last < 200)
             try place.succeed(["train", "--resume", "runs/cells"], ranks: 4)
             #expect(try place.digest("runs/cells") == Self.unstopped.get())
-            #expect(try place.events("runs/cells", "train").compactMap { $0["step"] as? Int } == Array(1...400))
+            #expect(try place.events("runs/cells", "train").compactMap { $0["step"] as? Int } == Array(1...200))
         }
 
         @Test("what fails on one rank ends all with one line", arguments: [0, 3])
