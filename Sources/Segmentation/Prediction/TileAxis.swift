@@ -42,9 +42,11 @@ struct TileAxis {
         case .same:
             let canvas = geometry.legalInput(atLeast: size)
             input = min(tile, canvas)
-            // What zero padding has spoiled at an inner cut reaches as far as the paper's margin.
+            // What zero padding has spoiled at an inner cut reaches as far as the paper's margin; with two poolings or
+            // more by two pixels further, since windows here begin at the cut and the paper's elsewhere.
             let valid = UNetGeometry(depth: geometry.depth, padding: .valid).margin
-            let spoiled = (valid + geometry.stride - 1) / geometry.stride * geometry.stride
+            let reach = geometry.depth < 2 ? valid : valid + 2
+            let spoiled = (reach + geometry.stride - 1) / geometry.stride * geometry.stride
             guard input == canvas || input > 2 * spoiled else {
                 throw Failure.request(
                     "tile \(tile) is all margin at depth \(geometry.depth) with padding same: use \(2 * spoiled + geometry.stride) or more"

@@ -53,12 +53,34 @@ public struct SafetensorsFile {
             guard offsets[1] <= contents.count - start else {
                 throw bad("it ends before \(name) does: it was cut off, copy it again")
             }
-            guard shape.reduce(4, *) == offsets[1] - offsets[0] else {
+            guard Self.byteCount(shape) == offsets[1] - offsets[0] else {
                 throw bad("\(name) has shape \(shape) but \(offsets[1] - offsets[0]) bytes")
             }
             tensors.append(Tensor(name: name, shape: shape, range: start + offsets[0]..<start + offsets[1]))
         }
+        // The format allows no bytes that belong to no tensor or to two.
+        var end = start
+        for tensor in tensors.sorted(by: {
+            ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound)
+        }) {
+            guard tensor.range.lowerBound == end else {
+                throw bad("\(tensor.name) does not begin where the tensor before it ends: write it again")
+            }
+            end = tensor.range.upperBound
+        }
+        guard end == contents.count else { throw bad("\(contents.count - end) bytes at its end are of no tensor") }
         self.tensors = tensors.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+    }
+
+    /// Bytes of a tensor of this shape; nil where no file holds so many.
+    private static func byteCount(_ shape: [Int]) -> Int? {
+        var count = 4
+        for side in shape {
+            let (product, isTooLarge) = count.multipliedReportingOverflow(by: side)
+            guard !isTooLarge else { return nil }
+            count = product
+        }
+        return count
     }
 
     public func tensor(_ name: String) -> Tensor? { tensors.first { $0.name == name } }

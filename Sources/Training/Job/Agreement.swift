@@ -43,12 +43,14 @@ private enum Attempt<T: Codable>: Codable {
     case success(T)
     case failure(FailureRecord)
 
-    /// Failures are caught; an error of communication is not.
+    /// All but an error of communication is caught: the other ranks wait for this one's outcome.
     init(_ body: () throws -> T) throws {
         do {
             self = .success(try body())
-        } catch let failure as Failure {
-            self = .failure(FailureRecord(failure))
+        } catch let error as CommunicationFailure {
+            throw error
+        } catch {
+            self = .failure(FailureRecord(error as? Failure ?? .running("\(error)")))
         }
     }
 

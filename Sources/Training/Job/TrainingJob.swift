@@ -37,15 +37,16 @@ public struct TrainingJob {
         let directory = RunDirectory(plan.directory)
         let layout = ProcessLayout(ranks: world.size, mode: configuration.run.coordinator)
         let pixels = try setup.checkImages(world)
+        // Weights to start from that cannot be used are found before anything is written, and a folder that cannot be
+        // made before anything is said.
+        let (state, best) = try setup.startingState(world)
+        _ = try world.agreeOnRoot { () throws -> Int in
+            if !request.isDryRun { try directory.create() }
+            return 0
+        }
         if world.rank == layout.coordinator { introduce(setup, layout, pixels) }
         if request.isDryRun { return result(setup, directory, nil) }
 
-        // Made first: a folder that cannot be written must not cost a start.
-        _ = try world.agreeOnRoot { () throws -> Int in
-            try directory.create()
-            return 0
-        }
-        let (state, best) = try setup.startingState(world)
         let environment = try RunEnvironment.gather(world, layout)
         let engine = Engine(configuration.run.engine, threads: threads(configuration))
         var coordinator: Coordinator?
@@ -60,7 +61,7 @@ public struct TrainingJob {
             coordinator = try Coordinator(
                 configuration: configuration, directory: directory, console: console, validator: validator,
                 start: state, best: best)
-            if plan.isResume { try coordinator?.note(step: state.step, "going on from the checkpoint of this step") }
+            if plan.isResume { coordinator?.note(step: state.step, "going on from the checkpoint of this step") }
             return 0
         }
         let ending = try train(setup, layout, state, engine, coordinator)

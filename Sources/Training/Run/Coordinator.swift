@@ -70,23 +70,34 @@ final class Coordinator: @unchecked Sendable {
     }
 
     /// Logs a step.
-    func report(_ report: StepReport) throws {
-        try log.append(
+    func report(_ report: StepReport) {
+        append(
             TrainEvent(
                 step: report.step, loss: report.loss.isFinite ? report.loss : nil, learningRate: report.learningRate,
                 gradientNorm: report.gradientNorm.isFinite ? report.gradientNorm : nil, seconds: report.seconds,
                 imagesPerSecond: Double(configuration.training.batch) / report.seconds, dataWait: report.dataWait,
                 communication: report.communication))
-        if report.isSkipped { try note(step: report.step, "the gradient was not finite: the step was skipped") }
+        if report.isSkipped { note(step: report.step, "the gradient was not finite: the step was skipped") }
         // Made whether or not it is shown: it averages over all steps.
         let line = progress.line(after: report)
         console.progress(line)
     }
 
     /// Logs something of note.
-    func note(step: Int, _ message: String) throws {
-        try log.append(NoteEvent(step: step, message: message))
+    func note(step: Int, _ message: String) {
+        append(NoteEvent(step: step, message: message))
         logger.notice("step \(step): \(message)")
+    }
+
+    /// Adds to the log. Where that fails the run must end, but on all ranks together: the workers are told, as with a
+    /// snapshot that cannot be saved.
+    private func append(_ event: some Encodable) {
+        do { try log.append(event) } catch { fail(error, "the log could not be written") }
+    }
+
+    private func fail(_ error: any Error, _ what: String) {
+        let failure = error as? Failure ?? .running("\(what): \(error)")
+        condition.withLock { self.failure = self.failure ?? failure }
     }
 
     /// Whether a snapshot would be taken at once.
@@ -104,7 +115,7 @@ final class Coordinator: @unchecked Sendable {
         condition.unlock()
     }
 
-    /// What went wrong with a snapshot; the run must end.
+    /// What went wrong with a snapshot or the log; the run must end.
     var pendingFailure: Failure? { condition.withLock { failure } }
 
     /// Waits until every snapshot is done; throws what went wrong with one.
@@ -131,8 +142,7 @@ final class Coordinator: @unchecked Sendable {
             do {
                 try process(snapshot)
             } catch {
-                let failure = error as? Failure ?? .running("a snapshot could not be saved: \(error)")
-                condition.withLock { self.failure = self.failure ?? failure }
+                fail(error, "a snapshot could not be saved")
             }
         }
     }

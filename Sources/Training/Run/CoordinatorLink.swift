@@ -52,12 +52,12 @@ final class LocalLink: CoordinatorLink {
 
     init(_ coordinator: Coordinator) { self.coordinator = coordinator }
 
-    func report(_ report: StepReport) throws { try coordinator.report(report) }
+    func report(_ report: StepReport) throws { coordinator.report(report) }
 
     func submit(_ state: TrainingState, isCheckpoint: Bool, isValidated: Bool) throws {
         let copy = TrainingState(state.weights.layout)
         copy.copy(from: state)
-        if !coordinator.canAccept { try coordinator.note(step: state.step, CoordinatorService.waitedNote) }
+        if !coordinator.canAccept { coordinator.note(step: state.step, CoordinatorService.waitedNote) }
         coordinator.accept(Snapshot(state: copy, isCheckpoint: isCheckpoint, isValidated: isValidated))
     }
 

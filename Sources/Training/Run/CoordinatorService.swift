@@ -26,8 +26,8 @@ struct CoordinatorService {
             if let data = try world.receiveWaiting(from: lead, tag: .event) {
                 isIdle = false
                 switch try Messages.decode(CoordinatorEvent.self, from: data) {
-                case .step(let report): try coordinator.report(report)
-                case .waited(let step): try coordinator.note(step: step, Self.waitedNote)
+                case .step(let report): coordinator.report(report)
+                case .waited(let step): coordinator.note(step: step, Self.waitedNote)
                 case .ended(let how, let snapshots): (ending, expected) = (how, snapshots)
                 }
             }

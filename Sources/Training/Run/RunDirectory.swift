@@ -82,12 +82,14 @@ public struct RunDirectory: Sendable {
     }
 
     /// Takes a checkpoint that was just written into the links, and removes the oldest beyond `keep`; the best stays.
+    ///
+    /// Later ones, which a resume has passed over since they are damaged, do not count.
     public func adopt(step: Int, best: BestScore?, keep: Int) throws {
         try AtomicFile.link(latest, to: Checkpoint.fileName(step: step))
         if let best, FileManager.default.fileExists(atPath: checkpoint(step: best.step)) {
             try AtomicFile.link(self.best, to: Checkpoint.fileName(step: best.step))
         }
-        let old = checkpointSteps.filter { $0 != best?.step }.dropLast(max(keep, 1))
+        let old = checkpointSteps.filter { $0 <= step && $0 != best?.step }.dropLast(max(keep, 1))
         for step in old { unlink(checkpoint(step: step)) }
     }
 }

@@ -74,7 +74,8 @@ struct ValidationEvent: Encodable {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode("validation", forKey: .event)
         try container.encode(step, forKey: .step)
-        try container.encode(outcome.loss, forKey: .loss)
+        // JSON has no word for a loss that is not finite; the next step ends such a run, or skips.
+        try container.encode(outcome.loss.flatMap { $0.isFinite ? $0 : nil }, forKey: .loss)
         try container.encode(outcome.seconds, forKey: .seconds)
     }
 }

@@ -48,7 +48,7 @@ struct EvaluateCommand: JobCommand {
     @OptionGroup var model: ModelOptions
 
     func validate() throws {
-        guard (predictions == nil) != checkpoints.isEmpty else { return }
+        guard (predictions == nil) == checkpoints.isEmpty else { return }
         throw ValidationError("name checkpoints and --images, or --predictions")
     }
 
