@@ -8,9 +8,16 @@ let march = ProcessInfo.processInfo.environment["LOCKSTEP_MARCH"] ?? "native"
 
 /// Kernels are optimised in debug builds too: unoptimised SIMD code is hundreds of times slower. Not -Ounchecked: it
 /// would drop the preconditions at each kernel's door; inner loops use pointers and &+ instead.
-let kernelSettings: [SwiftSetting] = [
+var kernelSettings: [SwiftSetting] = [
     .unsafeFlags(["-O", "-Xcc", "-march=\(march)", "-Xcc", "-fno-math-errno"])
 ]
+
+// Swift's conditions do not know -march: kernels learn here whether they have AVX-512's 32 wide registers.
+let wideTargets: Set = ["x86-64-v4", "skylake-avx512", "cascadelake", "icelake-server", "sapphirerapids", "znver4", "znver5"]
+let processor = march == "native" ? (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? "" : ""
+if wideTargets.contains(march) || processor.contains("avx512vl") {
+    kernelSettings.append(.define("LOCKSTEP_AVX512"))
+}
 
 let package = Package(
     name: "Lockstep",

@@ -14,3 +14,15 @@ static inline const char *lockstep_target(void)
     return "unknown";
 #endif
 }
+
+// The features that the compiler may have used, as /proc/cpuinfo names them, separated by spaces.
+static inline const char *lockstep_needed_features(void)
+{
+#if defined(__AVX512F__) && defined(__AVX512VL__)
+    return "avx2 fma bmi2 avx512f avx512vl avx512bw avx512dq";
+#elif defined(__AVX2__) && defined(__FMA__)
+    return "avx2 fma bmi2";
+#else
+    return "";
+#endif
+}

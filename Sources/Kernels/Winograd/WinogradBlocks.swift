@@ -29,17 +29,29 @@ struct WinogradBlocks {
         let lanes = Lanes.scalarCount
         let last = inputs[inputs.count - 1].channels
         let end = inputChannels - last + (last + lanes - 1) / lanes * lanes
-        return max(inputPanels * MicroKernel.columns, (end + 15) / 16 * 16)
+        return Self.spread(max(inputPanels * MicroKernel.columns, (end + 15) / 16 * 16))
     }
-    var outputRow: Int { outputPanels * MicroKernel.columns }
+    var outputRow: Int { Self.spread(outputPanels * MicroKernel.columns) }
+
+    /// A cache line more where rows would lie a multiple of 1 KiB apart, and so fall into few sets of the caches.
+    static func spread(_ row: Int) -> Int { row % 256 == 0 ? row + 16 : row }
 
     /// Tiles of a block, a multiple of the micro-kernel's rows.
     var blockTiles: Int {
         let cached = 420_000 / (WinogradTransforms.positions * (inputRow + outputRow))
         // Wide layers read much of the filters for a block: more tiles pay for it.
-        let wanted = max(cached, inputRow * outputRow >= 256 * 256 ? 192 : 48)
+        let wanted = max(cached, inputRow * outputRow >= 512 * 512 ? 256 : inputRow * outputRow >= 256 * 256 ? 192 : 48)
         let rounded = (wanted + 11) / 12 * 12
         return min(rounded, (tiles + 11) / 12 * 12)
+    }
+
+    /// Panels of the output that are worked on at once. Where one block holds all tiles, wide layers go in chunks: their
+    /// transformed filters would take 36/9 of the memory of the weights.
+    var chunkPanels: Int { tiles <= blockTiles ? min(outputPanels, 16) : outputPanels }
+
+    /// The panels of each chunk.
+    var outputChunks: [Range<Int>] {
+        stride(from: 0, to: outputPanels, by: chunkPanels).map { $0..<min($0 + chunkPanels, outputPanels) }
     }
 
     /// The tiles of each block.

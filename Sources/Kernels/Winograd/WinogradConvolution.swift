@@ -5,12 +5,9 @@ extension Engine {
         _ inputs: [TensorView], _ parameters: LayerParameters, padding: Int, output: TensorView, workspace: Workspace
     ) {
         let blocks = WinogradBlocks(inputs, padding: padding, output: output)
-        let ic = blocks.inputChannels
-        let oc = blocks.outputChannels
-        let vPosition = blocks.position(row: blocks.inputRow)
-        let mPosition = blocks.position(row: blocks.outputRow)
-        workspace.lend(WinogradFilters.packedCount(inputs: ic, outputs: oc)) { filters in
-            WinogradFilters.pack(parameters.weights, inputs: ic, outputs: oc, into: filters, team: team)
+        let (ic, oc) = (blocks.inputChannels, blocks.outputChannels)
+        let (vPosition, mPosition) = (blocks.position(row: blocks.inputRow), blocks.position(row: blocks.outputRow))
+        workspace.lend(WinogradFilters.packedCount(inputs: ic, outputs: 16 * blocks.chunkPanels)) { filters in
             workspace.lend(36 * (vPosition + mPosition) + team.threads * blocks.laneScratch) { v in
                 let m = v + 36 * vPosition
                 let scratch = m + 36 * mPosition
@@ -20,11 +17,19 @@ extension Engine {
                             tile: block.lowerBound + index, index: index, into: v,
                             scratch: scratch + lane * blocks.laneScratch)
                     }
-                    team.forEach(36) { _, p in
-                        rowsProduct(
-                            v + p * vPosition, row: blocks.inputRow, rows: block.count,
-                            filters + p * (blocks.outputRow * ic), inner: ic, panels: blocks.outputPanels,
-                            into: m + p * mPosition, cRow: blocks.outputRow)
+                    for panels in blocks.outputChunks {
+                        // Where there are several blocks there is one chunk, and its filters stay for all of them.
+                        if block.lowerBound == 0 {
+                            WinogradFilters.pack(
+                                parameters.weights, inputs: ic, outputs: oc, panels: panels, into: filters, team: team)
+                        }
+                        team.forEach(36) { _, p in
+                            rowsProduct(
+                                v + p * vPosition, row: blocks.inputRow, rows: block.count,
+                                filters + p * panels.count * 16 * ic, inner: ic, panels: panels.count,
+                                into: m + (p * mPosition + panels.lowerBound * 16), cRow: blocks.outputRow,
+                                accumulate: false)
+                        }
                     }
                     inTiles(of: block) { lane, index in
                         blocks.writeOutput(
@@ -41,16 +46,16 @@ extension Engine {
         outputGradient: TensorView, inputGradients: [TensorView]?, gradients: LayerGradients, workspace: Workspace
     ) {
         let blocks = WinogradBlocks(inputs, padding: padding, output: output)
-        let ic = blocks.inputChannels
-        let oc = blocks.outputChannels
-        let vPosition = blocks.position(row: blocks.inputRow)
-        let mPosition = blocks.position(row: blocks.outputRow)
+        let (ic, oc) = (blocks.inputChannels, blocks.outputChannels)
+        let (vPosition, mPosition) = (blocks.position(row: blocks.inputRow), blocks.position(row: blocks.outputRow))
         // The gradient of the transformed filters has whole tiles of rows.
         let filterRows = (ic + MicroKernel.rows - 1) / MicroKernel.rows * MicroKernel.rows
-        let uPosition = filterRows * blocks.outputRow + 16
+        let uRow = WinogradBlocks.spread(blocks.chunkPanels * 16)
+        let uPosition = filterRows * uRow + 16
         gradients.bias.update(repeating: 0, count: oc)
         for gradient in inputGradients ?? [] { gradient.fill(0) }
-        withTransposedFilters(parameters.weights, blocks, isNeeded: inputGradients != nil, workspace) { filters in
+        let filterCount = WinogradFilters.packedCount(inputs: 16 * blocks.chunkPanels, outputs: ic)
+        workspace.lend(inputGradients == nil ? 0 : filterCount) { filters in
             workspace.lend(36 * (uPosition + vPosition + mPosition) + team.threads * blocks.laneScratch) { u in
                 let v = u + 36 * uPosition
                 let m = v + 36 * vPosition
@@ -66,48 +71,49 @@ extension Engine {
                     }
                     // A tile's element (1, 1) is the sum of its 16 gradients.
                     addRows(m + 7 * mPosition, rows: block.count, row: blocks.outputRow, count: oc, to: gradients.bias)
-                    team.forEach(36) { _, p in
-                        columnsProduct(
-                            v + p * vPosition, row: blocks.inputRow, columns: ic, m + p * mPosition,
-                            bRow: blocks.outputRow, inner: block.count, into: u + p * uPosition,
-                            accumulate: block.lowerBound > 0)
-                        guard inputGradients != nil else { return }
-                        rowsProduct(
-                            m + p * mPosition, row: blocks.outputRow, rows: block.count,
-                            filters + p * (blocks.inputPanels * 16 * oc), inner: oc, panels: blocks.inputPanels,
-                            into: v + p * vPosition, cRow: blocks.inputRow)
+                    for panels in blocks.outputChunks {
+                        team.forEach(36) { _, p in
+                            columnsProduct(
+                                v + p * vPosition, row: blocks.inputRow, columns: ic,
+                                m + (p * mPosition + panels.lowerBound * 16), bRow: blocks.outputRow,
+                                panels: panels.count, inner: block.count, into: u + p * uPosition, cRow: uRow,
+                                accumulate: block.lowerBound > 0)
+                        }
+                        if block.upperBound == blocks.tiles {
+                            WinogradFilters.gradient(
+                                u, position: uPosition, row: uRow, inputs: ic, outputs: oc, panels: panels,
+                                into: gradients.weights, team: team)
+                        }
                     }
                     guard let inputGradients else { continue }
+                    for panels in blocks.outputChunks {
+                        let channels = 16 * panels.lowerBound..<min(16 * panels.upperBound, oc)
+                        if block.lowerBound == 0 {
+                            WinogradFilters.packTransposed(
+                                parameters.weights, inputs: ic, outputs: oc, channels: channels, into: filters,
+                                team: team)
+                        }
+                        team.forEach(36) { _, p in
+                            rowsProduct(
+                                m + (p * mPosition + channels.lowerBound), row: blocks.outputRow, rows: block.count,
+                                filters + p * blocks.inputPanels * 16 * channels.count, inner: channels.count,
+                                panels: blocks.inputPanels, into: v + p * vPosition, cRow: blocks.inputRow,
+                                accumulate: channels.lowerBound > 0)
+                        }
+                    }
                     // Neighbouring tiles add to the same pixels: threads share out the channels, and each adds in order.
-                    let panels = blocks.inputPanels
-                    let parts = min(team.threads, panels)
+                    let parts = min(team.threads, blocks.inputPanels)
                     team.forEach(parts) { lane, part in
-                        let channels = 16 * (panels * part / parts)..<min(ic, 16 * (panels * (part + 1) / parts))
+                        let panels = blocks.inputPanels * part / parts..<blocks.inputPanels * (part + 1) / parts
                         for index in 0..<block.count {
                             blocks.addInputGradient(
-                                tile: block.lowerBound + index, index: index, channels: channels, v,
+                                tile: block.lowerBound + index, index: index,
+                                channels: 16 * panels.lowerBound..<min(16 * panels.upperBound, ic), v,
                                 to: inputGradients, scratch: scratch + lane * blocks.laneScratch)
                         }
                     }
                 }
-                WinogradFilters.gradient(
-                    u, position: uPosition, row: blocks.outputRow, inputs: ic, outputs: oc, into: gradients.weights,
-                    team: team)
             }
-        }
-    }
-
-    /// The transformed filters as the input gradient's product reads them.
-    private func withTransposedFilters(
-        _ weights: UnsafePointer<Float>, _ blocks: WinogradBlocks, isNeeded: Bool, _ workspace: Workspace,
-        _ body: (UnsafePointer<Float>) -> Void
-    ) {
-        guard isNeeded else { return body(weights) }
-        let ic = blocks.inputChannels
-        let oc = blocks.outputChannels
-        workspace.lend(WinogradFilters.packedCount(inputs: oc, outputs: ic)) { filters in
-            WinogradFilters.packTransposed(weights, inputs: ic, outputs: oc, into: filters, team: team)
-            body(filters)
         }
     }
 
@@ -121,14 +127,14 @@ extension Engine {
     /// Rows of A (one a tile) times packed panels; rows are rounded up to whole tiles of the micro-kernel.
     private func rowsProduct(
         _ a: UnsafePointer<Float>, row: Int, rows: Int, _ packed: UnsafePointer<Float>, inner: Int, panels: Int,
-        into c: UnsafeMutablePointer<Float>, cRow: Int
+        into c: UnsafeMutablePointer<Float>, cRow: Int, accumulate: Bool
     ) {
         for panel in 0..<panels {
             var i = 0
             while i < rows {
                 let operands = MicroKernel.Operands(
                     a: a + i * row, aRow: row, aStep: 1, b: packed + panel * inner * 16, bStep: 16, inner: inner)
-                MicroKernel.tile(operands, c: c + (i * cRow + panel * 16), cRow: cRow, accumulate: false)
+                MicroKernel.tile(operands, c: c + (i * cRow + panel * 16), cRow: cRow, accumulate: accumulate)
                 i += MicroKernel.rows
             }
         }
@@ -136,15 +142,15 @@ extension Engine {
 
     /// Aᵀ·B over the tiles of a block: the gradient of the transformed filters.
     private func columnsProduct(
-        _ a: UnsafePointer<Float>, row: Int, columns: Int, _ b: UnsafePointer<Float>, bRow: Int, inner: Int,
-        into c: UnsafeMutablePointer<Float>, accumulate: Bool
+        _ a: UnsafePointer<Float>, row: Int, columns: Int, _ b: UnsafePointer<Float>, bRow: Int, panels: Int,
+        inner: Int, into c: UnsafeMutablePointer<Float>, cRow: Int, accumulate: Bool
     ) {
-        for panel in 0..<bRow / 16 {
+        for panel in 0..<panels {
             var i = 0
             while i < columns {
                 let operands = MicroKernel.Operands(
                     a: a + i, aRow: 1, aStep: row, b: b + panel * 16, bStep: bRow, inner: inner)
-                MicroKernel.tile(operands, c: c + (i * bRow + panel * 16), cRow: bRow, accumulate: accumulate)
+                MicroKernel.tile(operands, c: c + (i * cRow + panel * 16), cRow: cRow, accumulate: accumulate)
                 i += MicroKernel.rows
             }
         }

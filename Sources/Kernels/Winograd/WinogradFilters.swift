@@ -7,55 +7,53 @@ enum WinogradFilters {
         WinogradTransforms.positions * ((outputs + width - 1) / width) * inputs * width
     }
 
-    /// Transforms weights `[3][3][inputs][outputs]` into the panels that the forward product reads:
+    /// Transforms weights `[3][3][inputs][outputs]` into panels that the forward product reads, some of
     /// `[36][outputs/16][inputs][16]`. Columns beyond the outputs hold anything.
     static func pack(
-        _ weights: UnsafePointer<Float>, inputs: Int, outputs: Int, into packed: UnsafeMutablePointer<Float>,
-        team: ThreadTeam
+        _ weights: UnsafePointer<Float>, inputs: Int, outputs: Int, panels: Range<Int>,
+        into packed: UnsafeMutablePointer<Float>, team: ThreadTeam
     ) {
-        let panels = (outputs + width - 1) / width
-        let position = panels * inputs * width
         // Enough parts for a team even where a layer is narrow.
-        let cuts = max(1, min(8 / panels, inputs / 8))
-        team.forEach(panels * cuts) { _, part in
-            let panel = part / cuts
-            let cut = part % cuts
+        let cuts = max(1, min(8 / panels.count, inputs / 8))
+        team.forEach(panels.count * cuts) { _, part in
+            let (panel, cut) = part.quotientAndRemainder(dividingBy: cuts)
             for input in inputs * cut / cuts..<inputs * (cut + 1) / cuts {
                 transform(
-                    weights + (input * outputs + panel * width), tap: inputs * outputs,
-                    into: packed + (panel * inputs + input) * width, position: position)
+                    weights + (input * outputs + (panels.lowerBound + panel) * width), tap: inputs * outputs,
+                    into: packed + (panel * inputs + input) * width, position: panels.count * inputs * width)
             }
         }
     }
 
-    /// Transforms weights `[3][3][inputs][outputs]` into the panels that the input gradient's product reads:
-    /// `[36][inputs/16][outputs][16]`. Columns beyond the inputs hold anything.
+    /// Transforms some of the output channels of weights `[3][3][inputs][outputs]` into the panels that the input
+    /// gradient's product reads: `[36][inputs/16][channels][16]`. Columns beyond the inputs hold anything.
     static func packTransposed(
-        _ weights: UnsafePointer<Float>, inputs: Int, outputs: Int, into packed: UnsafeMutablePointer<Float>,
-        team: ThreadTeam
+        _ weights: UnsafePointer<Float>, inputs: Int, outputs: Int, channels: Range<Int>,
+        into packed: UnsafeMutablePointer<Float>, team: ThreadTeam
     ) {
         let panels = (inputs + width - 1) / width
-        let position = panels * outputs * width
-        let cuts = (outputs + width - 1) / width
+        let position = panels * channels.count * width
+        let cuts = (channels.count + width - 1) / width
         team.forEach(panels * cuts) { _, part in
-            let panel = part / cuts
-            let first = part % cuts * width
+            let (panel, cut) = part.quotientAndRemainder(dividingBy: cuts)
+            let first = cut * width
             let rows = min(width, inputs - panel * width)
-            let columns = min(width, outputs - first)
+            let columns = min(width, channels.count - first)
             withUnsafeTemporaryAllocation(of: Vector.self, capacity: 9 * width) { block in
                 guard let block = block.baseAddress else { return }
                 // 16 inputs × 16 outputs of each tap, turned over where they are in the cache.
                 block.initialize(repeating: .zero, count: 9 * width)
                 let taps = UnsafeMutableRawPointer(block).assumingMemoryBound(to: Float.self)
                 for tap in 0..<9 {
+                    let source = (tap * inputs + panel * width) * outputs + channels.lowerBound + first
                     Transpose.matrix(
-                        weights + ((tap * inputs + panel * width) * outputs + first), row: outputs, rows: rows,
-                        columns: columns, into: taps + tap * width * width, row: width)
+                        weights + source, row: outputs, rows: rows, columns: columns, into: taps + tap * width * width,
+                        row: width)
                 }
                 for output in 0..<columns {
                     transform(
                         taps + output * width, tap: width * width,
-                        into: packed + (panel * outputs + first + output) * width, position: position)
+                        into: packed + (panel * channels.count + first + output) * width, position: position)
                 }
             }
         }
@@ -95,21 +93,22 @@ enum WinogradFilters {
         }
     }
 
-    /// The gradient of weights `[3][3][inputs][outputs]` from that of the transformed filters.
+    /// The gradient of weights `[3][3][inputs][outputs]`, in some panels of the outputs, from that of the transformed
+    /// filters.
     ///
     /// - Parameters:
     ///   - transformed: 36 matrices, `position` floats apart, with one row of `row` floats an input.
     static func gradient(
         _ transformed: UnsafePointer<Float>, position: Int, row: Int, inputs: Int, outputs: Int,
-        into weights: UnsafeMutablePointer<Float>, team: ThreadTeam
+        panels: Range<Int>, into weights: UnsafeMutablePointer<Float>, team: ThreadTeam
     ) {
         let tap = inputs &* outputs
         team.forEach(inputs) { _, input in
             withUnsafeTemporaryAllocation(of: Vector.self, capacity: 18) { column in
                 guard let column = column.baseAddress else { return }
-                var output = 0
-                while output < outputs {
-                    let u = transformed + (input &* row &+ output)
+                for panel in panels {
+                    let output = panel &* width
+                    let u = transformed + (input &* row &+ (panel &- panels.lowerBound) &* width)
                     var x = 0
                     while x < 6 {
                         let p = u + x &* position
@@ -133,7 +132,6 @@ enum WinogradFilters {
                         put(o2, p + 2 &* tap, count)
                         y &+= 1
                     }
-                    output &+= width
                 }
             }
         }

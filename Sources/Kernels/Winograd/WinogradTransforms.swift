@@ -16,18 +16,8 @@ enum WinogradTransforms {
     /// Floats of scratch memory that a transform needs.
     static let scratch = 36 * Lanes.scalarCount
 
-    @inline(__always)
-    private static func get(_ p: UnsafePointer<Float>) -> Lanes { UnsafeRawPointer(p).loadUnaligned(as: Lanes.self) }
-
-    @inline(__always)
-    private static func put(_ p: UnsafeMutablePointer<Float>, _ v: Lanes) {
-        UnsafeMutableRawPointer(p).storeBytes(of: v, as: Lanes.self)
-    }
-
-    @inline(__always)
-    private static func times(_ factor: Float, _ v: Lanes, plus w: Lanes) -> Lanes {
-        w.addingProduct(Lanes(repeating: factor), v)
-    }
+    private typealias Four = (Lanes, Lanes, Lanes, Lanes)
+    private typealias Six = (Lanes, Lanes, Lanes, Lanes, Lanes, Lanes)
 
     /// Bᵀ d B of 6×6 input pixels.
     ///
@@ -42,30 +32,12 @@ enum WinogradTransforms {
         while c < channels {
             var x = 0
             while x < 6 {
-                let p = input + (x &* pixel &+ c)
-                let (o0, o1, o2, o3, o4, o5) = bt(
-                    get(p), get(p + row), get(p + 2 &* row), get(p + 3 &* row), get(p + 4 &* row), get(p + 5 &* row))
-                let t = scratch + x &* n
-                put(t, o0)
-                put(t + 6 &* n, o1)
-                put(t + 12 &* n, o2)
-                put(t + 18 &* n, o3)
-                put(t + 24 &* n, o4)
-                put(t + 30 &* n, o5)
+                put(bt(six(input + (x &* pixel &+ c), row)), scratch + x &* n, 6 &* n)
                 x &+= 1
             }
             var y = 0
             while y < 6 {
-                let t = scratch + 6 &* y &* n
-                let (o0, o1, o2, o3, o4, o5) = bt(
-                    get(t), get(t + n), get(t + 2 &* n), get(t + 3 &* n), get(t + 4 &* n), get(t + 5 &* n))
-                let p = output + (6 &* y &* position &+ c)
-                put(p, o0)
-                put(p + position, o1)
-                put(p + 2 &* position, o2)
-                put(p + 3 &* position, o3)
-                put(p + 4 &* position, o4)
-                put(p + 5 &* position, o5)
+                put(bt(six(scratch + 6 &* y &* n, n)), output + (6 &* y &* position &+ c), position)
                 y &+= 1
             }
             c &+= n
@@ -82,28 +54,12 @@ enum WinogradTransforms {
         while c < channels {
             var x = 0
             while x < 4 {
-                let p = input + (x &* pixel &+ c)
-                let (o0, o1, o2, o3, o4, o5) = a(get(p), get(p + row), get(p + 2 &* row), get(p + 3 &* row))
-                let t = scratch + x &* n
-                put(t, o0)
-                put(t + 4 &* n, o1)
-                put(t + 8 &* n, o2)
-                put(t + 12 &* n, o3)
-                put(t + 16 &* n, o4)
-                put(t + 20 &* n, o5)
+                put(a(four(input + (x &* pixel &+ c), row)), scratch + x &* n, 4 &* n)
                 x &+= 1
             }
             var y = 0
             while y < 6 {
-                let t = scratch + 4 &* y &* n
-                let (o0, o1, o2, o3, o4, o5) = a(get(t), get(t + n), get(t + 2 &* n), get(t + 3 &* n))
-                let p = output + (6 &* y &* position &+ c)
-                put(p, o0)
-                put(p + position, o1)
-                put(p + 2 &* position, o2)
-                put(p + 3 &* position, o3)
-                put(p + 4 &* position, o4)
-                put(p + 5 &* position, o5)
+                put(a(four(scratch + 4 &* y &* n, n)), output + (6 &* y &* position &+ c), position)
                 y &+= 1
             }
             c &+= n
@@ -120,28 +76,12 @@ enum WinogradTransforms {
         while c < channels {
             var x = 0
             while x < 6 {
-                let p = input + (x &* position &+ c)
-                let step = 6 &* position
-                let (o0, o1, o2, o3) = at(
-                    get(p), get(p + step), get(p + 2 &* step), get(p + 3 &* step), get(p + 4 &* step),
-                    get(p + 5 &* step))
-                let t = scratch + x &* n
-                put(t, o0)
-                put(t + 6 &* n, o1)
-                put(t + 12 &* n, o2)
-                put(t + 18 &* n, o3)
+                put(at(six(input + (x &* position &+ c), 6 &* position)), scratch + x &* n, 6 &* n)
                 x &+= 1
             }
             var y = 0
             while y < 4 {
-                let t = scratch + 6 &* y &* n
-                let (o0, o1, o2, o3) = at(
-                    get(t), get(t + n), get(t + 2 &* n), get(t + 3 &* n), get(t + 4 &* n), get(t + 5 &* n))
-                let p = output + (4 &* y &* pixel &+ c)
-                put(p, o0)
-                put(p + pixel, o1)
-                put(p + 2 &* pixel, o2)
-                put(p + 3 &* pixel, o3)
+                put(at(six(scratch + 6 &* y &* n, n)), output + (4 &* y &* pixel &+ c), pixel)
                 y &+= 1
             }
             c &+= n
@@ -158,91 +98,95 @@ enum WinogradTransforms {
         while c < channels {
             var x = 0
             while x < 6 {
-                let p = input + (x &* position &+ c)
-                let step = 6 &* position
-                let (o0, o1, o2, o3, o4, o5) = b(
-                    get(p), get(p + step), get(p + 2 &* step), get(p + 3 &* step), get(p + 4 &* step),
-                    get(p + 5 &* step))
-                let t = scratch + x &* n
-                put(t, o0)
-                put(t + 6 &* n, o1)
-                put(t + 12 &* n, o2)
-                put(t + 18 &* n, o3)
-                put(t + 24 &* n, o4)
-                put(t + 30 &* n, o5)
+                put(b(six(input + (x &* position &+ c), 6 &* position)), scratch + x &* n, 6 &* n)
                 x &+= 1
             }
             var y = 0
             while y < 6 {
-                let t = scratch + 6 &* y &* n
-                let (o0, o1, o2, o3, o4, o5) = b(
-                    get(t), get(t + n), get(t + 2 &* n), get(t + 3 &* n), get(t + 4 &* n), get(t + 5 &* n))
-                let p = output + (6 &* y &* pixel &+ c)
-                put(p, o0)
-                put(p + pixel, o1)
-                put(p + 2 &* pixel, o2)
-                put(p + 3 &* pixel, o3)
-                put(p + 4 &* pixel, o4)
-                put(p + 5 &* pixel, o5)
+                put(b(six(scratch + 6 &* y &* n, n)), output + (6 &* y &* pixel &+ c), pixel)
                 y &+= 1
             }
             c &+= n
         }
     }
 
+    @inline(__always)
+    private static func get(_ p: UnsafePointer<Float>) -> Lanes { UnsafeRawPointer(p).loadUnaligned(as: Lanes.self) }
+
+    @inline(__always)
+    private static func put(_ v: Lanes, _ p: UnsafeMutablePointer<Float>) {
+        UnsafeMutableRawPointer(p).storeBytes(of: v, as: Lanes.self)
+    }
+
+    /// Four registers, `step` floats apart.
+    @inline(__always)
+    private static func four(_ p: UnsafePointer<Float>, _ step: Int) -> Four {
+        (get(p), get(p + step), get(p + 2 &* step), get(p + 3 &* step))
+    }
+
+    /// Six registers, `step` floats apart.
+    @inline(__always)
+    private static func six(_ p: UnsafePointer<Float>, _ step: Int) -> Six {
+        (get(p), get(p + step), get(p + 2 &* step), get(p + 3 &* step), get(p + 4 &* step), get(p + 5 &* step))
+    }
+
+    @inline(__always)
+    private static func put(_ v: Four, _ p: UnsafeMutablePointer<Float>, _ step: Int) {
+        put(v.0, p)
+        put(v.1, p + step)
+        put(v.2, p + 2 &* step)
+        put(v.3, p + 3 &* step)
+    }
+
+    @inline(__always)
+    private static func put(_ v: Six, _ p: UnsafeMutablePointer<Float>, _ step: Int) {
+        put(v.0, p)
+        put(v.1, p + step)
+        put(v.2, p + 2 &* step)
+        put(v.3, p + 3 &* step)
+        put(v.4, p + 4 &* step)
+        put(v.5, p + 5 &* step)
+    }
+
+    @inline(__always)
+    private static func times(_ factor: Float, _ v: Lanes, plus w: Lanes) -> Lanes {
+        w.addingProduct(Lanes(repeating: factor), v)
+    }
+
     /// Bᵀ d, one column.
     @inline(__always)
-    private static func bt(
-        _ d0: Lanes, _ d1: Lanes, _ d2: Lanes, _ d3: Lanes, _ d4: Lanes, _ d5: Lanes
-    ) -> (Lanes, Lanes, Lanes, Lanes, Lanes, Lanes) {
-        let a = times(-4, d2, plus: d4)
-        let b = times(-4, d1, plus: d3)
-        let c = d4 - d2
-        let e = (d3 - d1) + (d3 - d1)
+    private static func bt(_ d: Six) -> Six {
+        let a = times(-4, d.2, plus: d.4), b = times(-4, d.1, plus: d.3)
+        let c = d.4 - d.2, e = (d.3 - d.1) + (d.3 - d.1)
         return (
-            times(4, d0, plus: times(-5, d2, plus: d4)), a + b, a - b, c + e, c - e,
-            times(4, d1, plus: times(-5, d3, plus: d5))
+            times(4, d.0, plus: times(-5, d.2, plus: d.4)), a + b, a - b, c + e, c - e,
+            times(4, d.1, plus: times(-5, d.3, plus: d.5))
         )
     }
 
     /// Aᵀ m, one column.
     @inline(__always)
-    private static func at(
-        _ m0: Lanes, _ m1: Lanes, _ m2: Lanes, _ m3: Lanes, _ m4: Lanes, _ m5: Lanes
-    ) -> (Lanes, Lanes, Lanes, Lanes) {
-        let a = m1 + m2
-        let b = m1 - m2
-        let c = m3 + m4
-        let e = m3 - m4
-        return (m0 + a + c, times(2, e, plus: b), times(4, c, plus: a), times(8, e, plus: b) + m5)
+    private static func at(_ m: Six) -> Four {
+        let a = m.1 + m.2, b = m.1 - m.2, c = m.3 + m.4, e = m.3 - m.4
+        return (m.0 + a + c, times(2, e, plus: b), times(4, c, plus: a), times(8, e, plus: b) + m.5)
     }
 
     /// A y, one column: the transpose of `at`.
     @inline(__always)
-    private static func a(
-        _ y0: Lanes, _ y1: Lanes, _ y2: Lanes, _ y3: Lanes
-    ) -> (Lanes, Lanes, Lanes, Lanes, Lanes, Lanes) {
-        let e = y0 + y2
-        let f = y1 + y3
-        let g = times(4, y2, plus: y0)
-        let h = times(8, y3, plus: y1 + y1)
-        return (y0, e + f, e - f, g + h, g - h, y3)
+    private static func a(_ y: Four) -> Six {
+        let e = y.0 + y.2, f = y.1 + y.3, g = times(4, y.2, plus: y.0), h = times(8, y.3, plus: y.1 + y.1)
+        return (y.0, e + f, e - f, g + h, g - h, y.3)
     }
 
     /// B v, one column: the transpose of `bt`.
     @inline(__always)
-    private static func b(
-        _ m0: Lanes, _ m1: Lanes, _ m2: Lanes, _ m3: Lanes, _ m4: Lanes, _ m5: Lanes
-    ) -> (Lanes, Lanes, Lanes, Lanes, Lanes, Lanes) {
-        let s12 = m1 + m2
-        let d12 = m1 - m2
-        let s34 = m3 + m4
-        let d34 = m3 - m4
+    private static func b(_ m: Six) -> Six {
+        let s12 = m.1 + m.2, d12 = m.1 - m.2, s34 = m.3 + m.4, d34 = m.3 - m.4
         let four = Lanes(repeating: 4)
         return (
-            four * m0, times(-4, d12, plus: times(-2, d34, plus: four * m5)),
-            times(-5, m0, plus: times(-4, s12, plus: -s34)), times(2, d34, plus: times(-5, m5, plus: d12)),
-            m0 + s12 + s34, m5
+            four * m.0, times(-4, d12, plus: times(-2, d34, plus: four * m.5)),
+            times(-5, m.0, plus: times(-4, s12, plus: -s34)), times(2, d34, plus: times(-5, m.5, plus: d12)),
+            m.0 + s12 + s34, m.5
         )
     }
 }

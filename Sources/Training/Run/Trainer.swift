@@ -63,14 +63,13 @@ final class Trainer {
     func run() throws -> Ending {
         defer { loader.stop() }
         while !limit.isReached(step: state.step, elapsed: state.elapsed) {
-            if try step() {
-                try hand(over: true, validate: false)
-                return .stopped
-            }
+            let isStopped = try step()
             let isLast = limit.isReached(step: state.step, elapsed: state.elapsed)
+            // A validation that is due is not left out for a signal: the resumed run could not make up for it.
             try hand(
-                over: isLast || isDue(every: configuration.checkpoint.every),
+                over: isStopped || isLast || isDue(every: configuration.checkpoint.every),
                 validate: hasValidation && (isLast || isDue(every: configuration.validation.every)))
+            if isStopped { return .stopped }
             if isDue(every: configuration.run.replicaCheckEvery) { try checkReplicas() }
         }
         return .done
