@@ -16,6 +16,19 @@ public final class TemporaryFolder: Sendable {
     /// The path of `name` inside the folder; nothing is made.
     public func path(_ name: String) -> String { url.appendingPathComponent(name).path }
 
+    /// Every file in it, by its path inside the folder.
+    public func files() throws -> [String: Data] {
+        var files: [String: Data] = [:]
+        for case let name as String in FileManager.default.enumerator(atPath: path) ?? .init() {
+            var isFolder: ObjCBool = false
+            guard FileManager.default.fileExists(atPath: path(name), isDirectory: &isFolder), !isFolder.boolValue else {
+                continue
+            }
+            files[name] = try Data(contentsOf: URL(filePath: path(name)))
+        }
+        return files
+    }
+
     /// Writes a file, and the folders above it; returns its path.
     @discardableResult
     public func write(_ text: String, to name: String) throws -> String {

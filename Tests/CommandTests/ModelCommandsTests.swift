@@ -7,7 +7,7 @@ extension ProgramTests {
     /// The commands around training.
     @Suite struct Commands {
         /// A working directory with a short run in `runs/cells`.
-        private static let trained = Result { () throws -> Place in
+        private func trained() throws -> Place {
             let place = try Place()
             try place.succeed(["train", "cells.yaml", "--set", "training.steps=20", "--set", "model.base_channels=4"])
             return place
@@ -15,7 +15,7 @@ extension ProgramTests {
 
         @Test("predict writes the same bytes on every number of ranks, and evaluate scores them")
         func predictAndEvaluate() throws {
-            let place = try Self.trained.get()
+            let place = try trained()
             func predict(_ output: String, ranks: Int) throws -> [String: Data] {
                 let answer = try place.succeed(
                     [
@@ -71,7 +71,7 @@ extension ProgramTests {
         }
 
         @Test func inspect() throws {
-            let place = try Self.trained.get()
+            let place = try trained()
             let run = try place.succeed(["inspect", "runs/cells", "--json"]).json
             #expect(run["step"] as? Int == 20)
             #expect((run["sha256"] as? String)?.count == 64)

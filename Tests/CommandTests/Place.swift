@@ -8,16 +8,16 @@ import Training
 final class Place: Sendable {
     let folder: TemporaryFolder
 
-    /// Drawn once: a test that changes the images changes its own copy.
+    /// The images and labels, drawn once.
     private static let data = Result {
         let data = try TemporaryFolder()
         try SyntheticCells(size: 64, classes: 2, seed: 3).write(count: 7, to: data.path)
-        return data
+        return try data.files()
     }
 
     init() throws {
         folder = try TemporaryFolder()
-        try FileManager.default.copyItem(atPath: Self.data.get().path, toPath: folder.path("cells"))
+        for (name, data) in try Self.data.get() { try folder.write(data, to: "cells/\(name)") }
         try folder.write(Self.configuration, to: "cells.yaml")
     }
 

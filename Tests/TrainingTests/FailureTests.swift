@@ -31,7 +31,7 @@ extension TrainingRuns {
         @Test(
             "an image that vanishes", arguments: [(1, "dedicated"), (2, "dedicated"), (4, "dedicated"), (3, "shared")])
         func vanishingImage(ranks: Int, mode: String) throws {
-            let task = try TinyTask(hasOwnData: true)
+            let task = try TinyTask()
             let request = try task.request("run", Self.long + ["data.cache_mb=0", "run.coordinator=\(mode)"])
             let image = task.image(3)
             after(step: 5, of: task.run("run")) { _ in unlink(image) }

@@ -12,25 +12,20 @@ import Training
 /// A data set and a network so small that a run takes a fraction of a second, in a folder that goes away with the value.
 final class TinyTask: Sendable {
     let folder: TemporaryFolder
-    private let data: TemporaryFolder
 
-    /// What most tests train on; nobody changes it.
-    private static let sharedData = Result { try makeData() }
-
-    /// - Parameters:
-    ///   - hasOwnData: for tests that change the images.
-    init(hasOwnData: Bool = false) throws {
-        folder = try TemporaryFolder()
-        data = try hasOwnData ? Self.makeData() : Self.sharedData.get()
-    }
-
-    private static func makeData() throws -> TemporaryFolder {
+    /// The images and labels, drawn once.
+    private static let data = Result {
         let data = try TemporaryFolder()
         try SyntheticCells(size: 64, classes: 2, seed: 3).write(count: 7, to: data.path)
-        return data
+        return try data.files()
     }
 
-    func image(_ number: Int) -> String { data.path("images/\(SyntheticCells.fileName(number))") }
+    init() throws {
+        folder = try TemporaryFolder()
+        for (name, data) in try Self.data.get() { try folder.write(data, to: "data/\(name)") }
+    }
+
+    func image(_ number: Int) -> String { folder.path("data/images/\(SyntheticCells.fileName(number))") }
 
     /// Five training images, two for validation; batches that reach over the ends of epochs; dropout.
     private var configuration: String {
@@ -39,7 +34,7 @@ final class TinyTask: Sendable {
         seed: 5
         model: {base_channels: 2, depth: 1, dropout: 0.5}
         data:
-          root: \(data.path)
+          root: \(folder.path("data"))
           train: {images: images, labels: labels}
           validation: {fraction: 0.3}
           labels: binary
