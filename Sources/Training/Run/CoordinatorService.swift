@@ -21,19 +21,25 @@ struct CoordinatorService {
         var expected = Int.max
         var taken = 0
         var hasOrdered = false
-        while ending == nil || taken < expected {
-            var isIdle = true
-            if let data = try world.receiveWaiting(from: lead, tag: .event) {
-                isIdle = false
+        func takeEvents() throws -> Bool {
+            var isEmpty = true
+            while let data = try world.receiveWaiting(from: lead, tag: .event) {
+                isEmpty = false
                 switch try Messages.decode(CoordinatorEvent.self, from: data) {
                 case .step(let report): coordinator.report(report)
                 case .waited(let step): coordinator.note(step: step, Self.waitedNote)
                 case .ended(let how, let snapshots): (ending, expected) = (how, snapshots)
                 }
             }
+            return !isEmpty
+        }
+        while ending == nil || taken < expected {
+            var isIdle = try !takeEvents()
             if coordinator.canAccept, let snapshot = try receiveSnapshot() {
                 isIdle = false
                 taken += 1
+                // Its steps were reported before it was sent: they are in the log before a resume can build on it.
+                _ = try takeEvents()
                 coordinator.accept(snapshot)
             }
             if !hasOrdered && ending == nil, let order = order() {
