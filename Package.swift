@@ -13,7 +13,9 @@ var kernelSettings: [SwiftSetting] = [
 ]
 
 // Swift's conditions do not know -march: kernels learn here whether they have AVX-512's 32 wide registers.
-let wideTargets: Set = ["x86-64-v4", "skylake-avx512", "cascadelake", "icelake-server", "sapphirerapids", "znver4", "znver5"]
+let wideTargets: Set = [
+    "x86-64-v4", "skylake-avx512", "cascadelake", "icelake-server", "sapphirerapids", "znver4", "znver5",
+]
 let processor = march == "native" ? (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? "" : ""
 if wideTargets.contains(march) || processor.contains("avx512vl") {
     kernelSettings.append(.define("LOCKSTEP_AVX512"))

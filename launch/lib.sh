@@ -151,8 +151,8 @@ run_ranks() {
         interrupted=0
         status=0
         wait "$job" || status=$?
-        # A signal ends the wait early; the job may go on.
-        if [ "$interrupted" -eq 0 ] || ! kill -0 "$job" 2>/dev/null; then break; fi
+        # A signal ends the wait early, with a status of its own; the shell remembers the job's for the next one.
+        [ "$interrupted" -ne 0 ] || break
     done
     trap - INT TERM HUP USR1
     return "$status"

@@ -2,7 +2,6 @@
 #include <mpi.h>
 
 static inline MPI_Comm lockstep_mpi_comm_world(void) { return MPI_COMM_WORLD; }
-static inline MPI_Comm lockstep_mpi_comm_null(void) { return MPI_COMM_NULL; }
 static inline MPI_Datatype lockstep_mpi_byte(void) { return MPI_BYTE; }
 static inline MPI_Status *lockstep_mpi_status_ignore(void) { return MPI_STATUS_IGNORE; }
 static inline int lockstep_mpi_success(void) { return MPI_SUCCESS; }

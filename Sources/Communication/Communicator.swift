@@ -9,12 +9,20 @@ public protocol Communicator: AnyObject {
     var size: Int { get }
     /// How messages name this process: "rank 2 on node7".
     var name: String { get }
+    /// What carries the messages, with its version.
+    var libraryDescription: String { get }
 
     /// Sends; returns when `bytes` may be changed again, which may be only once the receiver takes them.
     func send(_ bytes: UnsafeRawBufferPointer, to rank: Int, tag: MessageTag) throws
 
     /// Begins to send and returns at once; `bytes` must stay as they are until the send is finished.
-    func startSending(_ bytes: UnsafeRawBufferPointer, to rank: Int, tag: MessageTag) throws -> any PendingSend
+    func startSending(_ bytes: UnsafeRawBufferPointer, to rank: Int, tag: MessageTag) throws -> any PendingTransfer
+
+    /// Begins to receive a message of exactly the buffer's size and returns at once; `bytes` hold it once the transfer is
+    /// finished.
+    func startReceiving(
+        _ bytes: UnsafeMutableRawBufferPointer, from rank: Int, tag: MessageTag
+    ) throws -> any PendingTransfer
 
     /// Waits for a message of exactly the buffer's size.
     func receive(_ bytes: UnsafeMutableRawBufferPointer, from rank: Int, tag: MessageTag) throws
@@ -29,9 +37,9 @@ public protocol Communicator: AnyObject {
     func split(_ members: [Int]) throws -> (any Communicator)?
 }
 
-/// A send under way.
-public protocol PendingSend: AnyObject {
-    /// Whether the bytes are on their way and their memory is free again. Does not wait.
+/// A message under way.
+public protocol PendingTransfer: AnyObject {
+    /// Whether the bytes have arrived, or, of a send, may be changed again. Does not wait; asking keeps the message moving.
     func isFinished() throws -> Bool
 }
 

@@ -6,6 +6,8 @@ public final class SoloCommunicator: Communicator {
     public let size = 1
     public var name: String { "rank 0 on \(ProcessInfo.processInfo.hostName)" }
 
+    public let libraryDescription = "none"
+
     public init() {}
 
     public func send(_ bytes: UnsafeRawBufferPointer, to rank: Int, tag: MessageTag) throws {
@@ -14,11 +16,17 @@ public final class SoloCommunicator: Communicator {
 
     public func startSending(
         _ bytes: UnsafeRawBufferPointer, to rank: Int, tag: MessageTag
-    ) throws -> any PendingSend {
+    ) throws -> any PendingTransfer {
         preconditionFailure("a message from a process alone to rank \(rank)")
     }
 
     public func receive(_ bytes: UnsafeMutableRawBufferPointer, from rank: Int, tag: MessageTag) throws {
+        preconditionFailure("a message to a process alone from rank \(rank)")
+    }
+
+    public func startReceiving(
+        _ bytes: UnsafeMutableRawBufferPointer, from rank: Int, tag: MessageTag
+    ) throws -> any PendingTransfer {
         preconditionFailure("a message to a process alone from rank \(rank)")
     }
 

@@ -7,6 +7,7 @@ public final class MPICommunicator: Communicator {
     public let rank: Int
     public let size: Int
     public let name: String
+    public var libraryDescription: String { Self.libraryDescription }
     private let handle: MPI_Comm
 
     /// Bytes of one MPI message at most: MPI counts with 32 bits.
@@ -44,7 +45,7 @@ public final class MPICommunicator: Communicator {
 
     public func startSending(
         _ bytes: UnsafeRawBufferPointer, to rank: Int, tag: MessageTag
-    ) throws -> any PendingSend {
+    ) throws -> any PendingTransfer {
         PendingRequests(try sendRequests(bytes, to: rank, tag: tag))
     }
 
@@ -61,7 +62,19 @@ public final class MPICommunicator: Communicator {
     }
 
     public func receive(_ bytes: UnsafeMutableRawBufferPointer, from rank: Int, tag: MessageTag) throws {
-        let requests: [MPI_Request?] = try chunks(of: bytes.count).map { range in
+        try wait(for: receiveRequests(bytes, from: rank, tag: tag), "receiving from rank \(rank)")
+    }
+
+    public func startReceiving(
+        _ bytes: UnsafeMutableRawBufferPointer, from rank: Int, tag: MessageTag
+    ) throws -> any PendingTransfer {
+        PendingRequests(try receiveRequests(bytes, from: rank, tag: tag))
+    }
+
+    private func receiveRequests(
+        _ bytes: UnsafeMutableRawBufferPointer, from rank: Int, tag: MessageTag
+    ) throws -> [MPI_Request?] {
+        try chunks(of: bytes.count).map { range in
             var request: MPI_Request?
             let start = bytes.baseAddress.map { $0 + range.lowerBound }
             try check(
@@ -70,7 +83,6 @@ public final class MPICommunicator: Communicator {
                 "receiving from rank \(rank)")
             return request
         }
-        try wait(for: requests, "receiving from rank \(rank)")
     }
 
     public func waitingMessage(from rank: Int, tag: MessageTag) throws -> Int? {
@@ -126,8 +138,8 @@ public final class MPICommunicator: Communicator {
     }
 }
 
-/// Sends under way.
-private final class PendingRequests: PendingSend {
+/// Messages under way.
+private final class PendingRequests: PendingTransfer {
     private var requests: [MPI_Request?]
 
     init(_ requests: [MPI_Request?]) { self.requests = requests }
@@ -135,7 +147,7 @@ private final class PendingRequests: PendingSend {
     func isFinished() throws -> Bool {
         while var request = requests.last {
             var done: Int32 = 0
-            try check(MPI_Test(&request, &done, lockstep_mpi_status_ignore()), "sending")
+            try check(MPI_Test(&request, &done, lockstep_mpi_status_ignore()), "moving a message")
             requests[requests.count - 1] = request
             guard done != 0 else { return false }
             requests.removeLast()

@@ -7,6 +7,7 @@ public final class ThreadCommunicator: Communicator {
     public let rank: Int
     public let size: Int
     public var name: String { "thread \(members[rank])" }
+    public let libraryDescription = "threads"
     private let post: PostOffice
     private let members: [Int]
     private let group: String
@@ -48,7 +49,7 @@ public final class ThreadCommunicator: Communicator {
 
     public func startSending(
         _ bytes: UnsafeRawBufferPointer, to rank: Int, tag: MessageTag
-    ) throws -> any PendingSend {
+    ) throws -> any PendingTransfer {
         try send(bytes, to: rank, tag: tag)
         return Delivered()
     }
@@ -57,6 +58,12 @@ public final class ThreadCommunicator: Communicator {
         let data = try post.collect(address(from: rank, to: self.rank, tag))
         precondition(data.count == bytes.count, "received \(data.count) bytes for \(bytes.count)")
         data.copyBytes(to: bytes)
+    }
+
+    public func startReceiving(
+        _ bytes: UnsafeMutableRawBufferPointer, from rank: Int, tag: MessageTag
+    ) throws -> any PendingTransfer {
+        Expected(self, bytes, from: rank, tag: tag)
     }
 
     public func waitingMessage(from rank: Int, tag: MessageTag) throws -> Int? {
@@ -71,7 +78,33 @@ public final class ThreadCommunicator: Communicator {
 
     private func address(from: Int, to: Int, _ tag: MessageTag) -> String { "\(group) \(from)>\(to) \(tag)" }
 
-    private final class Delivered: PendingSend {
+    /// A message that is taken when it is asked for.
+    private final class Expected: PendingTransfer {
+        private let communicator: ThreadCommunicator
+        private let bytes: UnsafeMutableRawBufferPointer
+        private let rank: Int
+        private let tag: MessageTag
+        private var isTaken = false
+
+        init(
+            _ communicator: ThreadCommunicator, _ bytes: UnsafeMutableRawBufferPointer, from rank: Int, tag: MessageTag
+        ) {
+            self.communicator = communicator
+            self.bytes = bytes
+            self.rank = rank
+            self.tag = tag
+        }
+
+        func isFinished() throws -> Bool {
+            if !isTaken, try communicator.waitingMessage(from: rank, tag: tag) != nil {
+                try communicator.receive(bytes, from: rank, tag: tag)
+                isTaken = true
+            }
+            return isTaken
+        }
+    }
+
+    private final class Delivered: PendingTransfer {
         func isFinished() throws -> Bool { true }
     }
 }

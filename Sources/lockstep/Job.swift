@@ -39,13 +39,19 @@ struct Job {
 
     /// Runs a command line; returns the exit status.
     func run(_ arguments: [String]) -> Int32 {
+        let command: any JobCommand
         do {
             var parsed = try LockstepCommand.parseAsRoot(arguments)
-            guard let command = parsed as? any JobCommand else {
+            guard let job = parsed as? any JobCommand else {
                 // The parser's own: help, and the root without a command.
                 try parsed.run()
                 return 0
             }
+            command = job
+        } catch {
+            return explain(error)
+        }
+        do {
             let type = type(of: command)
             guard world.size == 1 || type.usesRanks else {
                 throw Failure.request("lockstep \(type._commandName) runs in one process: start it without mpirun")
@@ -55,15 +61,14 @@ struct Job {
         } catch let failure as Failure {
             if isSpeaker { Self.complain(failure.message, isStop: failure.kind == .stopped) }
             return failure.exitStatus
-        } catch let failure as CommunicationFailure {
-            // The others may be waiting for this rank and cannot be told.
-            Self.complain("\(failure) (\(world.name)): look for an earlier error of another rank")
-            if world is MPICommunicator { MPICommunicator.abort(status: Failure.Kind.running.rawValue) }
-            return Failure.Kind.running.rawValue
         } catch let status as ExitCode {
             return status.rawValue
         } catch {
-            return explain(error)
+            // The others may be waiting for this rank and cannot be told.
+            Self.complain(
+                world.size == 1 ? "\(error)" : "\(error) (\(world.name)): look for an earlier error of another rank")
+            if world is MPICommunicator { MPICommunicator.abort(status: Failure.Kind.running.rawValue) }
+            return Failure.Kind.running.rawValue
         }
     }
 
@@ -82,7 +87,7 @@ struct Job {
 
     /// The one line that says what is wrong.
     static func complain(_ message: String, isStop: Bool = false) {
-        FileHandle.standardError.write(Data("\(isStop ? "" : "error: ")\(message)\n".utf8))
+        try? FileHandle.standardError.write(contentsOf: Data("\(isStop ? "" : "error: ")\(message)\n".utf8))
     }
 
     /// Prints a command's answer, as a person or a program wants it, on the speaker's standard output.

@@ -13,8 +13,11 @@ enum Lockstep {
         let isTraining = CommandLine.arguments.dropFirst().first == "train"
         if isTraining { StopSignal.install() }
         if let missing = BuildInformation.missingFeatures {
-            Job.complain(
-                "this processor has no \(missing), which the program was built for: build it here, or with LOCKSTEP_MARCH=x86-64-v3")
+            if (LaunchEnvironment.place?.rank ?? 0) == 0 {
+                Job.complain(
+                    "this processor has no \(missing), which the program was built for: build it here, or with LOCKSTEP_MARCH=x86-64-v3"
+                )
+            }
             exit(Failure.Kind.request.rawValue)
         }
         let job: Job

@@ -77,7 +77,8 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
             training: .init(
                 length: .epochs(12), batch: 8, shuffle: false, initializeFrom: "old.safetensors", onNonFinite: .skip),
             checkpoint: .init(every: 5, keep: 1), validation: .init(every: 7, metric: .meanDice),
-            run: .init(threads: .automatic, coordinator: .shared, output: "out", engine: .openblas, replicaCheckEvery: 9))
+            run: .init(
+                threads: .automatic, coordinator: .shared, output: "out", engine: .openblas, replicaCheckEvery: 9))
         let configuration = try Configuration.decode(yaml: yaml, name: "a.yaml")
         #expect(configuration == expected)
         #expect(try Configuration.decode(yaml: configuration.yaml, name: "effective") == configuration)

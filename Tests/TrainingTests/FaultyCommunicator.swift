@@ -24,17 +24,24 @@ final class FaultyCommunicator: Communicator {
     var rank: Int { inner.rank }
     var size: Int { inner.size }
     var name: String { inner.name }
+    var libraryDescription: String { inner.libraryDescription }
 
     func send(_ bytes: UnsafeRawBufferPointer, to rank: Int, tag: MessageTag) throws {
         try inner.send(bytes, to: rank, tag: tag)
     }
 
-    func startSending(_ bytes: UnsafeRawBufferPointer, to rank: Int, tag: MessageTag) throws -> any PendingSend {
+    func startSending(_ bytes: UnsafeRawBufferPointer, to rank: Int, tag: MessageTag) throws -> any PendingTransfer {
         try inner.startSending(bytes, to: rank, tag: tag)
     }
 
     func receive(_ bytes: UnsafeMutableRawBufferPointer, from rank: Int, tag: MessageTag) throws {
         try inner.receive(bytes, from: rank, tag: tag)
+    }
+
+    func startReceiving(
+        _ bytes: UnsafeMutableRawBufferPointer, from rank: Int, tag: MessageTag
+    ) throws -> any PendingTransfer {
+        try inner.startReceiving(bytes, from: rank, tag: tag)
     }
 
     func waitingMessage(from rank: Int, tag: MessageTag) throws -> Int? {

@@ -156,8 +156,10 @@ enum WinogradTransforms {
     /// Bᵀ d, one column.
     @inline(__always)
     private static func bt(_ d: Six) -> Six {
-        let a = times(-4, d.2, plus: d.4), b = times(-4, d.1, plus: d.3)
-        let c = d.4 - d.2, e = (d.3 - d.1) + (d.3 - d.1)
+        let a = times(-4, d.2, plus: d.4)
+        let b = times(-4, d.1, plus: d.3)
+        let c = d.4 - d.2
+        let e = (d.3 - d.1) + (d.3 - d.1)
         return (
             times(4, d.0, plus: times(-5, d.2, plus: d.4)), a + b, a - b, c + e, c - e,
             times(4, d.1, plus: times(-5, d.3, plus: d.5))
@@ -167,21 +169,30 @@ enum WinogradTransforms {
     /// Aᵀ m, one column.
     @inline(__always)
     private static func at(_ m: Six) -> Four {
-        let a = m.1 + m.2, b = m.1 - m.2, c = m.3 + m.4, e = m.3 - m.4
+        let a = m.1 + m.2
+        let b = m.1 - m.2
+        let c = m.3 + m.4
+        let e = m.3 - m.4
         return (m.0 + a + c, times(2, e, plus: b), times(4, c, plus: a), times(8, e, plus: b) + m.5)
     }
 
     /// A y, one column: the transpose of `at`.
     @inline(__always)
     private static func a(_ y: Four) -> Six {
-        let e = y.0 + y.2, f = y.1 + y.3, g = times(4, y.2, plus: y.0), h = times(8, y.3, plus: y.1 + y.1)
+        let e = y.0 + y.2
+        let f = y.1 + y.3
+        let g = times(4, y.2, plus: y.0)
+        let h = times(8, y.3, plus: y.1 + y.1)
         return (y.0, e + f, e - f, g + h, g - h, y.3)
     }
 
     /// B v, one column: the transpose of `bt`.
     @inline(__always)
     private static func b(_ m: Six) -> Six {
-        let s12 = m.1 + m.2, d12 = m.1 - m.2, s34 = m.3 + m.4, d34 = m.3 - m.4
+        let s12 = m.1 + m.2
+        let d12 = m.1 - m.2
+        let s34 = m.3 + m.4
+        let d34 = m.3 - m.4
         let four = Lanes(repeating: 4)
         return (
             four * m.0, times(-4, d12, plus: times(-2, d34, plus: four * m.5)),

@@ -23,18 +23,14 @@ struct TileAxis {
     ///   - size: pixels of the image on this side.
     ///   - tile: side of the network's input.
     init(size: Int, tile: Int, geometry: UNetGeometry) throws {
-        precondition(geometry.isLegal(input: tile), "tile \(tile) at depth \(geometry.depth)")
+        try Self.checkLegal(tile, geometry)
         margin = geometry.margin
         switch geometry.padding {
         case .valid:
             input = min(tile, geometry.legalInput(outputAtLeast: size))
             let output = geometry.output(input: input)
             let step = output >= size ? size : output / geometry.stride * geometry.stride
-            guard step > 0 else {
-                throw Failure.request(
-                    "tile \(tile) leaves an output of \(output) pixels, less than 2^depth = \(geometry.stride): use \(geometry.legalInput(outputAtLeast: geometry.stride)) or more"
-                )
-            }
+            guard step > 0 else { throw Self.tooSmall(tile, geometry) }
             let margin = margin
             tiles = stride(from: 0, to: size, by: step).map {
                 Tile(start: $0 - margin, kept: $0..<min($0 + step, size))
@@ -62,5 +58,20 @@ struct TileAxis {
             }
             self.tiles = tiles
         }
+    }
+
+    /// Refuses a tile that the network cannot take.
+    static func checkLegal(_ tile: Int, _ geometry: UNetGeometry) throws {
+        guard !geometry.isLegal(input: tile) else { return }
+        throw Failure.request(
+            "tile \(tile) is no legal input size at depth \(geometry.depth) with padding \(geometry.padding): use \(geometry.nearestLegal(to: tile))"
+        )
+    }
+
+    /// Why a tile is no use to cut an image by.
+    static func tooSmall(_ tile: Int, _ geometry: UNetGeometry) -> Failure {
+        .request(
+            "tile \(tile) leaves an output of \(geometry.output(input: tile)) pixels, less than 2^depth = \(geometry.stride): use \(geometry.legalInput(outputAtLeast: geometry.stride)) or more"
+        )
     }
 }

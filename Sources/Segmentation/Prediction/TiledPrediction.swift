@@ -23,6 +23,12 @@ public final class TiledPrediction {
         team = engine.team
     }
 
+    /// Refuses a tile that the network cannot take, or whose output is too small to cut an image by.
+    public static func check(tile: Int, geometry: UNetGeometry) throws {
+        try TileAxis.checkLegal(tile, geometry)
+        if geometry.output(input: tile) < geometry.stride { throw TileAxis.tooSmall(tile, geometry) }
+    }
+
     /// The probabilities of an H×W×channels image: H×W×classes.
     public func probabilities(of image: Tensor) throws -> Tensor {
         let architecture = network.architecture

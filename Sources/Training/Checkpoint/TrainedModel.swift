@@ -88,11 +88,10 @@ extension SafetensorsFile {
     }
 
     /// Fills a network's weights for `training.initialize_from`: all tensors, or all but the head where that has
-    /// another number of classes; returns whether the head stayed as it was.
-    public func initialize(_ buffer: ParameterBuffer) throws -> Bool {
+    /// another number of classes, which stays as it is.
+    public func initialize(_ buffer: ParameterBuffer) throws {
         let head = buffer.layout.entry("head.weight")
         let keepsHead = tensor("head.weight").map { $0.shape.first != head.shape.first } ?? true
         try load(into: buffer, except: keepsHead ? ["head.weight", "head.bias"] : [])
-        return keepsHead
     }
 }

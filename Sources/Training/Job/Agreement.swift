@@ -29,6 +29,14 @@ extension Communicator {
         return own
     }
 
+    /// Calls `body` with the numbers in 0..<`count` that are this rank's, every `size`th of them, and agrees after each
+    /// round, so that a failure on one rank ends all soon.
+    func shareOut(_ count: Int, _ body: (_ index: Int) throws -> Void) throws {
+        for first in stride(from: 0, to: count, by: size) {
+            try agree { if first + rank < count { try body(first + rank) } }
+        }
+    }
+
     /// Takes a message, with naps between looks: for waits that may be long.
     func receivePatiently(from rank: Int, tag: MessageTag) throws -> Data {
         while true {

@@ -82,6 +82,7 @@ public struct Benchmark: Sendable {
             var summed = begin
             try tree.sum(
                 compute: { _, gradient in
+                    defer { withExtendedLifetime(image) {} }
                     let logits = network.forward(image.view, parameters: weights.base)
                     _ = SoftmaxCrossEntropy.loss(
                         logits: logits, labels: labels, gradient: network.logitsGradient, team: engine.team)

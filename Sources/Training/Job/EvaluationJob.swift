@@ -57,19 +57,19 @@ public struct EvaluationJob {
         classes: Int, pairs: () throws -> [SamplePair], _ load: (SamplePair) throws -> (LabelMap, LabelMap)
     ) throws -> Outcome {
         let pairs = try world.agreeOnRoot(pairs)
-        let shares = try world.agreeOnAll { () throws -> [[Int]] in
-            try stride(from: world.rank, to: pairs.count, by: world.size).map { index in
-                let (prediction, truth) = try load(pairs[index])
-                guard prediction.height == truth.height, prediction.width == truth.width else {
-                    throw Failure.request(
-                        "\(pairs[index].image) is \(prediction.width)×\(prediction.height) and \(pairs[index].labels) \(truth.width)×\(truth.height): sizes must agree"
-                    )
-                }
-                var matrix = ConfusionMatrix(classes: classes)
-                matrix.add(prediction: prediction, truth: truth)
-                return matrix.counts
+        var own: [[Int]] = []
+        try world.shareOut(pairs.count) { index in
+            let (prediction, truth) = try load(pairs[index])
+            guard prediction.height == truth.height, prediction.width == truth.width else {
+                throw Failure.request(
+                    "\(pairs[index].image) is \(prediction.width)×\(prediction.height) and \(pairs[index].labels) \(truth.width)×\(truth.height): sizes must agree"
+                )
             }
+            var matrix = ConfusionMatrix(classes: classes)
+            matrix.add(prediction: prediction, truth: truth)
+            own.append(matrix.counts)
         }
+        let shares = try world.agreeOnAll { own }
         var overall = ConfusionMatrix(classes: classes)
         let each = pairs.indices.map { index in
             let matrix = ConfusionMatrix(classes: classes, counts: shares[index % world.size][index / world.size])

@@ -21,12 +21,7 @@ public final class ModelEnsemble {
                     "\(first.path) has \(a.inputChannels) channels and \(a.classes) classes, \(model.path) \(b.inputChannels) and \(b.classes): models that are averaged must agree"
                 )
             }
-            let geometry = model.architecture.geometry
-            if let tile, !geometry.isLegal(input: tile) {
-                throw Failure.request(
-                    "--tile \(tile) is no legal input size at depth \(geometry.depth) with padding \(geometry.padding): use \(geometry.nearestLegal(to: tile))"
-                )
-            }
+            if let tile { try TiledPrediction.check(tile: tile, geometry: model.architecture.geometry) }
         }
         self.models = models
         predictions = models.map {

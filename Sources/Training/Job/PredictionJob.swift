@@ -31,7 +31,7 @@ public struct PredictionJob {
     /// Writes into `folder`, which is made, and returns the images' paths; called by all ranks.
     ///
     /// - Parameters:
-    ///   - progress: called with the number of images that this rank has done, and all that are its own.
+    ///   - progress: called with the number of images that are done, and all.
     public func run(input: String, output folder: String, progress: (Int, Int) -> Void) throws -> [String] {
         let files = try world.agreeOnRoot { () throws -> [String] in
             let files = try Self.images(in: input)
@@ -49,13 +49,11 @@ public struct PredictionJob {
             }
             return files
         }
-        _ = try world.agreeOnAll { () throws -> Int in
-            let own = stride(from: world.rank, to: files.count, by: world.size)
-            for (done, index) in own.enumerated() {
-                try segment(files[index], into: folder)
-                progress(done + 1, own.underestimatedCount)
-            }
-            return 0
+        var done = 0
+        try world.shareOut(files.count) { index in
+            try segment(files[index], into: folder)
+            done += 1
+            progress(min(done * world.size, files.count), files.count)
         }
         return files
     }

@@ -15,12 +15,17 @@ struct RunEnvironment: Codable {
     let version: String
     let revision: String
     let target: String
+    let engine: String
+    let threads: Int
+    let mpi: String
     let blas: String
     let started: String
     let ranks: [Rank]
 
     /// Called by all ranks.
-    static func gather(_ world: any Communicator, _ layout: ProcessLayout) throws -> RunEnvironment {
+    static func gather(
+        _ world: any Communicator, _ layout: ProcessLayout, _ engine: Engine
+    ) throws -> RunEnvironment {
         let isWorker = layout.worker(ofRank: world.rank) != nil
         let role =
             world.rank != layout.coordinator ? "worker" : isWorker ? "coordinator and worker" : "coordinator"
@@ -29,6 +34,7 @@ struct RunEnvironment: Codable {
             cores: ProcessInfo.processInfo.activeProcessorCount)
         return RunEnvironment(
             version: BuildInformation.version, revision: BuildInformation.revision, target: BuildInformation.target,
+            engine: engine.kind.rawValue, threads: engine.team.threads, mpi: world.libraryDescription,
             blas: BuildInformation.blas, started: Date().formatted(.iso8601),
             ranks: try world.gatherFromAll(Messages.encode(own)).map { try Messages.decode(Rank.self, from: $0) })
     }

@@ -27,7 +27,7 @@ struct RunSetup {
         schedule = SampleSchedule(
             count: plan.train.count, batch: configuration.training.batch, seed: configuration.seed,
             shuffle: configuration.training.shuffle)
-        limit = TrainingLimit(configuration, images: plan.train.count)
+        limit = TrainingLimit(configuration.training.length, schedule: schedule)
     }
 
     /// The tile that a slot of a step trains on.
@@ -64,33 +64,47 @@ struct RunSetup {
     }
 
     /// The state that the run begins with: read or drawn on rank 0, and the same on all.
-    func startingState(_ world: any Communicator) throws -> (state: TrainingState, best: BestScore?) {
+    ///
+    /// `damage` says why newer checkpoints of a resumed run were passed over.
+    func startingState(
+        _ world: any Communicator
+    ) throws -> (state: TrainingState, best: BestScore?, damage: [String]) {
         struct Start: Codable {
             let step: Int
             let elapsed: Double
             let best: BestScore?
+            let damage: [String]
         }
         let state = TrainingState(ParameterLayout(configuration.model.architecture))
         let start = try world.agreeOnRoot { () throws -> Start in
             if plan.isResume {
-                let checkpoint = try RunDirectory(plan.directory).newestCheckpoint()
-                guard checkpoint.state.weights.layout.entries == state.weights.layout.entries else {
+                let directory = RunDirectory(plan.directory)
+                let (checkpoint, damage) = try directory.newestCheckpoint()
+                var then = checkpoint.configuration.model.architecture
+                then.dropout = configuration.model.architecture.dropout
+                guard then == configuration.model.architecture else {
                     throw Failure.request(
                         "\(plan.directory) holds a run of another network: leave model as it is in its config.yaml")
                 }
                 state.copy(from: checkpoint.state)
-                return Start(step: state.step, elapsed: state.elapsed, best: checkpoint.best)
+                // A score of another metric or of other images is no measure of what comes.
+                let isComparable =
+                    checkpoint.configuration.validation.metric == configuration.validation.metric
+                    && checkpoint.configuration.data.validation == configuration.data.validation
+                return Start(
+                    step: state.step, elapsed: state.elapsed, best: isComparable ? checkpoint.best : nil, damage: damage
+                )
             }
             state.weights.initializeWeights(seed: configuration.seed)
             if let path = configuration.training.initializeFrom {
-                _ = try SafetensorsFile(reading: path).initialize(state.weights)
+                try SafetensorsFile(reading: path).initialize(state.weights)
             }
-            return Start(step: 0, elapsed: 0, best: nil)
+            return Start(step: 0, elapsed: 0, best: nil, damage: [])
         }
         state.step = start.step
         state.elapsed = start.elapsed
         try world.broadcast(state.weights.bytes, root: 0)
         try world.broadcast(state.momentum.bytes, root: 0)
-        return (state, start.best)
+        return (state, start.best, start.damage)
     }
 }

@@ -31,6 +31,7 @@ public struct TrainingJob {
 
     /// Runs the job; throws the same failure on every rank. A dry run ends before anything is written.
     public func run(_ request: TrainingRequest) throws -> TrainingResult {
+        defer { console.endProgress() }
         let plan = try world.agreeOnRoot { try TrainingPlan(request, ranks: world.size) }
         let setup = try RunSetup(plan)
         let configuration = setup.configuration
@@ -39,21 +40,24 @@ public struct TrainingJob {
         let pixels = try setup.checkImages(world)
         // Weights to start from that cannot be used are found before anything is written, and a folder that cannot be
         // made before anything is said.
-        let (state, best) = try setup.startingState(world)
+        let (state, best, damage) = try setup.startingState(world)
+        var lock: FileHandle?
         _ = try world.agreeOnRoot { () throws -> Int in
-            if !request.isDryRun { try directory.create() }
+            guard !request.isDryRun else { return 0 }
+            try directory.create()
+            lock = try directory.lock()
             return 0
         }
+        defer { withExtendedLifetime(lock) {} }
         if world.rank == layout.coordinator { introduce(setup, layout, pixels) }
         if request.isDryRun { return result(setup, directory, nil) }
 
-        let environment = try RunEnvironment.gather(world, layout)
         let engine = Engine(configuration.run.engine, threads: threads(configuration))
+        let environment = try RunEnvironment.gather(world, layout, engine)
         var coordinator: Coordinator?
         _ = try world.agreeOnRoot { () throws -> Int in
             try environment.write(to: directory.environment)
-            try AtomicFile.write(configuration.yaml, to: directory.configuration)
-            console.open(log: directory.log)
+            try console.open(log: directory.log)
             let validator =
                 plan.validation.isEmpty
                 ? nil
@@ -61,7 +65,18 @@ public struct TrainingJob {
             coordinator = try Coordinator(
                 configuration: configuration, directory: directory, console: console, validator: validator,
                 start: state, best: best)
-            if plan.isResume { coordinator?.note(step: state.step, "going on from the checkpoint of this step") }
+            // Last: it is what marks the folder as a run's.
+            try AtomicFile.write(configuration.yaml, to: directory.configuration)
+            if plan.isResume {
+                for reason in damage { console.logger.warning("passed over: \(reason)") }
+                try directory.adopt(step: state.step, best: best, keep: configuration.checkpoint.keep)
+                let isDone = setup.limit.isReached(step: state.step, elapsed: state.elapsed)
+                coordinator?.note(
+                    step: state.step,
+                    isDone
+                        ? "the run has ended here, and nothing is left to do"
+                        : "going on from the checkpoint of this step")
+            }
             return 0
         }
         let ending = try train(setup, layout, state, engine, coordinator)
@@ -97,8 +112,10 @@ public struct TrainingJob {
         let ending: Ending
         do {
             ending = try trainer.run()
-        } catch let failure as Failure {
-            ending = .failed(FailureRecord(failure))
+        } catch let error as CommunicationFailure {
+            throw error
+        } catch {
+            ending = .failed(FailureRecord(error as? Failure ?? .running("\(error)")))
         }
         try link?.end(ending)
         return ending

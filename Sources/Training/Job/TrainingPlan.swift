@@ -54,14 +54,19 @@ struct TrainingPlan: Codable {
             guard directory.holdsRun else {
                 throw Failure.request("\(directory.path) holds no run to resume: name a run's folder")
             }
-            _ = try directory.newestCheckpoint()
+            guard !directory.checkpointSteps.isEmpty else { throw RunDirectory.nothingToResume(directory.path) }
         } else if directory.holdsRun {
             throw Failure.request(
-                "\(directory.path) holds a run already: go on with --resume \(directory.path), or choose another folder with --output"
+                directory.checkpointSteps.isEmpty
+                    ? "\(directory.path) holds a run already, which ended before its first checkpoint: remove it, or choose another folder with --output"
+                    : "\(directory.path) holds a run already: go on with --resume \(directory.path), or choose another folder with --output"
             )
         }
         try directory.checkWritable()
         if request.configuration == nil && request.resume == nil {
+            guard !request.isDryRun else {
+                throw Failure.request("--dry-run without a configuration: the sample task draws its images first")
+            }
             try SampleTask.makeData(configuration)
         }
         (train, validation) = try Self.pairs(configuration)

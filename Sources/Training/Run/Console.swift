@@ -1,14 +1,18 @@
+import Diagnostics
 import Foundation
+import Glibc
 import Logging
 
 /// What a run says to the person who started it: one progress line that is drawn again and again on a terminal, plain
-/// lines elsewhere, all on standard error; every line but the progress also goes to the run's `train.log`.
+/// lines elsewhere, all on standard error. The run's `train.log` gets every line, and the progress now and then.
 public final class Console: @unchecked Sendable {
     private let lock = NSLock()
     /// Columns of the terminal; nil where standard error is none.
     private let columns: Int?
     private var file: FileHandle?
     private var drawn = false
+    /// What was said before the log was opened.
+    private var earlier: [String] = []
     private var lastPlain = Date.distantPast
 
     /// Seconds between plain progress lines.
@@ -30,14 +34,16 @@ public final class Console: @unchecked Sendable {
         return ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
     }
 
-    /// Adds the lines from here on to a file as well.
-    public func open(log path: String) {
-        if !FileManager.default.fileExists(atPath: path) {
-            _ = FileManager.default.createFile(atPath: path, contents: nil)
+    /// Adds the lines to a file as well, those that have been said already included.
+    public func open(log path: String) throws {
+        let descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else {
+            throw Failure.running("\(path) cannot be written: \(Failure.systemReason(errno))")
         }
         lock.withLock {
-            file = FileHandle(forWritingAtPath: path)
-            _ = try? file?.seekToEnd()
+            file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+            for line in earlier { log(line) }
+            earlier = []
         }
     }
 
@@ -46,14 +52,18 @@ public final class Console: @unchecked Sendable {
         guard !silent else { return }
         lock.lock()
         defer { lock.unlock() }
-        if let columns {
-            write("\r\u{1B}[K" + line().prefix(max(columns - 1, 20)))
-            drawn = true
-        } else if Date().timeIntervalSince(lastPlain) >= Self.plainInterval {
+        let isPlainDue = Date().timeIntervalSince(lastPlain) >= Self.plainInterval
+        guard columns != nil || isPlainDue else { return }
+        let line = line()
+        if isPlainDue {
             lastPlain = Date()
-            let line = line()
-            write(line + "\n")
             log(line)
+        }
+        if let columns {
+            write("\r\u{1B}[K" + line.prefix(max(columns - 1, 20)))
+            drawn = true
+        } else {
+            write(line + "\n")
         }
     }
 
@@ -76,11 +86,12 @@ public final class Console: @unchecked Sendable {
         }
     }
 
-    private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+    /// A terminal that is gone or a full disk behind standard error must not end a run.
+    private func write(_ text: String) { try? FileHandle.standardError.write(contentsOf: Data(text.utf8)) }
 
     private func log(_ line: String) {
-        let time = Date().formatted(.iso8601)
-        try? file?.write(contentsOf: Data("\(time) \(line)\n".utf8))
+        guard let file else { return earlier.append(line) }
+        try? file.write(contentsOf: Data("\(Date().formatted(.iso8601)) \(line)\n".utf8))
     }
 
     /// A logger whose messages appear here.

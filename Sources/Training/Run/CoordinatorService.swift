@@ -11,10 +11,12 @@ struct CoordinatorService {
     let coordinator: Coordinator
     let layout: ParameterLayout
 
-    static let waitedNote = "the workers waited for the coordinator, which was still busy with the last snapshot"
+    static let waitedNote = "the workers waited: the coordinator was not done with the last snapshot"
 
     /// Microseconds between looks at the mailbox: 200 looks a second cost less than 1 % of a core.
     private static let nap: UInt32 = 5_000
+    /// The same while a snapshot is under way, which moves only when it is looked at.
+    private static let shortNap: UInt32 = 500
 
     func run() throws -> Ending {
         var ending: Ending?
@@ -33,10 +35,13 @@ struct CoordinatorService {
             }
             return !isEmpty
         }
+        var arriving: ArrivingSnapshot?
         while ending == nil || taken < expected {
             var isIdle = try !takeEvents()
-            if coordinator.canAccept, let snapshot = try receiveSnapshot() {
+            if arriving == nil, coordinator.canAccept { arriving = try expectSnapshot() }
+            if let snapshot = try arriving?.whenComplete() {
                 isIdle = false
+                arriving = nil
                 taken += 1
                 // Its steps were reported before it was sent: they are in the log before a resume can build on it.
                 _ = try takeEvents()
@@ -46,7 +51,7 @@ struct CoordinatorService {
                 hasOrdered = true
                 try world.sendData(Messages.encode(order), to: lead, tag: .control)
             }
-            if isIdle { usleep(Self.nap) }
+            if isIdle { usleep(arriving == nil ? Self.nap : Self.shortNap) }
         }
         return ending ?? .done
     }
@@ -56,14 +61,30 @@ struct CoordinatorService {
         return StopSignal.isRaised ? .stop : nil
     }
 
-    private func receiveSnapshot() throws -> Snapshot? {
+    private func expectSnapshot() throws -> ArrivingSnapshot? {
         guard let data = try world.receiveWaiting(from: lead, tag: .snapshotHeader) else { return nil }
-        let header = try Messages.decode(SnapshotHeader.self, from: data)
+        return try ArrivingSnapshot(Messages.decode(SnapshotHeader.self, from: data), layout, world, from: lead)
+    }
+}
+
+/// A snapshot on its way here.
+private final class ArrivingSnapshot {
+    private let snapshot: Snapshot
+    private var transfers: [any PendingTransfer]
+
+    init(_ header: SnapshotHeader, _ layout: ParameterLayout, _ world: any Communicator, from lead: Int) throws {
         let state = TrainingState(layout)
         state.step = header.step
         state.elapsed = header.elapsed
-        try world.receive(state.weights.bytes, from: lead, tag: .snapshot)
-        try world.receive(state.momentum.bytes, from: lead, tag: .snapshot)
-        return Snapshot(state: state, isCheckpoint: header.isCheckpoint, isValidated: header.isValidated)
+        snapshot = Snapshot(state: state, isCheckpoint: header.isCheckpoint, isValidated: header.isValidated)
+        transfers = try [state.weights, state.momentum].map {
+            try world.startReceiving($0.bytes, from: lead, tag: .snapshot)
+        }
+    }
+
+    /// The snapshot, once all of it is here.
+    func whenComplete() throws -> Snapshot? {
+        transfers = try transfers.filter { try !$0.isFinished() }
+        return transfers.isEmpty ? snapshot : nil
     }
 }

@@ -1,7 +1,7 @@
 import Diagnostics
 import Foundation
 
-/// `metrics.jsonl`: one JSON object an event, in the order of steps.
+/// `metrics.jsonl`: one JSON object an event; a validation follows the steps that went on meanwhile.
 ///
 /// The coordinator's two threads write to it, in turn.
 final class MetricsLog: @unchecked Sendable {

@@ -63,22 +63,40 @@ public struct RunDirectory: Sendable {
         }.sorted()
     }
 
-    /// The newest checkpoint that is whole.
-    public func newestCheckpoint() throws -> Checkpoint {
-        let steps = checkpointSteps
-        guard !steps.isEmpty else {
-            throw Failure.request(
-                "\(path) has no checkpoint to resume from: remove the folder and start again without --resume")
-        }
-        var firstFailure: (any Error)?
-        for step in steps.reversed() {
+    static func nothingToResume(_ path: String) -> Failure {
+        .request("\(path) has no checkpoint to resume from: remove the folder and start again without --resume")
+    }
+
+    /// The newest checkpoint that is whole, and why newer ones were passed over.
+    public func newestCheckpoint() throws -> (checkpoint: Checkpoint, damage: [String]) {
+        var failures: [Failure] = []
+        for step in checkpointSteps.reversed() {
             do {
-                return try Checkpoint(reading: checkpoint(step: step))
-            } catch {
-                firstFailure = firstFailure ?? error
+                return (try Checkpoint(reading: checkpoint(step: step)), failures.map(\.message))
+            } catch let failure as Failure {
+                failures.append(failure)
             }
         }
-        throw firstFailure ?? Failure.request("\(path) has no checkpoint to resume from")
+        throw failures.first ?? Self.nothingToResume(path)
+    }
+
+    /// Keeps other processes out of the folder for as long as the handle lives, and clears away what a killed one left
+    /// half-written.
+    func lock() throws -> FileHandle {
+        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            throw Failure.request("\(path) cannot be opened: \(Failure.systemReason(errno)); choose another --output")
+        }
+        let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            throw Failure.request(
+                "\(path) is in use by another process: wait until it ends, or choose another --output")
+        }
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: checkpoints)) ?? []
+        where name.hasSuffix(".part") {
+            unlink("\(checkpoints)/\(name)")
+        }
+        return handle
     }
 
     /// Takes a checkpoint that was just written into the links, and removes the oldest beyond `keep`; the best stays.

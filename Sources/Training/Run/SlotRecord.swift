@@ -30,13 +30,13 @@ struct SlotRecord {
         nonmutating set { self[.stops] = newValue }
     }
 
-    /// Seconds of training so far, by the lead worker's clock: only its first slot has them.
+    /// Seconds of training so far, by the lead worker's clock: only its last slot has them.
     var elapsed: Float {
         get { self[.elapsed] }
         nonmutating set { self[.elapsed] = newValue }
     }
 
-    /// Seconds that workers waited for images, in each one's first slot.
+    /// Seconds that workers waited for images, in each one's last slot.
     var dataWait: Float {
         get { self[.dataWait] }
         nonmutating set { self[.dataWait] = newValue }

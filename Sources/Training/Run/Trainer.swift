@@ -69,7 +69,7 @@ final class Trainer {
             try hand(
                 over: isStopped || isLast || isDue(every: configuration.checkpoint.every),
                 validate: hasValidation && (isLast || isDue(every: configuration.validation.every)))
-            if isStopped { return .stopped }
+            if isStopped && !isLast { return .stopped }
             if isDue(every: configuration.run.replicaCheckEvery) { try checkReplicas() }
         }
         return .done
@@ -110,10 +110,12 @@ final class Trainer {
             if let ownFailure { throw ownFailure }
             guard let tile = try loader.next() else { preconditionFailure("no tile for step \(state.step)") }
             let dropout = RandomStream(seed: configuration.seed, use: .dropout, state.step, slot)
-            let logits = network.forward(tile.image.view, parameters: state.weights.base, dropout: dropout)
-            record.loss = SoftmaxCrossEntropy.loss(
-                logits: logits, labels: tile.labels, gradient: network.logitsGradient, team: team)
-            network.backward(tile.image.view, parameters: state.weights.base, gradient: record.base)
+            withExtendedLifetime(tile) {
+                let logits = network.forward(tile.image.view, parameters: state.weights.base, dropout: dropout)
+                record.loss = SoftmaxCrossEntropy.loss(
+                    logits: logits, labels: tile.labels, gradient: network.logitsGradient, team: team)
+                network.backward(tile.image.view, parameters: state.weights.base, gradient: record.base)
+            }
         } catch {
             ownFailure = error as? Failure ?? .running("\(error)")
             record.failures = 1

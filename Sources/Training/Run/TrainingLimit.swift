@@ -1,17 +1,15 @@
+import Segmentation
+
 /// When a run ends.
 enum TrainingLimit: Sendable, Hashable {
     case steps(Int)
     /// Seconds of training by the lead worker's clock.
     case seconds(Double)
 
-    /// - Parameters:
-    ///   - images: training images, for a length in epochs.
-    init(_ configuration: Configuration, images: Int) {
-        switch configuration.training.length {
+    init(_ length: Configuration.Length, schedule: SampleSchedule) {
+        switch length {
         case .steps(let steps): self = .steps(steps)
-        case .epochs(let epochs):
-            let batch = configuration.training.batch
-            self = .steps((epochs * images + batch - 1) / batch)
+        case .epochs(let epochs): self = .steps(schedule.steps(forEpochs: epochs))
         case .minutes(let minutes): self = .seconds(minutes * 60)
         }
     }
