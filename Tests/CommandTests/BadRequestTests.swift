@@ -64,7 +64,7 @@ extension ProgramTests {
                 "an output below a file", ["train", "cells.yaml", "--output", "cells.yaml/run"],
                 says: ["cells.yaml/run"]),
             Case("an output that the system keeps", ["train", "cells.yaml", "--output", "/proc/run"], says: ["/proc"]),
-            Case("a run that exists", says: ["runs/cells", "--resume"]) {
+            Case("a run that exists", says: ["runs/cells", "already"]) {
                 try $0.folder.write("name: cells\n", to: "runs/cells/config.yaml")
             },
             Case("a resume without a run", ["train", "--resume", "nothing"], says: ["nothing"]),
