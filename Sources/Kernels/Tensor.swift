@@ -1,3 +1,5 @@
+import Glibc
+
 /// Height, width and channels of one image or feature map.
 public struct ImageShape: Hashable, Sendable, CustomStringConvertible {
     public var height: Int
@@ -94,9 +96,13 @@ public struct TensorView: @unchecked Sendable {
 }
 
 /// `count` zeros, aligned to a cache line and followed by one, so that the last values can be read as a whole vector;
-/// the caller deallocates.
+/// the caller deallocates. Large buffers ask for huge pages, since a Winograd tile touches dozens of rows at once, more
+/// than the first-level TLB has entries for.
 public func allocateFloats(_ count: Int) -> UnsafeMutablePointer<Float> {
-    let raw = UnsafeMutableRawPointer.allocate(byteCount: (count + 16) * MemoryLayout<Float>.stride, alignment: 64)
+    let hugePage = 2 << 20
+    let bytes = (count + 16) * MemoryLayout<Float>.stride
+    let raw = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: bytes < hugePage ? 64 : hugePage)
+    if bytes >= hugePage { madvise(raw, bytes, MADV_HUGEPAGE) }
     let base = raw.bindMemory(to: Float.self, capacity: count + 16)
     base.initialize(repeating: 0, count: count + 16)
     return base
