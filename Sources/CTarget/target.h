@@ -26,3 +26,9 @@ static inline const char *lockstep_needed_features(void)
     return "";
 #endif
 }
+
+// Asks for a cache line ahead of its use: to read it soon, to read it later (into the second-level cache), to write it.
+// Any address will do.
+static inline void lockstep_prefetch(const void *address) { __builtin_prefetch(address, 0, 3); }
+static inline void lockstep_prefetch_for_later(const void *address) { __builtin_prefetch(address, 0, 2); }
+static inline void lockstep_prefetch_to_write(const void *address) { __builtin_prefetch(address, 1, 3); }

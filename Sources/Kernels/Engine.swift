@@ -47,14 +47,20 @@ public struct Engine: Sendable {
     public let convolution: Convolution
     /// Threads that share the work of one call.
     public let team: ThreadTeam
+    /// Told where time goes, if there is one.
+    public let profile: StepProfile?
     let product: any MatrixProduct
 
     /// - Parameters:
     ///   - convolution: overrides the choice of kernels, to test and to compare them.
-    public init(_ kind: Kind, threads: Int, convolution: Convolution = .automatic) {
+    ///   - profile: a stopwatch for all that the engine does.
+    public init(
+        _ kind: Kind, threads: Int, convolution: Convolution = .automatic, profile: StepProfile? = nil
+    ) {
         precondition(kind == .native || convolution != .winograd, "Winograd with OpenBLAS")
         self.kind = kind
         self.convolution = convolution
+        self.profile = profile
         team = ThreadTeam(threads: threads)
         switch kind {
         case .native: product = NativeProduct()
@@ -75,6 +81,7 @@ public struct Engine: Sendable {
     ) {
         checkConvolution3x3(inputs, padding: padding, output: output)
         precondition(output.isContiguous, "convolution into a crop")
+        note3x3(inputs, output: output, passes: 1)
         if usesWinograd(inputs, output: output) {
             winogradConvolution3x3(inputs, parameters, padding: padding, output: output, workspace: workspace)
         } else {
@@ -92,6 +99,7 @@ public struct Engine: Sendable {
     ) {
         checkConvolution3x3(inputs, padding: padding, output: output)
         precondition(output.shape == outputGradient.shape, "gradient \(outputGradient.shape) of \(output.shape)")
+        note3x3(inputs, output: output, passes: inputGradients == nil ? 1 : 2)
         if usesWinograd(inputs, output: output) {
             winogradConvolution3x3Backward(
                 inputs, parameters, padding: padding, output: output, outputGradient: outputGradient,
@@ -108,6 +116,25 @@ public struct Engine: Sendable {
         guard kind == .native, convolution == .automatic else { return convolution == .winograd }
         let channels = inputs.reduce(0) { $0 + $1.channels }
         return channels >= 8 && output.shape.pixels >= 256
+    }
+
+    /// Tells the profile what computes a 3×3 layer, and how many operations that takes.
+    private func note3x3(_ inputs: [TensorView], output: TensorView, passes: Double) {
+        guard let profile else { return }
+        let products = 2 * Double(inputs.reduce(0) { $0 + $1.channels }) * Double(output.channels) * passes
+        let direct = products * Double(9 * output.shape.pixels)
+        let usesWinograd = usesWinograd(inputs, output: output)
+        let tiles = ((output.height + 3) / 4) * ((output.width + 3) / 4)
+        profile.note(
+            kernel: usesWinograd ? "winograd" : "direct",
+            operations: usesWinograd ? products * Double(WinogradMatrices.positions * tiles) : direct,
+            directOperations: direct)
+    }
+
+    /// Tells the profile of a layer that is one matrix product, or two going backward.
+    func noteProduct(_ input: TensorView, columns: Int, passes: Double) {
+        let operations = 2 * Double(input.shape.count) * Double(columns) * passes
+        profile?.note(kernel: "product", operations: operations, directOperations: operations)
     }
 
     /// Refuses maps that do not belong together.

@@ -1,10 +1,14 @@
 import Dispatch
+import Synchronization
 
 /// The threads that share the work of one rank.
 ///
 /// Work is cut into parts by the caller, by sizes alone; the team only decides which thread does which part.
 public struct ThreadTeam: Sendable {
     public let threads: Int
+
+    /// A team of one.
+    public static let solo = ThreadTeam(threads: 1)
 
     public init(threads: Int) {
         precondition(threads >= 1, "\(threads) threads")
@@ -23,13 +27,22 @@ public struct ThreadTeam: Sendable {
             // The closure may be shared: parts write to places of their own, and none outlives this call.
             let shared = Shared(body: body)
             DispatchQueue.concurrentPerform(iterations: lanes) { lane in
-                for part in stride(from: lane, to: parts, by: lanes) { shared.body(lane, part) }
+                // Whoever is free takes the next part: a thread that another program holds up delays none of the rest.
+                while let part = shared.next(below: parts) { shared.body(lane, part) }
             }
         }
     }
 
-    private struct Shared: @unchecked Sendable {
+    private final class Shared: @unchecked Sendable {
         let body: (Int, Int) -> Void
+        private let taken = Atomic<Int>(0)
+
+        init(body: @escaping (Int, Int) -> Void) { self.body = body }
+
+        func next(below parts: Int) -> Int? {
+            let part = taken.add(1, ordering: .relaxed).oldValue
+            return part < parts ? part : nil
+        }
     }
 
     /// Calls `body` with ranges that together cover 0..<`count`, for work in which every element stands alone.

@@ -48,19 +48,24 @@ public final class UNet {
         for level in 0...depth {
             below = block([below], layers.encoder[level], maps.encoder[level], parameters)
             if level < depth {
+                engine.profile?.enter("encoder.\(level).pool", "forward")
                 MaxPool.forward(below, output: maps.pooled[level].view, team: engine.team)
                 below = maps.pooled[level].view
             }
         }
+        engine.profile?.enter("dropout", "forward")
         if let dropout { Dropout.apply(below, rate: architecture.dropout, stream: dropout) }
         for level in (0..<depth).reversed() {
             let up = maps.up[level].view
+            engine.profile?.enter(layers.up[level].name, "forward")
             engine.upConvolution(below, layers.up[level].parameters(parameters), output: up, workspace: workspace)
             let skip = maps.encoder[level].conv2.view.centreCrop(height: up.height, width: up.width)
             below = block([skip, up], layers.decoder[level], maps.decoder[level], parameters)
         }
+        engine.profile?.enter(layers.head.name, "forward")
         engine.pointwiseConvolution(
             below, layers.head.parameters(parameters), output: maps.logits.view, workspace: workspace)
+        engine.profile?.leave()
         return maps.logits.view
     }
 
@@ -83,6 +88,7 @@ public final class UNet {
 
         let last = depth > 0 ? maps.decoder[0].conv2 : maps.encoder[0].conv2
         var slope = turns.take(last.shape)
+        engine.profile?.enter(layers.head.name, "backward")
         engine.pointwiseConvolutionBackward(
             last.view, layers.head.parameters(parameters), outputGradient: turns.logits.view, inputGradient: slope,
             gradients: layers.head.gradients(gradient), workspace: workspace)
@@ -90,6 +96,7 @@ public final class UNet {
             let up = maps.up[level].view
             let skip = maps.encoder[level].conv2.view.centreCrop(height: up.height, width: up.width)
             // Outside the crop nothing reached the decoder.
+            engine.profile?.enter("encoder.\(level).skip", "backward")
             turns.skips[level].view.fill(0)
             let skipSlope = turns.skips[level].view.centreCrop(height: up.height, width: up.width)
             slope = blockBackward(
@@ -97,15 +104,18 @@ public final class UNet {
             ) { [skipSlope, turns.take(up.shape)] }
             let below = level + 1 == depth ? maps.encoder[depth].conv2 : maps.decoder[level + 1].conv2
             let belowSlope = turns.take(below.shape)
+            engine.profile?.enter(layers.up[level].name, "backward")
             engine.upConvolutionBackward(
                 below.view, layers.up[level].parameters(parameters), outputGradient: slope, inputGradient: belowSlope,
                 gradients: layers.up[level].gradients(gradient), workspace: workspace)
             slope = belowSlope
         }
+        engine.profile?.enter("dropout", "backward")
         if let dropout { Dropout.apply(slope, rate: architecture.dropout, stream: dropout) }
         for level in (0...depth).reversed() {
             guard level > 0 else {
                 blockBackward([image], layers.encoder[0], maps.encoder[0], slope, parameters, gradient) { nil }
+                engine.profile?.leave()
                 return
             }
             let pooled = maps.pooled[level - 1].view
@@ -113,6 +123,7 @@ public final class UNet {
                 [turns.take(pooled.shape)]
             }
             let skipSlope = turns.skips[level - 1].view
+            engine.profile?.enter("encoder.\(level - 1).pool", "backward")
             MaxPool.backward(
                 maps.encoder[level - 1].conv2.view, output: pooled, outputGradient: slope, addingTo: skipSlope,
                 team: engine.team)
@@ -125,8 +136,10 @@ public final class UNet {
         _ inputs: [TensorView], _ layer: UNetLayers.Block, _ maps: Activations.Block,
         _ parameters: UnsafePointer<Float>
     ) -> TensorView {
+        engine.profile?.enter(layer.conv1.name, "forward")
         engine.convolution3x3(
             inputs, layer.conv1.parameters(parameters), padding: padding, output: maps.conv1.view, workspace: workspace)
+        engine.profile?.enter(layer.conv2.name, "forward")
         engine.convolution3x3(
             [maps.conv1.view], layer.conv2.parameters(parameters), padding: padding, output: maps.conv2.view,
             workspace: workspace)
@@ -143,11 +156,13 @@ public final class UNet {
     ) -> TensorView {
         guard let turns = activations?.gradients else { preconditionFailure("no forward pass") }
         let middle = turns.take(maps.conv1.shape)
+        engine.profile?.enter(layer.conv2.name, "backward")
         engine.convolution3x3Backward(
             [maps.conv1.view], layer.conv2.parameters(parameters), padding: padding, output: maps.conv2.view,
             outputGradient: slope, inputGradients: [middle], gradients: layer.conv2.gradients(gradient),
             workspace: workspace)
         let slopes = inputSlopes()
+        engine.profile?.enter(layer.conv1.name, "backward")
         engine.convolution3x3Backward(
             inputs, layer.conv1.parameters(parameters), padding: padding, output: maps.conv1.view,
             outputGradient: middle, inputGradients: slopes, gradients: layer.conv1.gradients(gradient),

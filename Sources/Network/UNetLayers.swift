@@ -3,6 +3,8 @@ import Kernels
 /// The places of a U-Net's layers in a flat buffer.
 struct UNetLayers {
     struct Layer {
+        /// As in the checkpoint: `encoder.0.conv1`.
+        let name: String
         let weights: Int
         let bias: Int
 
@@ -27,7 +29,8 @@ struct UNetLayers {
 
     init(_ layout: ParameterLayout, depth: Int) {
         func layer(_ name: String) -> Layer {
-            Layer(weights: layout.entry("\(name).weight").offset, bias: layout.entry("\(name).bias").offset)
+            Layer(
+                name: name, weights: layout.entry("\(name).weight").offset, bias: layout.entry("\(name).bias").offset)
         }
         func block(_ name: String) -> Block { Block(conv1: layer("\(name).conv1"), conv2: layer("\(name).conv2")) }
         encoder = (0...depth).map { block("encoder.\($0)") }

@@ -3,6 +3,7 @@ extension Engine {
         _ input: TensorView, _ parameters: LayerParameters, output: TensorView, workspace: Workspace
     ) {
         checkPointwise(input, output: output)
+        noteProduct(input, columns: output.channels, passes: 1)
         product.multiply(
             Matrix(input.base, rowStride: input.channels), Matrix(parameters.weights, rowStride: output.channels),
             into: output.base, rowStride: output.channels, rows: input.shape.pixels, columns: output.channels,
@@ -17,6 +18,7 @@ extension Engine {
         gradients: LayerGradients, workspace: Workspace
     ) {
         checkPointwise(input, output: outputGradient)
+        noteProduct(input, columns: outputGradient.channels, passes: 2)
         precondition(input.shape == inputGradient.shape && inputGradient.isContiguous, "\(inputGradient.shape)")
         let n = outputGradient.channels
         sumPixels(

@@ -3,6 +3,7 @@ extension Engine {
         _ input: TensorView, _ parameters: LayerParameters, output: TensorView, workspace: Workspace
     ) {
         checkUpConvolution(input, output: output)
+        noteProduct(input, columns: 4 * output.channels, passes: 1)
         let n = output.channels
         let blocks = UpConvolutionBlocks(output: output)
         workspace.lend(input.shape.pixels * 4 * n) { result in
@@ -24,6 +25,7 @@ extension Engine {
         gradients: LayerGradients, workspace: Workspace
     ) {
         checkUpConvolution(input, output: outputGradient)
+        noteProduct(input, columns: 4 * outputGradient.channels, passes: 2)
         precondition(input.shape == inputGradient.shape && inputGradient.isContiguous, "\(inputGradient.shape)")
         let n = outputGradient.channels
         let blocks = UpConvolutionBlocks(output: outputGradient)

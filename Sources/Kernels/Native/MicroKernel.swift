@@ -1,3 +1,5 @@
+internal import CTarget
+
 /// Sixteen floats, the width of a panel on every CPU: two registers with AVX2, one with AVX-512, four with NEON.
 typealias Vector = SIMD16<Float>
 
@@ -9,162 +11,301 @@ func store(_ pointer: UnsafeMutablePointer<Float>, _ value: Vector) {
     UnsafeMutableRawPointer(pointer).storeBytes(of: value, as: Vector.self)
 }
 
-/// The innermost loops of a matrix product: a tile of `rows`×16 elements of C stays in registers while k runs.
+/// The innermost loops of a matrix product: a tile of C stays in registers while k runs.
 ///
 /// Each element is one chain of fused multiply-adds over k, in order, so that its bits depend neither on the CPU nor on
 /// how the matrix was cut. The loops are written as `while` with pointers that advance: indices cost a third of the
 /// speed.
 enum MicroKernel {
-    /// Rows of a tile: as many as the registers hold.
-    #if LOCKSTEP_AVX512
-        static let rows = 12
-    #else
-        static let rows = 6
-    #endif
-
-    /// Elements of a panel's row, and columns of a tile.
+    /// Elements of a panel's row.
     static let columns = 16
 
-    /// One row of A after another (`aRow` floats from row to row, `aStep` from k to k), times a panel of B (`bStep`
-    /// floats from k to k).
+    #if LOCKSTEP_AVX512
+        /// Rows and panels of the largest tile: 24 of AVX-512's 32 registers hold C.
+        static let rows = 12
+        static let panels = 2
+    #else
+        /// Rows and panels of the largest tile: 12 of AVX2's 16 registers, 24 of NEON's 32 hold C.
+        static let rows = 6
+        static let panels = 1
+    #endif
+
+    /// A, row-major or transposed, and B in panels of 16 columns.
     struct Operands {
         var a: UnsafePointer<Float>
+        /// Floats from one row of A to the next, and from one k to the next.
         var aRow: Int
         var aStep: Int
         var b: UnsafePointer<Float>
+        /// Floats from one k to the next within a panel, and from one panel to the next.
         var bStep: Int
+        var bPanel: Int
+        /// Values of k.
         var inner: Int
+        /// What the next product will read, to be brought into the second-level cache meanwhile: processors do not
+        /// guess it.
+        var ahead: UnsafePointer<Float>
+        var aheadCount = 0
     }
 
-    /// `c = a·b` or `c += a·b` for a whole tile.
+    /// `c = a·b` or `c += a·b` for `rows` rows and `panels` panels. An odd last row is computed in a pair: A must be
+    /// readable and C writable one row further.
+    static func matrix(
+        _ operands: Operands, rows: Int, panels: Int, into c: UnsafeMutablePointer<Float>, row cRow: Int,
+        accumulate: Bool
+    ) {
+        guard rows > 0 else { return }
+        let tiles = (rows + Self.rows - 1) / Self.rows
+        // Tiles of like height: a last one of two rows would read B faster than the caches deliver it.
+        let height = ((rows + tiles - 1) / tiles + 1) & ~1
+        // A tile's rows of A stay in the first-level cache while the panels of B pass by.
+        var o = operands
+        var left = (o.aheadCount &+ 15) / 16
+        var c = c
+        var row = 0
+        while row < rows {
+            let count = min(height, (rows &- row &+ 1) & ~1)
+            o.b = operands.b
+            var target = c
+            var panel = 0
+            while panel < panels {
+                // One line for each k, until all are under way.
+                o.aheadCount = left > 0 ? 16 : 0
+                tile(o, rows: count, panels: min(Self.panels, panels &- panel), c: target, cRow: cRow, accumulate)
+                o.b += Self.panels &* o.bPanel
+                target += Self.panels &* columns
+                panel &+= Self.panels
+                if left > 0 {
+                    o.ahead += 16 &* o.inner
+                    left &-= o.inner
+                }
+            }
+            o.a += height &* o.aRow
+            c += height &* cRow
+            row &+= height
+        }
+    }
+
+    /// A tile of an even number of rows, at most `rows`, and one or, where the registers allow, two panels.
     @inline(__always)
-    static func tile(_ operands: Operands, c: UnsafeMutablePointer<Float>, cRow: Int, accumulate: Bool) {
+    private static func tile(
+        _ o: Operands, rows: Int, panels: Int, c: UnsafeMutablePointer<Float>, cRow: Int, _ accumulate: Bool
+    ) {
         #if LOCKSTEP_AVX512
-            tile12(operands, c: c, cRow: cRow, accumulate: accumulate)
+            switch (rows, panels) {
+            case (12, 2): tile12x2(o, c, cRow, accumulate)
+            case (10, 2): tile10x2(o, c, cRow, accumulate)
+            case (8, 2): tile8x2(o, c, cRow, accumulate)
+            case (6, 2): tile6x2(o, c, cRow, accumulate)
+            case (4, 2): tile4x2(o, c, cRow, accumulate)
+            case (2, 2): tile2x2(o, c, cRow, accumulate)
+            case (12, _): tile12(o, c, cRow, accumulate)
+            case (10, _): tile10(o, c, cRow, accumulate)
+            case (8, _): tile8(o, c, cRow, accumulate)
+            case (6, _): tile6(o, c, cRow, accumulate)
+            case (4, _): tile4(o, c, cRow, accumulate)
+            default: tile2(o, c, cRow, accumulate)
+            }
         #else
-            tile6(operands, c: c, cRow: cRow, accumulate: accumulate)
+            switch rows {
+            case 6: tile6(o, c, cRow, accumulate)
+            case 4: tile4(o, c, cRow, accumulate)
+            default: tile2(o, c, cRow, accumulate)
+            }
         #endif
     }
 
-    /// 6 rows: 12 of AVX2's 16 registers hold C.
+    #if LOCKSTEP_AVX512
+        @inline(never)
+        private static func tile12x2(_ o: Operands, _ c: UnsafeMutablePointer<Float>, _ cRow: Int, _ accumulate: Bool) {
+            twoPanels(o, c, cRow, accumulate, zero: InlineArray<6, Vector>(repeating: .zero))
+        }
+        @inline(never)
+        private static func tile10x2(_ o: Operands, _ c: UnsafeMutablePointer<Float>, _ cRow: Int, _ accumulate: Bool) {
+            twoPanels(o, c, cRow, accumulate, zero: InlineArray<5, Vector>(repeating: .zero))
+        }
+        @inline(never)
+        private static func tile8x2(_ o: Operands, _ c: UnsafeMutablePointer<Float>, _ cRow: Int, _ accumulate: Bool) {
+            twoPanels(o, c, cRow, accumulate, zero: InlineArray<4, Vector>(repeating: .zero))
+        }
+        @inline(never)
+        private static func tile6x2(_ o: Operands, _ c: UnsafeMutablePointer<Float>, _ cRow: Int, _ accumulate: Bool) {
+            twoPanels(o, c, cRow, accumulate, zero: InlineArray<3, Vector>(repeating: .zero))
+        }
+        @inline(never)
+        private static func tile4x2(_ o: Operands, _ c: UnsafeMutablePointer<Float>, _ cRow: Int, _ accumulate: Bool) {
+            twoPanels(o, c, cRow, accumulate, zero: InlineArray<2, Vector>(repeating: .zero))
+        }
+        @inline(never)
+        private static func tile2x2(_ o: Operands, _ c: UnsafeMutablePointer<Float>, _ cRow: Int, _ accumulate: Bool) {
+            twoPanels(o, c, cRow, accumulate, zero: InlineArray<1, Vector>(repeating: .zero))
+        }
+        @inline(never)
+        private static func tile12(_ o: Operands, _ c: UnsafeMutablePointer<Float>, _ cRow: Int, _ accumulate: Bool) {
+            onePanel(o, c, cRow, accumulate, zero: InlineArray<6, Vector>(repeating: .zero))
+        }
+        @inline(never)
+        private static func tile10(_ o: Operands, _ c: UnsafeMutablePointer<Float>, _ cRow: Int, _ accumulate: Bool) {
+            onePanel(o, c, cRow, accumulate, zero: InlineArray<5, Vector>(repeating: .zero))
+        }
+        @inline(never)
+        private static func tile8(_ o: Operands, _ c: UnsafeMutablePointer<Float>, _ cRow: Int, _ accumulate: Bool) {
+            onePanel(o, c, cRow, accumulate, zero: InlineArray<4, Vector>(repeating: .zero))
+        }
+    #endif
+
     @inline(never)
-    static func tile6(_ o: Operands, c: UnsafeMutablePointer<Float>, cRow: Int, accumulate: Bool) {
-        var x0 = Vector.zero
-        var x1 = Vector.zero
-        var x2 = Vector.zero
-        var x3 = Vector.zero
-        var x4 = Vector.zero
-        var x5 = Vector.zero
+    private static func tile6(_ o: Operands, _ c: UnsafeMutablePointer<Float>, _ cRow: Int, _ accumulate: Bool) {
+        onePanel(o, c, cRow, accumulate, zero: InlineArray<3, Vector>(repeating: .zero))
+    }
+    @inline(never)
+    private static func tile4(_ o: Operands, _ c: UnsafeMutablePointer<Float>, _ cRow: Int, _ accumulate: Bool) {
+        onePanel(o, c, cRow, accumulate, zero: InlineArray<2, Vector>(repeating: .zero))
+    }
+    @inline(never)
+    private static func tile2(_ o: Operands, _ c: UnsafeMutablePointer<Float>, _ cRow: Int, _ accumulate: Bool) {
+        onePanel(o, c, cRow, accumulate, zero: InlineArray<1, Vector>(repeating: .zero))
+    }
+
+    // The rows stand in two arrays of half the height each: LLVM unrolls loops of up to ten rows, and only what it
+    // unrolls stays in registers.
+
+    /// A tile of 2·`half` rows and one panel.
+    @inline(__always)
+    private static func onePanel<let half: Int>(
+        _ o: Operands, _ c: UnsafeMutablePointer<Float>, _ cRow: Int, _ accumulate: Bool,
+        zero: InlineArray<half, Vector>
+    ) {
+        var upper = zero
+        var lower = zero
+        prefetch(c, cRow, panels: 1, rows: 2 &* half)
         if accumulate {
-            x0 = load(c)
-            x1 = load(c + cRow)
-            x2 = load(c + 2 &* cRow)
-            x3 = load(c + 3 &* cRow)
-            x4 = load(c + 4 &* cRow)
-            x5 = load(c + 5 &* cRow)
+            get(&upper, c, cRow)
+            get(&lower, c + half &* cRow, cRow)
         }
         var a = o.a
-        var d = o.a + 3 &* o.aRow
+        var d = o.a + half &* o.aRow
         var b = o.b
         var n = o.inner
-        let r1 = o.aRow
-        let r2 = 2 &* o.aRow
-        let aStep = o.aStep
-        let bStep = o.bStep
+        var ahead = o.ahead
+        let aheadStep = o.aheadCount
+        let (aRow, aStep, bStep) = (o.aRow, o.aStep, o.bStep)
         while n > 0 {
             let v = load(b)
-            x0.addProduct(Vector(repeating: a[0]), v)
-            x1.addProduct(Vector(repeating: a[r1]), v)
-            x2.addProduct(Vector(repeating: a[r2]), v)
-            x3.addProduct(Vector(repeating: d[0]), v)
-            x4.addProduct(Vector(repeating: d[r1]), v)
-            x5.addProduct(Vector(repeating: d[r2]), v)
+            addProducts(a, aRow, v, &upper)
+            addProducts(d, aRow, v, &lower)
             a += aStep
             d += aStep
             b += bStep
+            lockstep_prefetch_for_later(ahead)
+            ahead += aheadStep
             n &-= 1
         }
-        store(c, x0)
-        store(c + cRow, x1)
-        store(c + 2 &* cRow, x2)
-        store(c + 3 &* cRow, x3)
-        store(c + 4 &* cRow, x4)
-        store(c + 5 &* cRow, x5)
+        put(upper, c, cRow)
+        put(lower, c + half &* cRow, cRow)
     }
 
-    #if LOCKSTEP_AVX512
-        /// 12 rows: 12 of AVX-512's 32 registers hold C; A's elements are read as broadcast operands.
-        @inline(never)
-        static func tile12(_ o: Operands, c: UnsafeMutablePointer<Float>, cRow: Int, accumulate: Bool) {
-            var x0 = Vector.zero
-            var x1 = Vector.zero
-            var x2 = Vector.zero
-            var x3 = Vector.zero
-            var x4 = Vector.zero
-            var x5 = Vector.zero
-            var x6 = Vector.zero
-            var x7 = Vector.zero
-            var x8 = Vector.zero
-            var x9 = Vector.zero
-            var x10 = Vector.zero
-            var x11 = Vector.zero
-            if accumulate {
-                x0 = load(c)
-                x1 = load(c + cRow)
-                x2 = load(c + 2 &* cRow)
-                x3 = load(c + 3 &* cRow)
-                x4 = load(c + 4 &* cRow)
-                x5 = load(c + 5 &* cRow)
-                x6 = load(c + 6 &* cRow)
-                x7 = load(c + 7 &* cRow)
-                x8 = load(c + 8 &* cRow)
-                x9 = load(c + 9 &* cRow)
-                x10 = load(c + 10 &* cRow)
-                x11 = load(c + 11 &* cRow)
-            }
-            let r1 = o.aRow
-            let r2 = 2 &* o.aRow
-            let aStep = o.aStep
-            let bStep = o.bStep
-            var a = o.a
-            var d = o.a + 3 &* r1
-            var e = o.a + 6 &* r1
-            var f = o.a + 9 &* r1
-            var b = o.b
-            var n = o.inner
-            while n > 0 {
-                let v = load(b)
-                x0.addProduct(Vector(repeating: a[0]), v)
-                x1.addProduct(Vector(repeating: a[r1]), v)
-                x2.addProduct(Vector(repeating: a[r2]), v)
-                x3.addProduct(Vector(repeating: d[0]), v)
-                x4.addProduct(Vector(repeating: d[r1]), v)
-                x5.addProduct(Vector(repeating: d[r2]), v)
-                x6.addProduct(Vector(repeating: e[0]), v)
-                x7.addProduct(Vector(repeating: e[r1]), v)
-                x8.addProduct(Vector(repeating: e[r2]), v)
-                x9.addProduct(Vector(repeating: f[0]), v)
-                x10.addProduct(Vector(repeating: f[r1]), v)
-                x11.addProduct(Vector(repeating: f[r2]), v)
-                a += aStep
-                d += aStep
-                e += aStep
-                f += aStep
-                b += bStep
-                n &-= 1
-            }
-            store(c, x0)
-            store(c + cRow, x1)
-            store(c + 2 &* cRow, x2)
-            store(c + 3 &* cRow, x3)
-            store(c + 4 &* cRow, x4)
-            store(c + 5 &* cRow, x5)
-            store(c + 6 &* cRow, x6)
-            store(c + 7 &* cRow, x7)
-            store(c + 8 &* cRow, x8)
-            store(c + 9 &* cRow, x9)
-            store(c + 10 &* cRow, x10)
-            store(c + 11 &* cRow, x11)
+    /// A tile of 2·`half` rows and two panels.
+    @inline(__always)
+    private static func twoPanels<let half: Int>(
+        _ o: Operands, _ c: UnsafeMutablePointer<Float>, _ cRow: Int, _ accumulate: Bool,
+        zero: InlineArray<half, Vector>
+    ) {
+        var upperLeft = zero
+        var upperRight = zero
+        var lowerLeft = zero
+        var lowerRight = zero
+        prefetch(c, cRow, panels: 2, rows: 2 &* half)
+        if accumulate {
+            get(&upperLeft, c, cRow)
+            get(&upperRight, c + columns, cRow)
+            get(&lowerLeft, c + half &* cRow, cRow)
+            get(&lowerRight, c + (half &* cRow &+ columns), cRow)
         }
-    #endif
+        var a = o.a
+        var d = o.a + half &* o.aRow
+        var b = o.b
+        var e = o.b + o.bPanel
+        var n = o.inner
+        var ahead = o.ahead
+        let aheadStep = o.aheadCount
+        let (aRow, aStep, bStep) = (o.aRow, o.aStep, o.bStep)
+        while n > 0 {
+            let v = load(b)
+            let w = load(e)
+            addProducts(a, aRow, v, &upperLeft, w, &upperRight)
+            addProducts(d, aRow, v, &lowerLeft, w, &lowerRight)
+            a += aStep
+            d += aStep
+            b += bStep
+            e += bStep
+            lockstep_prefetch_for_later(ahead)
+            ahead += aheadStep
+            n &-= 1
+        }
+        put(upperLeft, c, cRow)
+        put(upperRight, c + columns, cRow)
+        put(lowerLeft, c + half &* cRow, cRow)
+        put(lowerRight, c + (half &* cRow &+ columns), cRow)
+    }
+
+    /// Asks for the lines that the tile will be written to.
+    @inline(__always)
+    private static func prefetch(_ c: UnsafeMutablePointer<Float>, _ cRow: Int, panels: Int, rows: Int) {
+        var c = c
+        var n = rows
+        while n > 0 {
+            lockstep_prefetch_to_write(c)
+            if panels == 2 { lockstep_prefetch_to_write(c + columns) }
+            c += cRow
+            n &-= 1
+        }
+    }
+
+    @inline(__always)
+    private static func addProducts<let height: Int>(
+        _ a: UnsafePointer<Float>, _ aRow: Int, _ v: Vector, _ x: inout InlineArray<height, Vector>
+    ) {
+        var r = 0
+        while r < height {
+            x[unchecked: r].addProduct(Vector(repeating: a[r &* aRow]), v)
+            r &+= 1
+        }
+    }
+
+    @inline(__always)
+    private static func addProducts<let height: Int>(
+        _ a: UnsafePointer<Float>, _ aRow: Int, _ v: Vector, _ x: inout InlineArray<height, Vector>, _ w: Vector,
+        _ y: inout InlineArray<height, Vector>
+    ) {
+        var r = 0
+        while r < height {
+            let s = Vector(repeating: a[r &* aRow])
+            x[unchecked: r].addProduct(s, v)
+            y[unchecked: r].addProduct(s, w)
+            r &+= 1
+        }
+    }
+
+    @inline(__always)
+    private static func get<let height: Int>(
+        _ x: inout InlineArray<height, Vector>, _ c: UnsafePointer<Float>, _ cRow: Int
+    ) {
+        var r = 0
+        while r < height {
+            x[unchecked: r] = load(c + r &* cRow)
+            r &+= 1
+        }
+    }
+
+    @inline(__always)
+    private static func put<let height: Int>(
+        _ x: InlineArray<height, Vector>, _ c: UnsafeMutablePointer<Float>, _ cRow: Int
+    ) {
+        var r = 0
+        while r < height {
+            store(c + r &* cRow, x[unchecked: r])
+            r &+= 1
+        }
+    }
 }

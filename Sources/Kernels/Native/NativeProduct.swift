@@ -14,8 +14,8 @@ struct NativeProduct: MatrixProduct {
         let width = MicroKernel.columns
         let panels = (columns + width - 1) / width
         let blocks = max(1, (inner + Self.innerBlock - 1) / Self.innerBlock)
-        // A tile of C at an edge, and the rows of A that C's last tile has.
-        let scratch = MicroKernel.rows * (width + Self.innerBlock)
+        // A tile of C at an edge.
+        let scratch = MicroKernel.rows * width
         workspace.lend(panels * width * inner + 16) { packed in
             team.forEach(panels) { _, panel in
                 Self.pack(
@@ -83,52 +83,46 @@ struct NativeProduct: MatrixProduct {
         let scratch: UnsafeMutablePointer<Float>
 
         func run(rows: Range<Int>, panels: Range<Int>) {
-            let height = MicroKernel.rows
-            let width = MicroKernel.columns
-            let last = copyLastRows(rows)
+            // Whole tiles go straight into C; what C has not room for goes by way of scratch memory: a last panel that
+            // is not whole, and a last row without a partner.
+            let whole = panels.lowerBound..<max(panels.lowerBound, min(panels.upperBound, columns / MicroKernel.columns))
+            let paired = rows.lowerBound..<rows.lowerBound + rows.count / 2 * 2
+            MicroKernel.matrix(
+                operands(row: paired.lowerBound, panel: whole.lowerBound), rows: paired.count, panels: whole.count,
+                into: target(row: paired.lowerBound, panel: whole.lowerBound), row: cRow, accumulate: accumulate)
             for panel in panels {
-                var row = rows.lowerBound
-                while row < rows.upperBound {
-                    let count = min(height, rows.upperBound - row)
-                    let used = min(width, columns - panel * width)
-                    let target = c + (row * cRow + panel * width)
-                    var operands = MicroKernel.Operands(
-                        a: a.base + row * a.rowStep, aRow: a.rowStep, aStep: a.columnStep,
-                        b: packed + panel * panelStride, bStep: width, inner: inner)
-                    if count < height, let last { (operands.a, operands.aRow) = (last, inner) }
-                    if count == height && used == width {
-                        MicroKernel.tile(operands, c: target, cRow: cRow, accumulate: accumulate)
-                    } else {
-                        edge(operands, target, rows: count, columns: used)
+                if panel >= whole.upperBound {
+                    for row in stride(from: paired.lowerBound, to: paired.upperBound, by: MicroKernel.rows) {
+                        edge(row: row, rows: min(MicroKernel.rows, paired.upperBound - row), panel: panel)
                     }
-                    row += height
                 }
+                if paired.count < rows.count { edge(row: paired.upperBound, rows: 1, panel: panel) }
             }
         }
 
-        /// A copy of the rows of a last tile that is not whole, with zeros for those it has not. Columns of a
-        /// transposed matrix can be read beyond its end instead: other rows' elements, of no consequence.
-        private func copyLastRows(_ rows: Range<Int>) -> UnsafePointer<Float>? {
-            let count = rows.count % MicroKernel.rows
-            guard count > 0, !a.transposed else { return nil }
-            let copy = scratch + MicroKernel.rows * MicroKernel.columns
-            for row in 0..<count {
-                (copy + row * inner).update(from: a.base + (rows.upperBound - count + row) * a.rowStep, count: inner)
-            }
-            (copy + count * inner).update(repeating: 0, count: (MicroKernel.rows - count) * inner)
-            return UnsafePointer(copy)
+        private func operands(row: Int, panel: Int) -> MicroKernel.Operands {
+            MicroKernel.Operands(
+                a: a.base + row * a.rowStep, aRow: a.rowStep, aStep: a.columnStep, b: packed + panel * panelStride,
+                bStep: MicroKernel.columns, bPanel: panelStride, inner: inner, ahead: a.base)
+        }
+
+        private func target(row: Int, panel: Int) -> UnsafeMutablePointer<Float> {
+            c + (row * cRow + panel * MicroKernel.columns)
         }
 
         /// A tile at the edge of C, by way of scratch memory.
-        private func edge(
-            _ operands: MicroKernel.Operands, _ target: UnsafeMutablePointer<Float>, rows: Int, columns: Int
-        ) {
+        private func edge(row: Int, rows: Int, panel: Int) {
             let width = MicroKernel.columns
+            let count = min(width, columns - panel * width)
+            let target = target(row: row, panel: panel)
+            var operands = operands(row: row, panel: panel)
+            // A single row is its own partner: there may be none to read below it.
+            if rows == 1 { operands.aRow = 0 }
             if accumulate {
-                for row in 0..<rows { (scratch + row * width).update(from: target + row * cRow, count: columns) }
+                for row in 0..<rows { (scratch + row * width).update(from: target + row * cRow, count: count) }
             }
-            MicroKernel.tile(operands, c: scratch, cRow: width, accumulate: accumulate)
-            for row in 0..<rows { (target + row * cRow).update(from: scratch + row * width, count: columns) }
+            MicroKernel.matrix(operands, rows: rows, panels: 1, into: scratch, row: width, accumulate: accumulate)
+            for row in 0..<rows { (target + row * cRow).update(from: scratch + row * width, count: count) }
         }
     }
 }

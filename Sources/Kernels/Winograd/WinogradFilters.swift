@@ -1,156 +1,196 @@
 /// The filters' side of Winograd's F(4×4, 3×3): G g Gᵀ, and for the gradient its transpose Gᵀ u G.
-enum WinogradFilters {
+///
+/// Transformed filters are 36 matrices in panels of 16 columns, as the products read them.
+struct WinogradFilters: @unchecked Sendable {
     private static let width = MicroKernel.columns
 
-    /// Floats that `pack` writes.
-    static func packedCount(inputs: Int, outputs: Int) -> Int {
-        WinogradTransforms.positions * ((outputs + width - 1) / width) * inputs * width
+    let base: UnsafeMutablePointer<Float>
+    /// Columns, in panels, and rows of a panel.
+    let panels: Int
+    let inner: Int
+
+    /// Floats from one matrix to the next; a cache line more than it needs, as in `WinogradMatrices`.
+    var position: Int { panels &* panel &+ 16 }
+    /// Floats from one panel to the next.
+    var panel: Int { inner &* Self.width }
+
+    /// Floats of 36 matrices.
+    static func count(panels: Int, inner: Int) -> Int {
+        WinogradMatrices.positions * (panels * inner * width + 16)
     }
 
-    /// Transforms weights `[3][3][inputs][outputs]` into panels that the forward product reads, some of
-    /// `[36][outputs/16][inputs][16]`. Columns beyond the outputs hold anything.
-    static func pack(
-        _ weights: UnsafePointer<Float>, inputs: Int, outputs: Int, panels: Range<Int>,
-        into packed: UnsafeMutablePointer<Float>, team: ThreadTeam
-    ) {
+    /// The tiles of `a` times these filters, for all positions.
+    func multiply(_ a: WinogradMatrices, rows: Int, into c: WinogradMatrices) {
+        for p in 0..<WinogradMatrices.positions {
+            let (ahead, count) = a.ahead(of: p, rows: rows)
+            let operands = MicroKernel.Operands(
+                a: a[position: p], aRow: a.row, aStep: 1, b: base + p &* position, bStep: Self.width, bPanel: panel,
+                inner: inner, ahead: ahead, aheadCount: count)
+            MicroKernel.matrix(
+                operands, rows: rows, panels: panels, into: c[position: p], row: c.row, accumulate: false)
+        }
+    }
+
+    /// Transforms weights `[3][3][inputs][outputs]`, from output panel `first` on: rows are inputs, columns outputs.
+    /// Columns beyond the outputs hold anything.
+    func pack(_ weights: UnsafePointer<Float>, inputs: Int, outputs: Int, first: Int, team: ThreadTeam) {
         // Enough parts for a team even where a layer is narrow.
-        let cuts = max(1, min(8 / panels.count, inputs / 8))
-        team.forEach(panels.count * cuts) { _, part in
-            let (panel, cut) = part.quotientAndRemainder(dividingBy: cuts)
-            for input in inputs * cut / cuts..<inputs * (cut + 1) / cuts {
-                transform(
-                    weights + (input * outputs + (panels.lowerBound + panel) * width), tap: inputs * outputs,
-                    into: packed + (panel * inputs + input) * width, position: panels.count * inputs * width)
+        let cuts = max(1, min(8, inputs / 8))
+        team.forEach(cuts) { _, cut in
+            for panel in 0..<panels {
+                for input in inputs * cut / cuts..<inputs * (cut + 1) / cuts {
+                    transform(
+                        weights + (input &* outputs &+ (first &+ panel) &* Self.width), tap: inputs &* outputs,
+                        panel: panel, row: input)
+                }
             }
         }
     }
 
-    /// Transforms some of the output channels of weights `[3][3][inputs][outputs]` into the panels that the input
-    /// gradient's product reads: `[36][inputs/16][channels][16]`. Columns beyond the inputs hold anything.
-    static func packTransposed(
-        _ weights: UnsafePointer<Float>, inputs: Int, outputs: Int, channels: Range<Int>,
-        into packed: UnsafeMutablePointer<Float>, team: ThreadTeam
-    ) {
-        let panels = (inputs + width - 1) / width
-        let position = panels * channels.count * width
-        let cuts = (channels.count + width - 1) / width
-        team.forEach(panels * cuts) { _, part in
-            let (panel, cut) = part.quotientAndRemainder(dividingBy: cuts)
-            let first = cut * width
-            let rows = min(width, inputs - panel * width)
-            let columns = min(width, channels.count - first)
+    /// Transforms weights `[3][3][inputs][outputs]`, from input panel `first` on: rows are outputs, columns inputs.
+    /// Columns beyond the inputs hold anything.
+    func packTransposed(_ weights: UnsafePointer<Float>, inputs: Int, outputs: Int, first: Int, team: ThreadTeam) {
+        let width = Self.width
+        let cuts = (outputs + width - 1) / width
+        team.forEach(cuts) { _, cut in
             withUnsafeTemporaryAllocation(of: Vector.self, capacity: 9 * width) { block in
                 guard let block = block.baseAddress else { return }
                 // 16 inputs × 16 outputs of each tap, turned over where they are in the cache.
                 block.initialize(repeating: .zero, count: 9 * width)
                 let taps = UnsafeMutableRawPointer(block).assumingMemoryBound(to: Float.self)
-                for tap in 0..<9 {
-                    let source = (tap * inputs + panel * width) * outputs + channels.lowerBound + first
-                    Transpose.matrix(
-                        weights + source, row: outputs, rows: rows, columns: columns, into: taps + tap * width * width,
-                        row: width)
-                }
-                for output in 0..<columns {
-                    transform(
-                        taps + output * width, tap: width * width,
-                        into: packed + (panel * channels.count + first + output) * width, position: position)
+                let columns = min(width, outputs - cut * width)
+                for panel in 0..<panels {
+                    let rows = min(width, inputs - (first + panel) * width)
+                    for tap in 0..<9 {
+                        let source = (tap * inputs + (first + panel) * width) * outputs + cut * width
+                        Transpose.matrix(
+                            weights + source, row: outputs, rows: rows, columns: columns,
+                            into: taps + tap * width * width, row: width)
+                    }
+                    for output in 0..<columns {
+                        transform(
+                            taps + output * width, tap: width * width, panel: panel, row: cut * width + output)
+                    }
                 }
             }
         }
     }
 
-    /// G g Gᵀ of 16 filters side by side, whose taps are `tap` floats apart, into 36 vectors.
+    private typealias Six = (Vector, Vector, Vector, Vector, Vector, Vector)
+
+    /// G g Gᵀ of 16 filters side by side, whose taps are `tap` floats apart, into one row of a panel.
     @inline(__always)
-    private static func transform(
-        _ g: UnsafePointer<Float>, tap: Int, into packed: UnsafeMutablePointer<Float>, position: Int
-    ) {
-        withUnsafeTemporaryAllocation(of: Vector.self, capacity: 18) { column in
-            guard let column = column.baseAddress else { return }
-            var x = 0
-            while x < 3 {
-                let p = g + x &* tap
-                let (o0, o1, o2, o3, o4, o5) = g6(load(p), load(p + 3 &* tap), load(p + 6 &* tap))
-                column[x] = o0
-                column[x &+ 3] = o1
-                column[x &+ 6] = o2
-                column[x &+ 9] = o3
-                column[x &+ 12] = o4
-                column[x &+ 15] = o5
-                x &+= 1
-            }
-            var y = 0
-            while y < 6 {
-                let (o0, o1, o2, o3, o4, o5) = g6(column[3 &* y], column[3 &* y &+ 1], column[3 &* y &+ 2])
-                let p = packed + 6 &* y &* position
-                store(p, o0)
-                store(p + position, o1)
-                store(p + 2 &* position, o2)
-                store(p + 3 &* position, o3)
-                store(p + 4 &* position, o4)
-                store(p + 5 &* position, o5)
-                y &+= 1
-            }
-        }
+    private func transform(_ g: UnsafePointer<Float>, tap: Int, panel index: Int, row: Int) {
+        let a = Self.g6(load(g), load(g + 3 &* tap), load(g + 6 &* tap))
+        let b = Self.g6(load(g + tap), load(g + 4 &* tap), load(g + 7 &* tap))
+        let c = Self.g6(load(g + 2 &* tap), load(g + 5 &* tap), load(g + 8 &* tap))
+        let p = base + (index &* panel &+ row &* Self.width)
+        let step = 6 &* position
+        put(Self.g6(a.0, b.0, c.0), p)
+        put(Self.g6(a.1, b.1, c.1), p + step)
+        put(Self.g6(a.2, b.2, c.2), p + 2 &* step)
+        put(Self.g6(a.3, b.3, c.3), p + 3 &* step)
+        put(Self.g6(a.4, b.4, c.4), p + 4 &* step)
+        put(Self.g6(a.5, b.5, c.5), p + 5 &* step)
     }
 
-    /// The gradient of weights `[3][3][inputs][outputs]`, in some panels of the outputs, from that of the transformed
+    /// Six positions of one row.
+    @inline(__always)
+    private func put(_ v: Six, _ p: UnsafeMutablePointer<Float>) {
+        let position = position
+        store(p, v.0)
+        store(p + position, v.1)
+        store(p + 2 &* position, v.2)
+        store(p + 3 &* position, v.3)
+        store(p + 4 &* position, v.4)
+        store(p + 5 &* position, v.5)
+    }
+
+    /// The gradient of weights `[3][3][inputs][outputs]`, from output panel `first` on, from that of the transformed
     /// filters.
     ///
     /// - Parameters:
-    ///   - transformed: 36 matrices, `position` floats apart, with one row of `row` floats an input.
+    ///   - transformed: the gradient by the transformed filters, with a row for each input.
+    ///   - terms, distance: how many such gradients are added, in order, and the floats from one to the next.
     static func gradient(
-        _ transformed: UnsafePointer<Float>, position: Int, row: Int, inputs: Int, outputs: Int,
-        panels: Range<Int>, into weights: UnsafeMutablePointer<Float>, team: ThreadTeam
+        _ transformed: WinogradMatrices, terms: Int = 1, distance: Int = 0, inputs: Int, outputs: Int, first: Int,
+        panels: Int, into weights: UnsafeMutablePointer<Float>, team: ThreadTeam
     ) {
-        let tap = inputs &* outputs
-        team.forEach(inputs) { _, input in
-            withUnsafeTemporaryAllocation(of: Vector.self, capacity: 18) { column in
-                guard let column = column.baseAddress else { return }
-                for panel in panels {
-                    let output = panel &* width
-                    let u = transformed + (input &* row &+ (panel &- panels.lowerBound) &* width)
-                    var x = 0
-                    while x < 6 {
-                        let p = u + x &* position
-                        let step = 6 &* position
-                        let (o0, o1, o2) = g3(
-                            load(p), load(p + step), load(p + 2 &* step), load(p + 3 &* step), load(p + 4 &* step),
-                            load(p + 5 &* step))
-                        column[x] = o0
-                        column[x &+ 6] = o1
-                        column[x &+ 12] = o2
-                        x &+= 1
-                    }
-                    let count = min(width, outputs &- output)
-                    var y = 0
-                    while y < 3 {
-                        let c = column + 6 &* y
-                        let (o0, o1, o2) = g3(c[0], c[1], c[2], c[3], c[4], c[5])
-                        let p = weights + (3 &* y &* tap &+ input &* outputs &+ output)
-                        put(o0, p, count)
-                        put(o1, p + tap, count)
-                        put(o2, p + 2 &* tap, count)
-                        y &+= 1
-                    }
+        let cuts = max(1, min(32, inputs / 8))
+        team.forEach(cuts) { _, cut in
+            for input in inputs * cut / cuts..<inputs * (cut + 1) / cuts {
+                for panel in 0..<panels {
+                    let output = (first &+ panel) &* width
+                    gradient(
+                        transformed.base + (input &* transformed.row &+ panel &* width),
+                        position: transformed.position, terms: terms, distance: distance,
+                        into: weights + (input &* outputs &+ output), tap: inputs &* outputs,
+                        count: min(width, outputs &- output))
                 }
             }
         }
     }
 
-    /// Stores the first `count` elements.
+    /// Gᵀ u G of 16 filters side by side, of which `count` are wanted.
     @inline(__always)
-    private static func put(_ vector: Vector, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
+    private static func gradient(
+        _ u: UnsafePointer<Float>, position: Int, terms: Int, distance: Int,
+        into weights: UnsafeMutablePointer<Float>, tap: Int, count: Int
+    ) {
+        let a = column(u, position, terms, distance)
+        let b = column(u + position, position, terms, distance)
+        let c = column(u + 2 &* position, position, terms, distance)
+        let d = column(u + 3 &* position, position, terms, distance)
+        let e = column(u + 4 &* position, position, terms, distance)
+        let f = column(u + 5 &* position, position, terms, distance)
+        put(g3(a.0, b.0, c.0, d.0, e.0, f.0), weights, tap: tap, count)
+        put(g3(a.1, b.1, c.1, d.1, e.1, f.1), weights + 3 &* tap, tap: tap, count)
+        put(g3(a.2, b.2, c.2, d.2, e.2, f.2), weights + 6 &* tap, tap: tap, count)
+    }
+
+    /// Gᵀ of one column of u.
+    @inline(__always)
+    private static func column(
+        _ u: UnsafePointer<Float>, _ position: Int, _ terms: Int, _ distance: Int
+    ) -> (Vector, Vector, Vector) {
+        let row = 6 &* position
+        return g3(
+            sum(u, terms, distance), sum(u + row, terms, distance), sum(u + 2 &* row, terms, distance),
+            sum(u + 3 &* row, terms, distance), sum(u + 4 &* row, terms, distance), sum(u + 5 &* row, terms, distance))
+    }
+
+    @inline(__always)
+    private static func sum(_ u: UnsafePointer<Float>, _ terms: Int, _ distance: Int) -> Vector {
+        var sum = load(u)
+        var n = 1
+        while n < terms {
+            sum += load(u + n &* distance)
+            n &+= 1
+        }
+        return sum
+    }
+
+    /// Stores the first `count` elements of three taps.
+    @inline(__always)
+    private static func put(
+        _ v: (Vector, Vector, Vector), _ target: UnsafeMutablePointer<Float>, tap: Int, _ count: Int
+    ) {
         if count == width {
-            store(target, vector)
+            store(target, v.0)
+            store(target + tap, v.1)
+            store(target + 2 &* tap, v.2)
         } else {
-            for i in 0..<count { target[i] = vector[i] }
+            for i in 0..<count {
+                target[i] = v.0[i]
+                target[tap &+ i] = v.1[i]
+                target[2 &* tap &+ i] = v.2[i]
+            }
         }
     }
 
     /// G g, one column.
     @inline(__always)
-    private static func g6(_ g0: Vector, _ g1: Vector, _ g2: Vector) -> (Vector, Vector, Vector, Vector, Vector, Vector)
-    {
+    private static func g6(_ g0: Vector, _ g1: Vector, _ g2: Vector) -> Six {
         let sixth = Vector(repeating: -1 / 6)
         let twelfth = Vector(repeating: 1 / 12)
         let sum = g0 + g2

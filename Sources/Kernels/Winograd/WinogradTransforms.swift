@@ -1,3 +1,5 @@
+internal import CTarget
+
 /// As many channels as one register holds: transforms work on them side by side.
 #if LOCKSTEP_AVX512
     typealias Lanes = SIMD16<Float>
@@ -11,8 +13,6 @@
 /// In the transformed domain a tile is 36 vectors, `position` floats apart. Channels are taken a register at a time;
 /// the last register may reach over the tile's channels, into memory that the caller provides.
 enum WinogradTransforms {
-    /// Vectors of a tile.
-    static let positions = 36
     /// Floats of scratch memory that a transform needs.
     static let scratch = 36 * Lanes.scalarCount
 
@@ -32,7 +32,9 @@ enum WinogradTransforms {
         while c < channels {
             var x = 0
             while x < 6 {
-                put(bt(six(input + (x &* pixel &+ c), row)), scratch + x &* n, 6 &* n)
+                let column = input + (x &* pixel &+ c)
+                put(bt(six(column, row)), scratch + x &* n, 6 &* n)
+                if x >= 2 { prefetch(column + 4 &* pixel, row, 6) }
                 x &+= 1
             }
             var y = 0
@@ -44,17 +46,31 @@ enum WinogradTransforms {
         }
     }
 
-    /// A y Aᵀ of 4×4 output gradients.
+    /// A y Aᵀ of 4×4 output gradients, where ReLU let the output through.
+    ///
+    /// - Parameters:
+    ///   - gradientRow, activationRow: floats from row to row of `gradient` and of `activation`, the forward's output.
     static func outputGradient(
-        _ input: UnsafePointer<Float>, pixel: Int, row: Int, channels: Int, to output: UnsafeMutablePointer<Float>,
-        position: Int, scratch: UnsafeMutablePointer<Float>
+        _ gradient: UnsafePointer<Float>, row gradientRow: Int, activation: UnsafePointer<Float>,
+        row activationRow: Int, pixel: Int, channels: Int, to output: UnsafeMutablePointer<Float>, position: Int,
+        scratch: UnsafeMutablePointer<Float>
     ) {
         let n = Lanes.scalarCount
         var c = 0
         while c < channels {
             var x = 0
             while x < 4 {
-                put(a(four(input + (x &* pixel &+ c), row)), scratch + x &* n, 4 &* n)
+                let at = x &* pixel &+ c
+                prefetch(gradient + (at &+ 4 &* pixel), gradientRow, 4)
+                prefetch(activation + (at &+ 4 &* pixel), activationRow, 4)
+                let slopes = four(gradient + at, gradientRow)
+                let values = four(activation + at, activationRow)
+                put(
+                    a(
+                        (
+                            passed(slopes.0, values.0), passed(slopes.1, values.1), passed(slopes.2, values.2),
+                            passed(slopes.3, values.3)
+                        )), scratch + x &* n, 4 &* n)
                 x &+= 1
             }
             var y = 0
@@ -66,10 +82,11 @@ enum WinogradTransforms {
         }
     }
 
-    /// Aᵀ m A: 4×4 output pixels, `channels` rounded up to whole registers, into a dense tile.
+    /// Aᵀ m A, bias and ReLU: 4×4 output pixels. A value that is not a number stays one, so that a diverged run is
+    /// noticed.
     static func output(
-        _ input: UnsafePointer<Float>, position: Int, channels: Int, to output: UnsafeMutablePointer<Float>,
-        pixel: Int, scratch: UnsafeMutablePointer<Float>
+        _ input: UnsafePointer<Float>, position: Int, channels: Int, bias: UnsafePointer<Float>,
+        to output: UnsafeMutablePointer<Float>, pixel: Int, row: Int, scratch: UnsafeMutablePointer<Float>
     ) {
         let n = Lanes.scalarCount
         var c = 0
@@ -79,21 +96,43 @@ enum WinogradTransforms {
                 put(at(six(input + (x &* position &+ c), 6 &* position)), scratch + x &* n, 6 &* n)
                 x &+= 1
             }
+            let offset = get(bias + c)
             var y = 0
             while y < 4 {
-                put(at(six(scratch + 6 &* y &* n, n)), output + (4 &* y &* pixel &+ c), pixel)
+                let o = at(six(scratch + 6 &* y &* n, n))
+                put(
+                    (
+                        rectified(o.0 + offset), rectified(o.1 + offset), rectified(o.2 + offset),
+                        rectified(o.3 + offset)
+                    ),
+                    output + (y &* row &+ c), pixel)
                 y &+= 1
             }
             c &+= n
         }
     }
 
-    /// B v Bᵀ: the 6×6 input gradients of a tile, `channels` rounded up to whole registers, into a dense tile.
+    /// Where the 6×6 input gradients of a tile go. Tiles overlap: a pixel is set by the first that reaches it, from
+    /// above and from the left, and the others add.
+    struct GradientTarget {
+        var pixel: Int
+        /// Rows 0 to 3, and rows 4 and 5, which a tile below may own.
+        var upper: UnsafeMutablePointer<Float>
+        var upperRow: Int
+        var lower: UnsafeMutablePointer<Float>
+        var lowerRow: Int
+        /// Whether rows 0 and 1, and columns 0 and 1, have been set.
+        var addsTop: Bool
+        var addsLeft: Bool
+    }
+
+    /// B v Bᵀ: the 6×6 input gradients of a tile.
     static func inputGradient(
-        _ input: UnsafePointer<Float>, position: Int, channels: Int, to output: UnsafeMutablePointer<Float>,
-        pixel: Int, scratch: UnsafeMutablePointer<Float>
+        _ input: UnsafePointer<Float>, position: Int, channels: Int, to target: GradientTarget,
+        scratch: UnsafeMutablePointer<Float>
     ) {
         let n = Lanes.scalarCount
+        let pixel = target.pixel
         var c = 0
         while c < channels {
             var x = 0
@@ -103,10 +142,41 @@ enum WinogradTransforms {
             }
             var y = 0
             while y < 6 {
-                put(b(six(scratch + 6 &* y &* n, n)), output + (6 &* y &* pixel &+ c), pixel)
+                var o = b(six(scratch + 6 &* y &* n, n))
+                let p = y < 4 ? target.upper + y &* target.upperRow : target.lower + (y &- 4) &* target.lowerRow
+                let to = p + c
+                lockstep_prefetch_to_write(to + 6 &* pixel)
+                lockstep_prefetch_to_write(to + 7 &* pixel)
+                lockstep_prefetch_to_write(to + 8 &* pixel)
+                lockstep_prefetch_to_write(to + 9 &* pixel)
+                let addsRow = y < 2 && target.addsTop
+                if addsRow || target.addsLeft {
+                    o.0 += get(to)
+                    o.1 += get(to + pixel)
+                }
+                if addsRow {
+                    o.2 += get(to + 2 &* pixel)
+                    o.3 += get(to + 3 &* pixel)
+                    o.4 += get(to + 4 &* pixel)
+                    o.5 += get(to + 5 &* pixel)
+                }
+                put(o, to, pixel)
                 y &+= 1
             }
             c &+= n
+        }
+    }
+
+    /// Asks for the pixels of the next tile in the row, since no processor guesses their places: `count` lines, `row`
+    /// floats apart.
+    @inline(__always)
+    private static func prefetch(_ pixel: UnsafePointer<Float>, _ row: Int, _ count: Int) {
+        var p = pixel
+        var n = count
+        while n > 0 {
+            lockstep_prefetch(p)
+            p += row
+            n &-= 1
         }
     }
 
@@ -146,6 +216,15 @@ enum WinogradTransforms {
         put(v.3, p + 3 &* step)
         put(v.4, p + 4 &* step)
         put(v.5, p + 5 &* step)
+    }
+
+    @inline(__always)
+    private static func rectified(_ v: Lanes) -> Lanes { v.replacing(with: 0, where: v .< 0) }
+
+    /// The gradient where the activation is positive, else 0.
+    @inline(__always)
+    private static func passed(_ gradient: Lanes, _ activation: Lanes) -> Lanes {
+        Lanes.zero.replacing(with: gradient, where: activation .> 0)
     }
 
     @inline(__always)

@@ -17,10 +17,16 @@ public struct Benchmark: Sendable {
     public var steps: Int
 
     public var engine: Engine.Kind
+    public var convolution: Engine.Convolution
+    /// Whether to measure each layer by itself.
+    public var layers: Bool
 
     public init(
-        architecture: UNetArchitecture, size: Int, batch: Int, threads: Int, steps: Int, engine: Engine.Kind = .native
+        architecture: UNetArchitecture, size: Int, batch: Int, threads: Int, steps: Int, engine: Engine.Kind = .native,
+        convolution: Engine.Convolution = .automatic, layers: Bool = false
     ) {
+        self.convolution = convolution
+        self.layers = layers
         self.architecture = architecture
         self.size = size
         self.batch = batch
@@ -44,6 +50,26 @@ public struct Benchmark: Sendable {
         public let threads: Int
         public let parameters: Int
         public let outputSize: Int
+        /// A mean step, layer by layer in the order of the step, if that was asked for.
+        public let layers: [Layer]?
+    }
+
+    /// One pass through a layer in a mean step.
+    public struct Layer: Codable, Sendable {
+        public let layer: String
+        /// forward, backward, or empty for what has but one.
+        public let pass: String
+        public let kernel: String
+        public let milliseconds: Double
+        /// Of these, transforming and packing weights and their gradient; transforming maps; matrix products.
+        public let filters: Double
+        public let transforms: Double
+        public let products: Double
+        /// Operations as computed, and as the direct sum would take, over all of the time.
+        public let realGflops: Double
+        public let effectiveGflops: Double
+        /// Part of the step's time.
+        public let share: Double
     }
 
     /// Runs on every rank; the times are rank 0's.
@@ -59,7 +85,8 @@ public struct Benchmark: Sendable {
                 "--batch \(batch) is less than the number of ranks, \(world.size): each needs an image")
         }
         let before = Self.peakMebibytes
-        let engine = Engine(self.engine, threads: threads)
+        let profile = layers ? StepProfile() : nil
+        let engine = Engine(self.engine, threads: threads, convolution: convolution, profile: profile)
         let network = UNet(architecture, engine: engine)
         let weights = ParameterBuffer(network.layout)
         let momentum = ParameterBuffer(network.layout)
@@ -77,6 +104,7 @@ public struct Benchmark: Sendable {
         var times: [Double] = []
         var shares: [Double] = []
         for step in 0...steps {
+            if step == 1 { profile?.reset() }
             let begin = watch.seconds
             var computed = begin
             var summed = begin
@@ -84,16 +112,20 @@ public struct Benchmark: Sendable {
                 compute: { _, gradient in
                     defer { withExtendedLifetime(image) {} }
                     let logits = network.forward(image.view, parameters: weights.base)
+                    profile?.enter("loss")
                     _ = SoftmaxCrossEntropy.loss(
                         logits: logits, labels: labels, gradient: network.logitsGradient, team: engine.team)
                     network.backward(image.view, parameters: weights.base, gradient: gradient)
+                    profile?.enter("sum")
                 }, ownDone: { computed = watch.seconds }
             ) { gradient in
                 summed = watch.seconds
+                profile?.enter("update")
                 optimizer.step(
                     weights: weights.base, velocity: momentum.base, gradient: gradient, count: weights.count,
                     learningRate: 1e-4, gradientScale: 1 / Double(batch), team: engine.team)
             }
+            profile?.leave()
             let seconds = watch.seconds - begin
             if step > 0 {
                 times.append(seconds)
@@ -105,7 +137,21 @@ public struct Benchmark: Sendable {
             stepSeconds: seconds, imagesPerSecond: Double(batch) / seconds,
             effectiveGflops: architecture.operationsPerStep(height: size, width: size) * Double(batch) / seconds / 1e9,
             peakMebibytes: Self.peakMebibytes, mebibytesBefore: before, communicationShare: Self.median(shares),
-            ranks: world.size, threads: threads, parameters: weights.count, outputSize: output)
+            ranks: world.size, threads: threads, parameters: weights.count, outputSize: output,
+            layers: profile.map { table($0.rows, total: times.reduce(0, +)) })
+    }
+
+    private func table(_ rows: [StepProfile.Row], total: Double) -> [Layer] {
+        rows.map { row in
+            func milliseconds(_ phase: StepProfile.Phase) -> Double {
+                1000 * row.phases[phase.rawValue] / Double(steps)
+            }
+            return Layer(
+                layer: row.layer, pass: row.pass, kernel: row.kernel, milliseconds: 1000 * row.seconds / Double(steps),
+                filters: milliseconds(.filters), transforms: milliseconds(.transforms),
+                products: milliseconds(.products), realGflops: row.operations / row.seconds / 1e9,
+                effectiveGflops: row.directOperations / row.seconds / 1e9, share: row.seconds / total)
+        }
     }
 
     private static func median(_ values: [Double]) -> Double {

@@ -37,6 +37,12 @@ struct BenchCommand: JobCommand {
     @Option(help: "native or openblas.")
     var engine = Engine.Kind.native
 
+    @Option(help: "How 3×3 layers are computed: automatic (as each is best served), direct or winograd.")
+    var convolution = Engine.Convolution.automatic
+
+    @Flag(help: "Adds a table of each layer and pass.")
+    var layers = false
+
     @Flag(help: "Prints the figures as JSON.")
     var json = false
 
@@ -52,7 +58,7 @@ struct BenchCommand: JobCommand {
         let architecture = UNetArchitecture(baseChannels: base, depth: depth, padding: padding)
         let outcome = try Benchmark(
             architecture: architecture, size: size, batch: batch ?? job.world.size, threads: threads, steps: steps,
-            engine: engine
+            engine: engine, convolution: convolution, layers: layers
         ).run(job.world)
         try job.answer(text(outcome), json: json ? outcome : nil)
     }
@@ -81,6 +87,28 @@ struct BenchCommand: JobCommand {
                     "\((100 * outcome.communicationShare).formatted(.number.precision(.fractionLength(1)))) % of the step"
                 ))
         }
+        if let layers = outcome.layers { lines += ["", table(layers)] }
         return lines.joined(separator: "\n")
+    }
+
+    private func table(_ layers: [Benchmark.Layer]) -> String {
+        func figure(_ value: Double, _ digits: Int = 1) -> String {
+            value == 0 ? "" : value.formatted(.number.grouping(.never).precision(.fractionLength(digits)))
+        }
+        let head = ["layer", "pass", "kernel", "ms", "filters", "transforms", "products", "GFLOP/s", "effective", "%"]
+        let rows = layers.map { row in
+            [
+                row.layer, row.pass, row.kernel, figure(row.milliseconds, 2), figure(row.filters, 2),
+                figure(row.transforms, 2), figure(row.products, 2), figure(row.realGflops),
+                figure(row.effectiveGflops), figure(100 * row.share),
+            ]
+        }
+        let widths = head.indices.map { column in ([head] + rows).map { $0[column].count }.max() ?? 0 }
+        return ([head] + rows).map { row in
+            zip(row, widths).enumerated().map { index, cell in
+                let padding = String(repeating: " ", count: cell.1 - cell.0.count)
+                return index < 3 ? cell.0 + padding : padding + cell.0
+            }.joined(separator: "  ")
+        }.joined(separator: "\n")
     }
 }

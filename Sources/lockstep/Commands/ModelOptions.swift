@@ -6,6 +6,7 @@ import Segmentation
 import Training
 
 extension Engine.Kind: ExpressibleByArgument {}
+extension Engine.Convolution: ExpressibleByArgument {}
 extension UNetArchitecture.Padding: ExpressibleByArgument {}
 extension IntensityNormalization: ExpressibleByArgument {}
 

@@ -1,0 +1,90 @@
+import Dispatch
+
+/// Where the time of training steps goes: a stopwatch that the network sets to a layer's pass, and kernels to a phase
+/// of it. One thread drives it; what the others do meanwhile counts where that thread is.
+public final class StepProfile: @unchecked Sendable {
+    /// What a kernel does within a pass.
+    public enum Phase: Int, Sendable, CaseIterable, Codable {
+        /// Transforming and packing weights, and their gradient back.
+        case filters
+        /// Moving maps into and out of the Winograd domain.
+        case transforms
+        /// Matrix products.
+        case products
+        /// Element-wise work.
+        case elements
+    }
+
+    /// One pass through a layer, summed over the steps.
+    public struct Row: Sendable {
+        public let layer: String
+        /// "forward", "backward", or "" for what has but one.
+        public let pass: String
+        /// What computed it.
+        public fileprivate(set) var kernel = ""
+        public fileprivate(set) var seconds = 0.0
+        /// Seconds in each phase, by its raw value.
+        public fileprivate(set) var phases = Array(repeating: 0.0, count: Phase.allCases.count)
+        /// Floating-point operations of its products, as computed, a multiply-add being two.
+        public fileprivate(set) var operations = 0.0
+        /// Operations of the direct sum that defines the layer.
+        public fileprivate(set) var directOperations = 0.0
+
+        init(layer: String, pass: String) {
+            self.layer = layer
+            self.pass = pass
+        }
+    }
+
+    /// In the order in which they were first entered.
+    public private(set) var rows: [Row] = []
+    private var current: Int?
+    private var phase = Phase.elements
+    private var since: UInt64 = 0
+
+    public init() {}
+
+    /// Forgets all that was measured.
+    public func reset() {
+        rows = []
+        current = nil
+    }
+
+    /// From here on time counts for a layer's pass.
+    public func enter(_ layer: String, _ pass: String = "") {
+        charge()
+        current = rows.firstIndex { $0.layer == layer && $0.pass == pass } ?? rows.count
+        if current == rows.count { rows.append(Row(layer: layer, pass: pass)) }
+        phase = .elements
+    }
+
+    /// From here on time counts for no row.
+    public func leave() {
+        charge()
+        current = nil
+    }
+
+    /// From here on time counts for a phase of the row.
+    func enter(_ next: Phase) {
+        charge()
+        phase = next
+    }
+
+    /// What computes the row, and how many operations that takes.
+    func note(kernel: String, operations: Double, directOperations: Double) {
+        guard let current else { return }
+        rows[current].kernel = kernel
+        rows[current].operations += operations
+        rows[current].directOperations += directOperations
+    }
+
+    private func charge() {
+        let now = DispatchTime.now().uptimeNanoseconds
+        if let current {
+            let seconds = Double(now - since) * 1e-9
+            rows[current].seconds += seconds
+            rows[current].phases[phase.rawValue] += seconds
+        }
+        since = now
+    }
+}

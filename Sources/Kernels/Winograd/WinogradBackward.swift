@@ -1,0 +1,240 @@
+/// The backward pass as the forward's adjoint: the output's gradient is transformed once, for the gradients of the
+/// weights and of the input.
+extension Engine {
+    func winogradConvolution3x3Backward(
+        _ inputs: [TensorView], _ parameters: LayerParameters, padding: Int, output: TensorView,
+        outputGradient: TensorView, inputGradients: [TensorView]?, gradients: LayerGradients, workspace: Workspace
+    ) {
+        let tiles = WinogradTiles(inputs, padding: padding, output: output)
+        let plan = WinogradPlan(tiles: tiles)
+        let pass = WinogradBackward(
+            engine: self, tiles: tiles, plan: plan, parameters: parameters, output: output,
+            outputGradient: outputGradient, inputGradients: inputGradients ?? [], gradients: gradients)
+        if plan.sharesTiles { pass.byTiles(workspace) } else { pass.byChannels(workspace) }
+    }
+}
+
+/// One layer's backward pass.
+private struct WinogradBackward {
+    let engine: Engine
+    let tiles: WinogradTiles
+    let plan: WinogradPlan
+    let parameters: LayerParameters
+    let output: TensorView
+    let outputGradient: TensorView
+    /// Empty where nothing lies below the layer.
+    let inputGradients: [TensorView]
+    let gradients: LayerGradients
+
+    private var team: ThreadTeam { engine.team }
+    private var inputs: Int { tiles.inputChannels }
+    private var outputs: Int { tiles.outputChannels }
+
+    /// Each band of rows of tiles has sums of its own, and is one thread's.
+    func byTiles(_ workspace: Workspace) {
+        let bands = plan.bands
+        let bandBlocks = bands.map { plan.blocks($0.lowerBound * tiles.across..<$0.upperBound * tiles.across) }
+        let rows = bandBlocks.map { $0[0].count }.max() ?? 0
+        let vCount = WinogradMatrices.count(rows: rows, row: tiles.inputRow)
+        let mCount = WinogradMatrices.count(rows: rows, row: tiles.outputRow)
+        let laneCount = vCount + mCount + tiles.scratch
+        let uCount = WinogradMatrices.count(rows: inputs, row: tiles.outputRow)
+        let borders = Borders(inputGradients, bands: bands.count)
+        let filterCount = WinogradFilters.count(panels: tiles.inputPanels, inner: outputs)
+        workspace.lend(filterCount + bands.count * (uCount + tiles.outputRow) + borders.count) { base in
+            let filters = WinogradFilters(base: base, panels: tiles.inputPanels, inner: outputs)
+            let u = (0..<bands.count).map {
+                WinogradMatrices(base + (filterCount + $0 * uCount), rows: inputs, row: tiles.outputRow)
+            }
+            let biases = base + (filterCount + bands.count * uCount)
+            let border = biases + bands.count * tiles.outputRow
+            biases.update(repeating: 0, count: bands.count * tiles.outputRow)
+            if !inputGradients.isEmpty {
+                engine.profile?.enter(.filters)
+                filters.packTransposed(parameters.weights, inputs: inputs, outputs: outputs, first: 0, team: team)
+            }
+            workspace.lend(team.threads * laneCount) { lanes in
+                team.forEach(bands.count) { lane, band in
+                    let profile = lane == 0 ? engine.profile : nil
+                    let v = WinogradMatrices(lanes + lane * laneCount, rows: rows, row: tiles.inputRow)
+                    let m = WinogradMatrices(v.base + vCount, rows: rows, row: tiles.outputRow)
+                    let scratch = m.base + mCount
+                    let lastRow = bands[band].upperBound - 1
+                    let below = band + 1 < bands.count ? borders.views(band, border) : nil
+                    for block in bandBlocks[band] {
+                        profile?.enter(.transforms)
+                        for tile in block {
+                            let index = tile - block.lowerBound
+                            tiles.transformInput(tile, to: v, index: index, scratch: scratch)
+                            tiles.transformGradient(
+                                tile, gradient: outputGradient, output: output, to: m, index: index, scratch: scratch)
+                        }
+                        profile?.enter(.products)
+                        addBias(m, rows: block.count, to: biases + band * tiles.outputRow)
+                        weightProduct(
+                            v, m, rows: block.count, first: 0, panels: tiles.outputPanels,
+                            into: u[band], accumulate: block.lowerBound > bandBlocks[band][0].lowerBound)
+                        if inputGradients.isEmpty { continue }
+                        filters.multiply(m, rows: block.count, into: v)
+                        profile?.enter(.transforms)
+                        for tile in block {
+                            tiles.addInputGradient(
+                                tile, channels: 0..<inputs, from: v, index: tile - block.lowerBound,
+                                to: inputGradients, firstRow: bands[band].lowerBound,
+                                below: tile / tiles.across == lastRow ? below : nil, scratch: scratch)
+                        }
+                    }
+                }
+            }
+            for band in 0..<bands.count - 1 {
+                borders.add(band, border, fromRow: 4 * bands[band].upperBound - tiles.padding, team: team)
+            }
+            gradients.bias.update(from: biases, count: outputs)
+            for band in 1..<max(bands.count, 1) {
+                for c in 0..<outputs { gradients.bias[c] += biases[band * tiles.outputRow + c] }
+            }
+            engine.profile?.enter(.filters)
+            WinogradFilters.gradient(
+                u[0], terms: bands.count, distance: uCount, inputs: inputs, outputs: outputs, first: 0,
+                panels: tiles.outputPanels, into: gradients.weights, team: team)
+        }
+    }
+
+    /// All tiles of a block together; the outputs' channels are shared out for the weights' gradient, the inputs' for
+    /// the input's.
+    func byChannels(_ workspace: Workspace) {
+        let blocks = plan.blocks(0..<tiles.count)
+        let rows = blocks[0].count
+        let vCount = WinogradMatrices.count(rows: rows, row: tiles.inputRow)
+        let mCount = WinogradMatrices.count(rows: rows, row: tiles.outputRow)
+        let outputChunks = WinogradPlan.chunks(tiles.outputPanels, inner: inputs)
+        let inputChunks = WinogradPlan.chunks(tiles.inputPanels, inner: outputs)
+        let uRow = 16 * outputChunks[0].count
+        let uCount = WinogradMatrices.count(rows: inputs, row: uRow)
+        let filterCount = WinogradFilters.count(panels: inputChunks[0].count, inner: outputs)
+        let chunkRow = 16 * inputChunks[0].count
+        let chunkCount = WinogradMatrices.count(rows: rows, row: chunkRow)
+        let laneCount = max(filterCount + chunkCount, blocks.count > 1 ? 0 : uCount) + tiles.scratch
+        // Where there are several blocks, the sums of all chunks wait for the last.
+        let waiting = blocks.count > 1 ? outputChunks.count * uCount : 0
+        workspace.lend(vCount + mCount + waiting) { base in
+            workspace.lend(team.threads * laneCount) { lanes in
+                let v = WinogradMatrices(base, rows: rows, row: tiles.inputRow)
+                let m = WinogradMatrices(base + vCount, rows: rows, row: tiles.outputRow)
+                gradients.bias.update(repeating: 0, count: outputs)
+                for block in blocks {
+                    engine.profile?.enter(.transforms)
+                    engine.transform(block) { lane, tile in
+                        let index = tile - block.lowerBound
+                        let scratch = lanes + lane * laneCount
+                        tiles.transformInput(tile, to: v, index: index, scratch: scratch)
+                        tiles.transformGradient(
+                            tile, gradient: outputGradient, output: output, to: m, index: index, scratch: scratch)
+                    }
+                    engine.profile?.enter(.products)
+                    addBias(m, rows: block.count, to: gradients.bias)
+                    team.forEach(outputChunks.count) { lane, index in
+                        let profile = lane == 0 ? engine.profile : nil
+                        let chunk = outputChunks[index]
+                        let u = WinogradMatrices(
+                            waiting > 0 ? m.base + (mCount + index * uCount) : lanes + lane * laneCount, rows: inputs,
+                            row: uRow)
+                        profile?.enter(.products)
+                        weightProduct(
+                            v, m, rows: block.count, first: chunk.lowerBound, panels: chunk.count,
+                            into: u, accumulate: block.lowerBound > 0)
+                        guard block.upperBound == tiles.count else { return }
+                        profile?.enter(.filters)
+                        WinogradFilters.gradient(
+                            u, inputs: inputs, outputs: outputs, first: chunk.lowerBound, panels: chunk.count,
+                            into: gradients.weights, team: .solo)
+                    }
+                    if inputGradients.isEmpty { continue }
+                    team.forEach(inputChunks.count) { lane, index in
+                        let profile = lane == 0 ? engine.profile : nil
+                        let chunk = inputChunks[index]
+                        let filters = WinogradFilters(
+                            base: lanes + lane * laneCount, panels: chunk.count, inner: outputs)
+                        let part = WinogradMatrices(filters.base + filterCount, rows: rows, row: chunkRow)
+                        profile?.enter(.filters)
+                        filters.packTransposed(
+                            parameters.weights, inputs: inputs, outputs: outputs, first: chunk.lowerBound, team: .solo)
+                        profile?.enter(.products)
+                        filters.multiply(m, rows: block.count, into: part)
+                        profile?.enter(.transforms)
+                        for tile in block {
+                            tiles.addInputGradient(
+                                tile, channels: 16 * chunk.lowerBound..<min(16 * chunk.upperBound, inputs), from: part,
+                                index: tile - block.lowerBound, to: inputGradients, firstRow: 0, below: nil,
+                                scratch: part.base + chunkCount)
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Vᵀ·M over the tiles of a block, for some panels of the outputs: the gradient of the transformed filters.
+    private func weightProduct(
+        _ v: WinogradMatrices, _ m: WinogradMatrices, rows: Int, first: Int, panels: Int, into u: WinogradMatrices,
+        accumulate: Bool
+    ) {
+        for p in 0..<WinogradMatrices.positions {
+            let (ahead, count) = v.ahead(of: p, rows: rows)
+            let operands = MicroKernel.Operands(
+                a: v[position: p], aRow: 1, aStep: v.row, b: m[position: p] + 16 * first, bStep: m.row, bPanel: 16,
+                inner: rows, ahead: ahead, aheadCount: count)
+            MicroKernel.matrix(
+                operands, rows: inputs, panels: panels, into: u[position: p], row: u.row, accumulate: accumulate)
+        }
+    }
+
+    /// A tile's element (1, 1) is the sum of its 16 gradients: the bias's gradient is the sum of those.
+    private func addBias(_ m: WinogradMatrices, rows: Int, to sums: UnsafeMutablePointer<Float>) {
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: outputs) { partial in
+            guard let partial = partial.baseAddress else { return }
+            partial.initialize(repeating: 0, count: outputs)
+            for index in 0..<rows {
+                let values = m[position: 7] + index &* m.row
+                for c in 0..<outputs { partial[c] += values[c] }
+            }
+            for c in 0..<outputs { sums[c] += partial[c] }
+        }
+    }
+}
+
+/// The two rows of pixels that each band of tiles shares with the next, kept until both are done.
+private struct Borders {
+    let gradients: [TensorView]
+    /// Floats of all borders.
+    let count: Int
+    private let band: Int
+
+    init(_ gradients: [TensorView], bands: Int) {
+        self.gradients = gradients
+        band = gradients.reduce(0) { $0 + 2 * $1.width * $1.channels + 16 }
+        count = max(bands - 1, 0) * band
+    }
+
+    /// The border below a band, a map for each gradient.
+    func views(_ index: Int, _ base: UnsafeMutablePointer<Float>) -> [TensorView] {
+        var start = base + index * band
+        return gradients.map { gradient in
+            defer { start += 2 * gradient.width * gradient.channels + 16 }
+            return TensorView(
+                base: start, shape: ImageShape(2, gradient.width, gradient.channels),
+                rowStride: gradient.width * gradient.channels)
+        }
+    }
+
+    /// Adds the border below a band to the gradients, from row `row` on.
+    func add(_ index: Int, _ base: UnsafeMutablePointer<Float>, fromRow row: Int, team: ThreadTeam) {
+        for (gradient, border) in zip(gradients, views(index, base)) {
+            for y in 0..<2 where row + y < gradient.height {
+                let target = gradient.row(row + y)
+                let source = border.row(y)
+                for i in 0..<gradient.width &* gradient.channels { target[i] += source[i] }
+            }
+        }
+    }
+}

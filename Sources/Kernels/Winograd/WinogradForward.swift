@@ -1,0 +1,106 @@
+/// 3×3 convolutions by Winograd's F(4×4, 3×3) (Lavin and Gray 2016): a quarter of the multiplications of the direct
+/// sum.
+extension Engine {
+    func winogradConvolution3x3(
+        _ inputs: [TensorView], _ parameters: LayerParameters, padding: Int, output: TensorView, workspace: Workspace
+    ) {
+        let tiles = WinogradTiles(inputs, padding: padding, output: output)
+        let plan = WinogradPlan(tiles: tiles)
+        if plan.sharesTiles {
+            forwardByTiles(plan, parameters, output: output, workspace: workspace)
+        } else {
+            forwardByChannels(plan, parameters, output: output, workspace: workspace)
+        }
+    }
+
+    private func forwardByTiles(
+        _ plan: WinogradPlan, _ parameters: LayerParameters, output: TensorView, workspace: Workspace
+    ) {
+        let tiles = plan.tiles
+        let (inputs, outputs, panels) = (tiles.inputChannels, tiles.outputChannels, tiles.outputPanels)
+        let blocks = plan.blocks(0..<tiles.count)
+        let rows = blocks[0].count
+        let vCount = WinogradMatrices.count(rows: rows, row: tiles.inputRow)
+        let mCount = WinogradMatrices.count(rows: rows, row: tiles.outputRow)
+        let laneCount = vCount + mCount + tiles.scratch
+        workspace.lend(WinogradFilters.count(panels: panels, inner: inputs)) { base in
+            profile?.enter(.filters)
+            let filters = WinogradFilters(base: base, panels: panels, inner: inputs)
+            filters.pack(parameters.weights, inputs: inputs, outputs: outputs, first: 0, team: team)
+            workspace.lend(team.threads * laneCount) { lanes in
+                team.forEach(blocks.count) { lane, index in
+                    let profile = lane == 0 ? profile : nil
+                    let block = blocks[index]
+                    let v = WinogradMatrices(lanes + lane * laneCount, rows: rows, row: tiles.inputRow)
+                    let m = WinogradMatrices(v.base + vCount, rows: rows, row: tiles.outputRow)
+                    let scratch = m.base + mCount
+                    profile?.enter(.transforms)
+                    for tile in block {
+                        tiles.transformInput(tile, to: v, index: tile - block.lowerBound, scratch: scratch)
+                    }
+                    profile?.enter(.products)
+                    filters.multiply(v, rows: block.count, into: m)
+                    profile?.enter(.transforms)
+                    for tile in block {
+                        tiles.writeOutput(
+                            tile, channels: 0..<outputs, from: m, index: tile - block.lowerBound,
+                            bias: parameters.bias, output: output, scratch: scratch)
+                    }
+                }
+            }
+        }
+    }
+
+    private func forwardByChannels(
+        _ plan: WinogradPlan, _ parameters: LayerParameters, output: TensorView, workspace: Workspace
+    ) {
+        let tiles = plan.tiles
+        let (inputs, outputs) = (tiles.inputChannels, tiles.outputChannels)
+        let blocks = plan.blocks(0..<tiles.count)
+        let chunks = WinogradPlan.chunks(tiles.outputPanels, inner: inputs)
+        let rows = blocks[0].count
+        let chunkRow = 16 * chunks[0].count
+        let filterCount = WinogradFilters.count(panels: chunks[0].count, inner: inputs)
+        let mCount = WinogradMatrices.count(rows: rows, row: chunkRow)
+        let laneCount = filterCount + mCount + tiles.scratch
+        workspace.lend(WinogradMatrices.count(rows: rows, row: tiles.inputRow)) { base in
+            workspace.lend(team.threads * laneCount) { lanes in
+                let v = WinogradMatrices(base, rows: rows, row: tiles.inputRow)
+                for block in blocks {
+                    profile?.enter(.transforms)
+                    transform(block) { lane, tile in
+                        tiles.transformInput(
+                            tile, to: v, index: tile - block.lowerBound, scratch: lanes + lane * laneCount)
+                    }
+                    team.forEach(chunks.count) { lane, index in
+                        let profile = lane == 0 ? profile : nil
+                        let chunk = chunks[index]
+                        let filters = WinogradFilters(
+                            base: lanes + lane * laneCount, panels: chunk.count, inner: inputs)
+                        let m = WinogradMatrices(filters.base + filterCount, rows: rows, row: chunkRow)
+                        profile?.enter(.filters)
+                        filters.pack(
+                            parameters.weights, inputs: inputs, outputs: outputs, first: chunk.lowerBound, team: .solo)
+                        profile?.enter(.products)
+                        filters.multiply(v, rows: block.count, into: m)
+                        profile?.enter(.transforms)
+                        for tile in block {
+                            tiles.writeOutput(
+                                tile, channels: 16 * chunk.lowerBound..<min(16 * chunk.upperBound, outputs), from: m,
+                                index: tile - block.lowerBound, bias: parameters.bias, output: output,
+                                scratch: m.base + mCount)
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Calls `body` for each tile of a block, a dozen at a time.
+    func transform(_ block: Range<Int>, _ body: (_ lane: Int, _ tile: Int) -> Void) {
+        team.forEach((block.count + 11) / 12) { lane, part in
+            let first = block.lowerBound + 12 * part
+            for tile in first..<min(first + 12, block.upperBound) { body(lane, tile) }
+        }
+    }
+}

@@ -1,0 +1,197 @@
+/// A layer's output cut into 4×4 tiles, and how a tile's pixels go into the Winograd domain and come back.
+struct WinogradTiles: @unchecked Sendable {
+    let inputs: [TensorView]
+    let padding: Int
+    /// Channels of all inputs, and of the output.
+    let inputChannels: Int
+    let outputChannels: Int
+    let height: Int
+    let width: Int
+
+    init(_ inputs: [TensorView], padding: Int, output: TensorView) {
+        self.inputs = inputs
+        self.padding = padding
+        inputChannels = inputs.reduce(0) { $0 + $1.channels }
+        outputChannels = output.channels
+        height = output.height
+        width = output.width
+    }
+
+    var across: Int { (width + 3) / 4 }
+    var down: Int { (height + 3) / 4 }
+    var count: Int { across * down }
+
+    /// Panels of 16 channels.
+    var inputPanels: Int { (inputChannels + MicroKernel.columns - 1) / MicroKernel.columns }
+    var outputPanels: Int { (outputChannels + MicroKernel.columns - 1) / MicroKernel.columns }
+
+    /// Floats of a tile's row of input channels: whole panels, and room for the last register of the last input.
+    var inputRow: Int {
+        let last = inputs[inputs.count - 1].channels
+        return Self.row(max(inputChannels, inputChannels - last + (last + 15) / 16 * 16))
+    }
+    /// Floats of a tile's row of output channels.
+    var outputRow: Int { Self.row(outputChannels) }
+
+    /// Whole panels, and a cache line more where rows would lie a multiple of 1 KiB apart, and so fall into few sets of
+    /// the caches.
+    static func row(_ channels: Int) -> Int {
+        let row = (channels + 15) / 16 * 16
+        return row % 256 == 0 ? row + 16 : row
+    }
+
+    /// Floats of scratch memory that a thread needs.
+    var scratch: Int { WinogradTransforms.scratch + 72 * max(inputRow, outputRow) }
+
+    /// Row and column of a tile's first output pixel.
+    private func corner(_ tile: Int) -> (y: Int, x: Int) { (tile / across &* 4, tile % across &* 4) }
+
+    /// Transforms the input of one tile into row `index` of `v`.
+    func transformInput(_ tile: Int, to v: WinogradMatrices, index: Int, scratch: UnsafeMutablePointer<Float>) {
+        let corner = corner(tile)
+        let y = corner.y - padding
+        let x = corner.x - padding
+        var target = v.base + index * v.row
+        for input in inputs {
+            let n = input.channels
+            if y >= 0 && x >= 0 && y + 6 <= input.height && x + 6 <= input.width {
+                WinogradTransforms.input(
+                    input.row(y) + x * n, pixel: n, row: input.rowStride, channels: n, to: target,
+                    position: v.position, scratch: scratch)
+            } else {
+                // At the edge: a copy with zeros for what the input does not have.
+                let patch = scratch + WinogradTransforms.scratch
+                Self.copy(input, y: y, x: x, side: 6, to: patch)
+                WinogradTransforms.input(
+                    patch, pixel: n, row: 6 * n, channels: n, to: target, position: v.position, scratch: scratch)
+            }
+            target += n
+        }
+    }
+
+    /// Transforms a tile's gradient, where ReLU let the output through, into row `index` of `m`.
+    func transformGradient(
+        _ tile: Int, gradient: TensorView, output: TensorView, to m: WinogradMatrices, index: Int,
+        scratch: UnsafeMutablePointer<Float>
+    ) {
+        let (y, x) = corner(tile)
+        let n = outputChannels
+        let target = m.base + index * m.row
+        if y + 4 <= height && x + 4 <= width {
+            WinogradTransforms.outputGradient(
+                gradient.row(y) + x * n, row: gradient.rowStride, activation: output.row(y) + x * n,
+                row: output.rowStride, pixel: n, channels: n, to: target, position: m.position, scratch: scratch)
+        } else {
+            let slopes = scratch + WinogradTransforms.scratch
+            let values = slopes + 16 * n
+            Self.copy(gradient, y: y, x: x, side: 4, to: slopes)
+            Self.copy(output, y: y, x: x, side: 4, to: values)
+            WinogradTransforms.outputGradient(
+                slopes, row: 4 * n, activation: values, row: 4 * n, pixel: n, channels: n, to: target,
+                position: m.position, scratch: scratch)
+        }
+    }
+
+    /// Copies side×side pixels, zeros where the map has none.
+    private static func copy(_ map: TensorView, y: Int, x: Int, side: Int, to patch: UnsafeMutablePointer<Float>) {
+        let n = map.channels
+        patch.update(repeating: 0, count: side * side * n + 16)
+        let left = max(x, 0)
+        let right = min(x + side, map.width)
+        guard left < right else { return }
+        for row in max(y, 0)..<max(max(y, 0), min(y + side, map.height)) {
+            (patch + ((row - y) * side + left - x) * n).update(
+                from: map.row(row) + left * n, count: (right - left) * n)
+        }
+    }
+
+    /// Transforms row `index` of `m`, which holds some of the output's channels, back into a tile of the output, with
+    /// bias and ReLU.
+    func writeOutput(
+        _ tile: Int, channels: Range<Int>, from m: WinogradMatrices, index: Int, bias: UnsafePointer<Float>,
+        output: TensorView, scratch: UnsafeMutablePointer<Float>
+    ) {
+        let (y, x) = corner(tile)
+        let n = outputChannels
+        let source = m.base + index * m.row
+        let target = output.row(y) + (x * n + channels.lowerBound)
+        if y + 4 <= height && x + 4 <= width && channels.count % Lanes.scalarCount == 0 {
+            WinogradTransforms.output(
+                source, position: m.position, channels: channels.count, bias: bias + channels.lowerBound, to: target,
+                pixel: n, row: output.rowStride, scratch: scratch)
+        } else {
+            let dense = scratch + WinogradTransforms.scratch
+            let pixel = m.row
+            // A register of biases may reach beyond the last: a copy can be read that far.
+            let biases = dense + 16 * pixel
+            biases.update(from: bias + channels.lowerBound, count: channels.count)
+            WinogradTransforms.output(
+                source, position: m.position, channels: channels.count, bias: biases, to: dense, pixel: pixel,
+                row: 4 * pixel, scratch: scratch)
+            for row in 0..<min(4, height - y) {
+                for column in 0..<min(4, width - x) {
+                    (target + (row * output.rowStride + column * n)).update(
+                        from: dense + (4 * row + column) * pixel, count: channels.count)
+                }
+            }
+        }
+    }
+
+    /// Adds the input gradient of a tile, row `index` of `v`, which holds some of the input's channels, to where the
+    /// tile read its input; sets what no tile has reached before.
+    ///
+    /// - Parameters:
+    ///   - first: the first row of tiles that writes to `gradients`: above it nothing has been set.
+    ///   - below: where the last two rows of pixels go instead, one map for each of `gradients`.
+    func addInputGradient(
+        _ tile: Int, channels: Range<Int>, from v: WinogradMatrices, index: Int, to gradients: [TensorView],
+        firstRow first: Int, below: [TensorView]?, scratch: UnsafeMutablePointer<Float>
+    ) {
+        let corner = corner(tile)
+        let y = corner.y - padding
+        let x = corner.x - padding
+        let addsTop = tile / across > first
+        let addsLeft = tile % across > 0
+        var offset = 0
+        for (part, gradient) in gradients.enumerated() {
+            let n = gradient.channels
+            let own = channels.clamped(to: offset..<offset + n)
+            offset += n
+            if own.isEmpty { continue }
+            let source = v.base + (index * v.row + own.lowerBound - channels.lowerBound)
+            let start = own.lowerBound - (offset - n)
+            let lower = below?[part]
+            if y >= 0 && x >= 0 && y + 6 <= gradient.height && x + 6 <= gradient.width
+                && own.count % Lanes.scalarCount == 0
+            {
+                let upper = gradient.row(y) + (x * n + start)
+                let target = WinogradTransforms.GradientTarget(
+                    pixel: n, upper: upper, upperRow: gradient.rowStride,
+                    lower: lower.map { $0.base + (x * n + start) } ?? upper + 4 * gradient.rowStride,
+                    lowerRow: lower?.rowStride ?? gradient.rowStride, addsTop: addsTop, addsLeft: addsLeft)
+                WinogradTransforms.inputGradient(
+                    source, position: v.position, channels: own.count, to: target, scratch: scratch)
+            } else {
+                let dense = scratch + WinogradTransforms.scratch
+                let pixel = v.row
+                let target = WinogradTransforms.GradientTarget(
+                    pixel: pixel, upper: dense, upperRow: 6 * pixel, lower: dense + 24 * pixel, lowerRow: 6 * pixel,
+                    addsTop: false, addsLeft: false)
+                WinogradTransforms.inputGradient(
+                    source, position: v.position, channels: own.count, to: target, scratch: scratch)
+                for row in 0..<6 where y + row >= 0 && y + row < gradient.height {
+                    let line = (row < 4 ? nil : lower?.row(row - 4)) ?? gradient.row(y + row)
+                    for column in 0..<6 where x + column >= 0 && x + column < gradient.width {
+                        let from = dense + (6 * row + column) * pixel
+                        let to = line + ((x + column) * n + start)
+                        if (row < 2 && addsTop) || (column < 2 && addsLeft) {
+                            for c in 0..<own.count { to[c] += from[c] }
+                        } else {
+                            to.update(from: from, count: own.count)
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
