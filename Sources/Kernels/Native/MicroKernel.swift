@@ -54,13 +54,15 @@ enum MicroKernel {
         _ operands: Operands, rows: Int, panels: Int, into c: UnsafeMutablePointer<Float>, row cRow: Int,
         accumulate: Bool
     ) {
-        guard rows > 0 else { return }
+        guard rows > 0, panels > 0 else { return }
         let tiles = (rows + Self.rows - 1) / Self.rows
         // Tiles of like height: a last one of two rows would read B faster than the caches deliver it.
         let height = ((rows + tiles - 1) / tiles + 1) & ~1
         // A tile's rows of A stay in the first-level cache while the panels of B pass by.
         var o = operands
-        var left = (o.aheadCount &+ 15) / 16
+        // Evenly over all k, so that they do not get in the way of what is read now.
+        let iterations = tiles &* ((panels &+ Self.panels &- 1) / Self.panels) &* max(o.inner, 1)
+        o.aheadCount = (o.aheadCount &+ iterations &- 1) / iterations
         var c = c
         var row = 0
         while row < rows {
@@ -69,16 +71,11 @@ enum MicroKernel {
             var target = c
             var panel = 0
             while panel < panels {
-                // One line for each k, until all are under way.
-                o.aheadCount = left > 0 ? 16 : 0
                 tile(o, rows: count, panels: min(Self.panels, panels &- panel), c: target, cRow: cRow, accumulate)
                 o.b += Self.panels &* o.bPanel
                 target += Self.panels &* columns
                 panel &+= Self.panels
-                if left > 0 {
-                    o.ahead += 16 &* o.inner
-                    left &-= o.inner
-                }
+                o.ahead += o.aheadCount &* o.inner
             }
             o.a += height &* o.aRow
             c += height &* cRow

@@ -85,7 +85,8 @@ struct NativeProduct: MatrixProduct {
         func run(rows: Range<Int>, panels: Range<Int>) {
             // Whole tiles go straight into C; what C has not room for goes by way of scratch memory: a last panel that
             // is not whole, and a last row without a partner.
-            let whole = panels.lowerBound..<max(panels.lowerBound, min(panels.upperBound, columns / MicroKernel.columns))
+            let whole =
+                panels.lowerBound..<max(panels.lowerBound, min(panels.upperBound, columns / MicroKernel.columns))
             let paired = rows.lowerBound..<rows.lowerBound + rows.count / 2 * 2
             MicroKernel.matrix(
                 operands(row: paired.lowerBound, panel: whole.lowerBound), rows: paired.count, panels: whole.count,

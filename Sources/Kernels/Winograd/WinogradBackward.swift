@@ -33,8 +33,8 @@ private struct WinogradBackward {
     /// Each band of rows of tiles has sums of its own, and is one thread's.
     func byTiles(_ workspace: Workspace) {
         let bands = plan.bands
-        let bandBlocks = bands.map { plan.blocks($0.lowerBound * tiles.across..<$0.upperBound * tiles.across) }
-        let rows = bandBlocks.map { $0[0].count }.max() ?? 0
+        let bandBlocks = bands.map { plan.blocks($0) }
+        let rows = bandBlocks.flatMap { $0.map(\.count) }.max() ?? 0
         let vCount = WinogradMatrices.count(rows: rows, row: tiles.inputRow)
         let mCount = WinogradMatrices.count(rows: rows, row: tiles.outputRow)
         let laneCount = vCount + mCount + tiles.scratch
@@ -61,7 +61,9 @@ private struct WinogradBackward {
                     let scratch = m.base + mCount
                     let lastRow = bands[band].upperBound - 1
                     let below = band + 1 < bands.count ? borders.views(band, border) : nil
-                    for block in bandBlocks[band] {
+                    let blocks = bandBlocks[band]
+                    for (number, block) in blocks.enumerated() {
+                        let next = number + 1 < blocks.count ? blocks[number + 1] : block.upperBound..<block.upperBound
                         profile?.enter(.transforms)
                         for tile in block {
                             let index = tile - block.lowerBound
@@ -73,9 +75,14 @@ private struct WinogradBackward {
                         addBias(m, rows: block.count, to: biases + band * tiles.outputRow)
                         weightProduct(
                             v, m, rows: block.count, first: 0, panels: tiles.outputPanels,
-                            into: u[band], accumulate: block.lowerBound > bandBlocks[band][0].lowerBound)
+                            into: u[band], accumulate: number > 0,
+                            ahead: PrefetchSchedule(
+                                tiles.inputRows(of: next, in: tiles.inputs)
+                                    + tiles.inputRows(of: block, in: inputGradients)))
                         if inputGradients.isEmpty { continue }
-                        filters.multiply(m, rows: block.count, into: v)
+                        filters.multiply(
+                            m, rows: block.count, into: v,
+                            ahead: PrefetchSchedule(tiles.outputRows(of: next, in: [outputGradient, output])))
                         profile?.enter(.transforms)
                         for tile in block {
                             tiles.addInputGradient(
@@ -103,8 +110,8 @@ private struct WinogradBackward {
     /// All tiles of a block together; the outputs' channels are shared out for the weights' gradient, the inputs' for
     /// the input's.
     func byChannels(_ workspace: Workspace) {
-        let blocks = plan.blocks(0..<tiles.count)
-        let rows = blocks[0].count
+        let blocks = plan.blocks(0..<tiles.down)
+        let rows = blocks.map(\.count).max() ?? 0
         let vCount = WinogradMatrices.count(rows: rows, row: tiles.inputRow)
         let mCount = WinogradMatrices.count(rows: rows, row: tiles.outputRow)
         let outputChunks = WinogradPlan.chunks(tiles.outputPanels, inner: inputs)
@@ -177,13 +184,13 @@ private struct WinogradBackward {
     /// Vᵀ·M over the tiles of a block, for some panels of the outputs: the gradient of the transformed filters.
     private func weightProduct(
         _ v: WinogradMatrices, _ m: WinogradMatrices, rows: Int, first: Int, panels: Int, into u: WinogradMatrices,
-        accumulate: Bool
+        accumulate: Bool, ahead schedule: PrefetchSchedule? = nil
     ) {
         for p in 0..<WinogradMatrices.positions {
-            let (ahead, count) = v.ahead(of: p, rows: rows)
+            let ahead = schedule.map { $0[position: p] } ?? v.ahead(of: p, rows: rows)
             let operands = MicroKernel.Operands(
                 a: v[position: p], aRow: 1, aStep: v.row, b: m[position: p] + 16 * first, bStep: m.row, bPanel: 16,
-                inner: rows, ahead: ahead, aheadCount: count)
+                inner: rows, ahead: ahead?.base ?? UnsafePointer(v.base), aheadCount: ahead?.count ?? 0)
             MicroKernel.matrix(
                 operands, rows: inputs, panels: panels, into: u[position: p], row: u.row, accumulate: accumulate)
         }

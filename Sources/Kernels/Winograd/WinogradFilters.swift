@@ -1,3 +1,5 @@
+internal import CTarget
+
 /// The filters' side of Winograd's F(4×4, 3×3): G g Gᵀ, and for the gradient its transpose Gᵀ u G.
 ///
 /// Transformed filters are 36 matrices in panels of 16 columns, as the products read them.
@@ -20,12 +22,15 @@ struct WinogradFilters: @unchecked Sendable {
     }
 
     /// The tiles of `a` times these filters, for all positions.
-    func multiply(_ a: WinogradMatrices, rows: Int, into c: WinogradMatrices) {
+    ///
+    /// - Parameters:
+    ///   - ahead: what to bring into the caches meanwhile; nil for the next position's tiles.
+    func multiply(_ a: WinogradMatrices, rows: Int, into c: WinogradMatrices, ahead schedule: PrefetchSchedule? = nil) {
         for p in 0..<WinogradMatrices.positions {
-            let (ahead, count) = a.ahead(of: p, rows: rows)
+            let ahead = schedule.map { $0[position: p] } ?? a.ahead(of: p, rows: rows)
             let operands = MicroKernel.Operands(
                 a: a[position: p], aRow: a.row, aStep: 1, b: base + p &* position, bStep: Self.width, bPanel: panel,
-                inner: inner, ahead: ahead, aheadCount: count)
+                inner: inner, ahead: ahead?.base ?? UnsafePointer(base), aheadCount: ahead?.count ?? 0)
             MicroKernel.matrix(
                 operands, rows: rows, panels: panels, into: c[position: p], row: c.row, accumulate: false)
         }
@@ -37,11 +42,11 @@ struct WinogradFilters: @unchecked Sendable {
         // Enough parts for a team even where a layer is narrow.
         let cuts = max(1, min(8, inputs / 8))
         team.forEach(cuts) { _, cut in
-            for panel in 0..<panels {
-                for input in inputs * cut / cuts..<inputs * (cut + 1) / cuts {
+            for input in inputs * cut / cuts..<inputs * (cut + 1) / cuts {
+                for panel in 0..<panels {
                     transform(
                         weights + (input &* outputs &+ (first &+ panel) &* Self.width), tap: inputs &* outputs,
-                        panel: panel, row: input)
+                        ahead: 2 &* outputs, panel: panel, row: input)
                 }
             }
         }
@@ -69,7 +74,8 @@ struct WinogradFilters: @unchecked Sendable {
                     }
                     for output in 0..<columns {
                         transform(
-                            taps + output * width, tap: width * width, panel: panel, row: cut * width + output)
+                            taps + output * width, tap: width * width, ahead: 0, panel: panel, row: cut * width + output
+                        )
                     }
                 }
             }
@@ -78,9 +84,19 @@ struct WinogradFilters: @unchecked Sendable {
 
     private typealias Six = (Vector, Vector, Vector, Vector, Vector, Vector)
 
-    /// G g Gᵀ of 16 filters side by side, whose taps are `tap` floats apart, into one row of a panel.
+    /// G g Gᵀ of 16 filters side by side, whose taps are `tap` floats apart, into one row of a panel; those that follow
+    /// `ahead` floats later are asked for.
     @inline(__always)
-    private func transform(_ g: UnsafePointer<Float>, tap: Int, panel index: Int, row: Int) {
+    private func transform(_ g: UnsafePointer<Float>, tap: Int, ahead: Int, panel index: Int, row: Int) {
+        if ahead > 0 {
+            var p = g + ahead
+            var n = 9
+            while n > 0 {
+                lockstep_prefetch(p)
+                p += tap
+                n &-= 1
+            }
+        }
         let a = Self.g6(load(g), load(g + 3 &* tap), load(g + 6 &* tap))
         let b = Self.g6(load(g + tap), load(g + 4 &* tap), load(g + 7 &* tap))
         let c = Self.g6(load(g + 2 &* tap), load(g + 5 &* tap), load(g + 8 &* tap))

@@ -18,8 +18,8 @@ extension Engine {
     ) {
         let tiles = plan.tiles
         let (inputs, outputs, panels) = (tiles.inputChannels, tiles.outputChannels, tiles.outputPanels)
-        let blocks = plan.blocks(0..<tiles.count)
-        let rows = blocks[0].count
+        let blocks = plan.blocks(0..<tiles.down)
+        let rows = blocks.map(\.count).max() ?? 0
         let vCount = WinogradMatrices.count(rows: rows, row: tiles.inputRow)
         let mCount = WinogradMatrices.count(rows: rows, row: tiles.outputRow)
         let laneCount = vCount + mCount + tiles.scratch
@@ -31,6 +31,9 @@ extension Engine {
                 team.forEach(blocks.count) { lane, index in
                     let profile = lane == 0 ? profile : nil
                     let block = blocks[index]
+                    let next = index + 1 < blocks.count ? blocks[index + 1] : block.upperBound..<block.upperBound
+                    let ahead = PrefetchSchedule(
+                        tiles.outputRows(of: block, in: [output]) + tiles.inputRows(of: next, in: tiles.inputs))
                     let v = WinogradMatrices(lanes + lane * laneCount, rows: rows, row: tiles.inputRow)
                     let m = WinogradMatrices(v.base + vCount, rows: rows, row: tiles.outputRow)
                     let scratch = m.base + mCount
@@ -39,7 +42,7 @@ extension Engine {
                         tiles.transformInput(tile, to: v, index: tile - block.lowerBound, scratch: scratch)
                     }
                     profile?.enter(.products)
-                    filters.multiply(v, rows: block.count, into: m)
+                    filters.multiply(v, rows: block.count, into: m, ahead: ahead)
                     profile?.enter(.transforms)
                     for tile in block {
                         tiles.writeOutput(
@@ -56,9 +59,9 @@ extension Engine {
     ) {
         let tiles = plan.tiles
         let (inputs, outputs) = (tiles.inputChannels, tiles.outputChannels)
-        let blocks = plan.blocks(0..<tiles.count)
+        let blocks = plan.blocks(0..<tiles.down)
         let chunks = WinogradPlan.chunks(tiles.outputPanels, inner: inputs)
-        let rows = blocks[0].count
+        let rows = blocks.map(\.count).max() ?? 0
         let chunkRow = 16 * chunks[0].count
         let filterCount = WinogradFilters.count(panels: chunks[0].count, inner: inputs)
         let mCount = WinogradMatrices.count(rows: rows, row: chunkRow)

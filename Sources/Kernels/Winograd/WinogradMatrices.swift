@@ -22,7 +22,7 @@ struct WinogradMatrices: @unchecked Sendable {
     private static func distance(rows: Int, row: Int) -> Int { (rows + 1) / 2 * 2 * row + 16 }
 
     /// The matrix after that of a position, for `rows` tiles: what a product should ask for meanwhile.
-    func ahead(of index: Int, rows: Int) -> (UnsafePointer<Float>, count: Int) {
+    func ahead(of index: Int, rows: Int) -> (base: UnsafePointer<Float>, count: Int)? {
         let next = index + 1 < Self.positions ? index + 1 : 0
         return (UnsafePointer(self[position: next]), rows * row)
     }

@@ -20,14 +20,21 @@ struct WinogradPlan {
     /// Floats of a tile in the Winograd domain, as input and as output.
     private var tileFloats: Int { WinogradMatrices.positions * (tiles.inputRow + tiles.outputRow) }
 
-    /// Cuts some tiles into blocks of like size for the second-level cache, or for a wide layer for the third.
-    func blocks(_ range: Range<Int>) -> [Range<Int>] {
-        let floats = sharesTiles ? hackA : hackB
-        let most = max(floats / tileFloats, sharesTiles ? 12 : 48)
-        let blocks = (range.count + most - 1) / most
-        let size = ((range.count + blocks - 1) / blocks + 11) / 12 * 12
-        return stride(from: range.lowerBound, to: range.upperBound, by: size).map {
-            $0..<min($0 + size, range.upperBound)
+    /// Cuts some rows of tiles into blocks: parts of a row or whole rows for the second-level cache, or, of a wide
+    /// layer, as many rows as the third-level cache holds.
+    func blocks(_ rows: Range<Int>) -> [Range<Int>] {
+        let most = max((sharesTiles ? hackA : hackB) / tileFloats, sharesTiles ? 24 : 48)
+        let across = tiles.across
+        if sharesTiles && across > most {
+            let parts = (across + most - 1) / most
+            return rows.flatMap { row in
+                (0..<parts).map { row * across + across * $0 / parts..<row * across + across * ($0 + 1) / parts }
+            }
+        }
+        let parts = min(rows.count, (rows.count * across + most - 1) / most)
+        return (0..<parts).map {
+            (rows.lowerBound + rows.count * $0 / parts) * across..<(rows.lowerBound + rows.count * ($0 + 1) / parts)
+                * across
         }
     }
 

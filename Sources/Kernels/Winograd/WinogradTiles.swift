@@ -43,6 +43,30 @@ struct WinogradTiles: @unchecked Sendable {
     /// Floats of scratch memory that a thread needs.
     var scratch: Int { WinogradTransforms.scratch + 72 * max(inputRow, outputRow) }
 
+    /// The rows of pixels that some tiles' input is read from, or their input gradient goes to, for maps of the input's
+    /// size. Tiles of one row, or of whole rows.
+    func inputRows(of block: Range<Int>, in maps: [TensorView]) -> [PixelRows] {
+        maps.compactMap { pixelRows(of: block, in: $0, offset: -padding, overlap: 2) }
+    }
+
+    /// The rows of pixels of some tiles' output, or of its gradient, in maps of the output's size.
+    func outputRows(of block: Range<Int>, in maps: [TensorView]) -> [PixelRows] {
+        maps.compactMap { pixelRows(of: block, in: $0, offset: 0, overlap: 0) }
+    }
+
+    private func pixelRows(of block: Range<Int>, in map: TensorView, offset: Int, overlap: Int) -> PixelRows? {
+        guard let last = block.last else { return nil }
+        let (first, end) = (corner(block.lowerBound), corner(last))
+        let top = max(first.y + offset, 0)
+        let bottom = min(end.y + 4 + overlap + offset, map.height)
+        let left = end.y > first.y ? 0 : max(first.x + offset, 0)
+        let right = end.y > first.y ? map.width : min(end.x + 4 + overlap + offset, map.width)
+        guard top < bottom, left < right else { return nil }
+        return PixelRows(
+            base: map.row(top) + left * map.channels, rowStride: map.rowStride, rows: bottom - top,
+            count: (right - left) * map.channels)
+    }
+
     /// Row and column of a tile's first output pixel.
     private func corner(_ tile: Int) -> (y: Int, x: Int) { (tile / across &* 4, tile % across &* 4) }
 
