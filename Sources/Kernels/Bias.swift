@@ -27,14 +27,23 @@ func sumPixels(
     _ values: UnsafePointer<Float>, height: Int, width: Int, channels: Int, into sums: UnsafeMutablePointer<Float>
 ) {
     sums.update(repeating: 0, count: channels)
-    withUnsafeTemporaryAllocation(of: Float.self, capacity: channels) { row in
+    // Pixels of few channels are summed several abreast, to fill vectors.
+    let abreast = max(1, 64 / channels)
+    let lanes = abreast * channels
+    withUnsafeTemporaryAllocation(of: Float.self, capacity: lanes) { row in
         guard let row = row.baseAddress else { return }
         var pixel = values
         for _ in 0..<height {
-            row.initialize(repeating: 0, count: channels)
-            for _ in 0..<width {
-                for c in 0..<channels { row[c] += pixel[c] }
-                pixel += channels
+            row.initialize(repeating: 0, count: lanes)
+            var left = width * channels
+            while left > 0 {
+                let count = min(left, lanes)
+                for i in 0..<count { row[i] += pixel[i] }
+                pixel += count
+                left &-= count
+            }
+            for first in stride(from: channels, to: lanes, by: channels) {
+                for c in 0..<channels { row[c] += row[first &+ c] }
             }
             for c in 0..<channels { sums[c] += row[c] }
         }

@@ -40,20 +40,46 @@ public enum MaxPool {
                 let left = 2 &* x &* n
                 let right = left &+ n
                 let at = x &* n
-                for c in 0..<n {
+                var c = 0
+                while c &+ 16 <= n {
+                    // What is left of the gradient after each place in turn; the last takes it whatever it holds.
+                    let maximum = load(maxima + (at &+ c))
+                    var rest = load(gradients + (at &+ c))
+                    add(&rest, where: load(top + (left &+ c)) .== maximum, to: topGradient + (left &+ c))
+                    add(&rest, where: load(top + (right &+ c)) .== maximum, to: topGradient + (right &+ c))
+                    add(&rest, where: load(bottom + (left &+ c)) .== maximum, to: bottomGradient + (left &+ c))
+                    store(bottomGradient + (right &+ c), load(bottomGradient + (right &+ c)) + rest)
+                    c &+= 16
+                }
+                while c < n {
                     let maximum = maxima[at &+ c]
-                    let gradient = gradients[at &+ c]
-                    let first = top[left &+ c] == maximum
-                    let second = !first && top[right &+ c] == maximum
-                    let third = !first && !second && bottom[left &+ c] == maximum
-                    let fourth = !first && !second && !third
-                    topGradient[left &+ c] += first ? gradient : 0
-                    topGradient[right &+ c] += second ? gradient : 0
-                    bottomGradient[left &+ c] += third ? gradient : 0
-                    bottomGradient[right &+ c] += fourth ? gradient : 0
+                    var rest = gradients[at &+ c]
+                    add(&rest, where: top[left &+ c] == maximum, to: topGradient + (left &+ c))
+                    add(&rest, where: top[right &+ c] == maximum, to: topGradient + (right &+ c))
+                    add(&rest, where: bottom[left &+ c] == maximum, to: bottomGradient + (left &+ c))
+                    bottomGradient[right &+ c] += rest
+                    c &+= 1
                 }
             }
         }
+    }
+
+    /// Adds `gradient` to the target, and leaves nothing of it, in the lanes that are `chosen`.
+    @inline(__always)
+    private static func add(
+        _ gradient: inout Vector, where chosen: SIMDMask<SIMD16<Int32>>, to target: UnsafeMutablePointer<Float>
+    ) {
+        let zero = Vector.zero
+        var share = zero
+        share.replace(with: gradient, where: chosen)
+        gradient.replace(with: zero, where: chosen)
+        store(target, load(target) + share)
+    }
+
+    @inline(__always)
+    private static func add(_ gradient: inout Float, where chosen: Bool, to target: UnsafeMutablePointer<Float>) {
+        target.pointee += chosen ? gradient : 0
+        gradient = chosen ? 0 : gradient
     }
 
     /// The larger of two; a value that is not a number wins.

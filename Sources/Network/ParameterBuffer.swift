@@ -1,4 +1,3 @@
-import Foundation
 import Kernels
 
 /// One flat buffer of a network's size: its values, or their gradients, or their momentum. Starts as zeros.
@@ -39,9 +38,9 @@ public final class ParameterBuffer: @unchecked Sendable {
 }
 
 extension RandomStream {
-    /// A standard normal number, by the cosine branch of Box and Muller (1958).
+    /// A standard normal number, by the cosine branch of Box and Muller (1958); the same bits on every CPU.
     public mutating func gaussian() -> Double {
-        let radius = (-2 * log(1 - uniform())).squareRoot()
-        return radius * cos(2 * .pi * uniform())
+        let radius = (-2 * Elementary.log(1 - uniform())).squareRoot()
+        return radius * Elementary.cosine(halfTurns: 2 * uniform())
     }
 }

@@ -35,6 +35,17 @@ import Testing
         }
     }
 
+    @Test("the loss refuses a negative class but that of ignored pixels")
+    func negativeLabel() async {
+        await #expect(processExitsWith: .failure) {
+            let (logits, gradient) = (Tensor(1, 2, 2), Tensor(1, 2, 2))
+            let labels = LabelMap(height: 1, width: 2, filledWith: LabelMap.ignored - 1)
+            _ = SoftmaxCrossEntropy.loss(
+                logits: logits.view, labels: labels, gradient: gradient.view, team: ThreadTeam(threads: 1))
+            withExtendedLifetime((logits, gradient)) {}
+        }
+    }
+
     @Test("a crop must lie in the middle")
     func crop() async {
         await #expect(processExitsWith: .failure) {

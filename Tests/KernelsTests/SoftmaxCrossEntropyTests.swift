@@ -36,7 +36,8 @@ import Testing
 
     static let shapes = [
         ImageShape(1, 1, 2), ImageShape(1, 1, 70), ImageShape(3, 5, 2), ImageShape(7, 4, 3), ImageShape(9, 11, 5),
-        ImageShape(40, 33, 2),
+        ImageShape(40, 33, 2), ImageShape(3, 16, 2), ImageShape(2, 31, 7), ImageShape(2, 48, 8), ImageShape(3, 17, 16),
+        ImageShape(2, 20, 21), ImageShape(4, 19, 70),
     ]
 
     @Test("loss and gradient agree with the reference", arguments: shapes)
@@ -109,6 +110,40 @@ import Testing
         }
     }
 
+    @Test("a pixel that is ignored may be anything, in every lane", arguments: [2, 3, 9])
+    func ignoredNotANumber(classes: Int) {
+        let width = 16 + 5
+        let clean = Problem(ImageShape(width, width, classes), key: 435)
+        let dirty = Problem(ImageShape(width, width, classes), key: 435)
+        for (problem, isDirty) in [(clean, false), (dirty, true)] {
+            for y in 0..<width {
+                for x in 0..<width { problem.labels[y, x] = Int32((x + y) % classes) }
+                // One pixel of each row, and so one in every column.
+                problem.labels[y, y] = LabelMap.ignored
+                if isDirty { for c in 0..<classes { problem.logits[y, y, c] = c == 0 ? .nan : .infinity } }
+            }
+        }
+        let (loss, gradient) = clean.loss()
+        let (dirtyLoss, dirtyGradient) = dirty.loss()
+        #expect(loss.isFinite && sameBits([loss], [dirtyLoss]))
+        #expect(sameBits(gradient.values, dirtyGradient.values))
+        for y in 0..<width { #expect((0..<classes).allSatisfy { gradient[y, y, $0].bitPattern == 0 }) }
+    }
+
+    @Test("a weight that is not a number does no harm where the pixel is ignored")
+    func ignoredWeight() {
+        let problem = Problem(ImageShape(3, 20, 2), key: 436)
+        var weights = problem.weights
+        for i in weights.indices where problem.labels.values[i] == LabelMap.ignored { weights[i] = .nan }
+        let gradient = Tensor.unset(problem.logits.shape)
+        let loss = SoftmaxCrossEntropy.loss(
+            logits: problem.logits.view, labels: problem.labels, weights: weights, gradient: gradient.view,
+            team: ThreadTeam(threads: 1))
+        let (expected, expectedGradient) = problem.loss()
+        #expect(weights.contains { $0.isNaN } && sameBits([loss], [expected]))
+        #expect(sameBits(gradient.values, expectedGradient.values))
+    }
+
     @Test("with every pixel ignored loss and gradient are 0")
     func allIgnored() {
         let problem = Problem(ImageShape(3, 3, 2), key: 440)
@@ -134,12 +169,53 @@ import Testing
         #expect(relativeL2(logits.view, expected) <= Tolerances.float32Sum)
     }
 
-    @Test("one thread and two give the same bits")
-    func threads() {
-        let problem = Problem(ImageShape(40, 33, 2), key: 470)
+    @Test("crops give the bits of the same image alone, and what is around them stays", arguments: [2, 3, 18])
+    func crop(classes: Int) {
+        let problem = Problem(ImageShape(5, 19, classes), key: 465)
+        let map = CroppedMap.random(problem.logits.shape, border: 2, key: 465)
+        let slopes = CroppedMap.unset(problem.logits.shape, border: 1)
+        for y in 0..<5 { map.view.row(y).update(from: problem.logits.view.row(y), count: 19 * classes) }
         let (loss, gradient) = problem.loss()
-        let (otherLoss, otherGradient) = problem.loss(threads: 2)
-        #expect(sameBits([loss], [otherLoss]))
-        #expect(sameBits(gradient.values, otherGradient.values))
+        let cropLoss = problem.weights.withUnsafeBufferPointer {
+            SoftmaxCrossEntropy.loss(
+                logits: map.view, labels: problem.labels, weights: $0.baseAddress, gradient: slopes.view,
+                team: ThreadTeam(threads: 1))
+        }
+        #expect(sameBits([loss], [cropLoss]))
+        #expect(ReferenceImage(slopes.view) == ReferenceImage(gradient.view) && slopes.borderIsUntouched)
+        SoftmaxCrossEntropy.probabilities(map.view, team: ThreadTeam(threads: 1))
+        SoftmaxCrossEntropy.probabilities(problem.logits.view, team: ThreadTeam(threads: 1))
+        #expect(ReferenceImage(map.view) == ReferenceImage(problem.logits.view) && map.borderIsUntouched)
+    }
+
+    @Test("any number of threads gives the same bits", arguments: [2, 9])
+    func threads(classes: Int) {
+        // Large enough for a second thread to come to work before the first is done.
+        let problem = Problem(ImageShape(300, 333, classes), key: 470)
+        let (loss, gradient) = problem.loss()
+        for threads in [2, 3] {
+            let (otherLoss, otherGradient) = problem.loss(threads: threads)
+            #expect(sameBits([loss], [otherLoss]))
+            #expect(sameBits(gradient.values, otherGradient.values))
+        }
+        let probabilities = [1, 2, 3].map { threads in
+            let copy = Tensor(problem.logits.shape)
+            copy.base.update(from: problem.logits.base, count: copy.count)
+            SoftmaxCrossEntropy.probabilities(copy.view, team: ThreadTeam(threads: threads))
+            return copy
+        }
+        #expect(probabilities.allSatisfy { sameBits($0.values, probabilities[0].values) })
+    }
+
+    @Test("every number of classes agrees with the reference", arguments: 1...70)
+    func classes(_ classes: Int) {
+        let problem = Problem(ImageShape(2, 21, classes), key: 480)
+        let (loss, gradient) = problem.loss()
+        let expected = problem.reference()
+        #expect(relativeL2([loss], [expected.loss]) <= Tolerances.float32Sum)
+        #expect(relativeL2(gradient.view, expected.gradient) <= Tolerances.float32Sum)
+        let logits = ReferenceImage(problem.logits.view)
+        SoftmaxCrossEntropy.probabilities(problem.logits.view, team: ThreadTeam(threads: 1))
+        #expect(relativeL2(problem.logits.view, ReferenceKernels.softmax(logits)) <= Tolerances.float32Sum)
     }
 }
