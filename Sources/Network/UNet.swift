@@ -13,19 +13,27 @@ public final class UNet {
     private var activations: Activations?
     private var dropout: RandomStream?
 
-    public init(_ architecture: UNetArchitecture, engine: Engine) {
+    /// Whether a network learns; one that only predicts keeps no maps for a backward pass.
+    public enum Purpose: Sendable {
+        case training, inference
+    }
+
+    private let purpose: Purpose
+
+    public init(_ architecture: UNetArchitecture, engine: Engine, purpose: Purpose = .training) {
         precondition(
             architecture.inputChannels > 0 && architecture.classes >= 2 && architecture.baseChannels > 0
                 && architecture.depth >= 0, "\(architecture)")
         self.architecture = architecture
         self.engine = engine
+        self.purpose = purpose
         layout = ParameterLayout(architecture)
         layers = UNetLayers(layout, depth: architecture.depth)
     }
 
     private var padding: Int { architecture.padding == .same ? 1 : 0 }
 
-    /// The logits of an image, H×W×classes, valid until the next call.
+    /// The logits of an image, H×W×classes, valid until the next forward or backward pass.
     ///
     /// - Parameters:
     ///   - image: H×W×inputChannels with sides that `architecture.geometry` calls legal; kept by the caller until the
@@ -39,8 +47,11 @@ public final class UNet {
         precondition(
             geometry.isLegal(input: image.height) && geometry.isLegal(input: image.width)
                 && image.channels == architecture.inputChannels, "an image of \(image.shape) for \(architecture)")
-        if activations?.input != image.shape { activations = Activations(architecture, input: image.shape) }
-        guard let maps = activations else { preconditionFailure("no maps") }
+        if activations?.input != image.shape {
+            activations = nil
+            activations = Activations(architecture, input: image.shape, training: purpose == .training)
+        }
+        guard let maps = activations?.maps else { preconditionFailure("no maps") }
         self.dropout = dropout
         let depth = architecture.depth
 
@@ -49,30 +60,30 @@ public final class UNet {
             below = block([below], layers.encoder[level], maps.encoder[level], parameters)
             if level < depth {
                 engine.profile?.enter("encoder.\(level).pool", "forward")
-                MaxPool.forward(below, output: maps.pooled[level].view, team: engine.team)
-                below = maps.pooled[level].view
+                MaxPool.forward(below, output: maps.pooled[level], team: engine.team)
+                below = maps.pooled[level]
             }
         }
         engine.profile?.enter("dropout", "forward")
         if let dropout { Dropout.apply(below, rate: architecture.dropout, stream: dropout) }
         for level in (0..<depth).reversed() {
-            let up = maps.up[level].view
+            let up = maps.up[level]
             engine.profile?.enter(layers.up[level].name, "forward")
             engine.upConvolution(below, layers.up[level].parameters(parameters), output: up, workspace: workspace)
-            let skip = maps.encoder[level].conv2.view.centreCrop(height: up.height, width: up.width)
+            let skip = maps.encoder[level].conv2.centreCrop(height: up.height, width: up.width)
             below = block([skip, up], layers.decoder[level], maps.decoder[level], parameters)
         }
         engine.profile?.enter(layers.head.name, "forward")
         engine.pointwiseConvolution(
-            below, layers.head.parameters(parameters), output: maps.logits.view, workspace: workspace)
+            below, layers.head.parameters(parameters), output: maps.logits, workspace: workspace)
         engine.profile?.leave()
-        return maps.logits.view
+        return maps.logits
     }
 
     /// Where the loss writes its derivative by the last forward pass's logits, for `backward` to start from.
     public var logitsGradient: TensorView {
-        guard let activations else { preconditionFailure("no forward pass") }
-        return activations.gradients.logits.view
+        guard let gradients = activations?.gradients else { preconditionFailure("no forward pass in training") }
+        return gradients.logits
     }
 
     /// Writes the derivatives by all parameters, from those by the logits in `logitsGradient`, into a flat buffer.
@@ -82,53 +93,44 @@ public final class UNet {
     public func backward(
         _ image: TensorView, parameters: UnsafePointer<Float>, gradient: UnsafeMutablePointer<Float>
     ) {
-        guard let maps = activations else { preconditionFailure("no forward pass") }
-        let turns = maps.gradients
+        guard let activations, let slopes = activations.gradients else { preconditionFailure("no forward pass") }
+        let maps = activations.maps
         let depth = architecture.depth
 
-        let last = depth > 0 ? maps.decoder[0].conv2 : maps.encoder[0].conv2
-        var slope = turns.take(last.shape)
         engine.profile?.enter(layers.head.name, "backward")
         engine.pointwiseConvolutionBackward(
-            last.view, layers.head.parameters(parameters), outputGradient: turns.logits.view, inputGradient: slope,
+            depth > 0 ? maps.decoder[0].conv2 : maps.encoder[0].conv2, layers.head.parameters(parameters),
+            outputGradient: slopes.logits, inputGradient: depth > 0 ? slopes.decoder[0].conv2 : slopes.encoder[0].conv2,
             gradients: layers.head.gradients(gradient), workspace: workspace)
         for level in 0..<depth {
-            let up = maps.up[level].view
-            let skip = maps.encoder[level].conv2.view.centreCrop(height: up.height, width: up.width)
-            // Outside the crop nothing reached the decoder.
-            engine.profile?.enter("encoder.\(level).skip", "backward")
-            turns.skips[level].view.fill(0)
-            let skipSlope = turns.skips[level].view.centreCrop(height: up.height, width: up.width)
-            slope = blockBackward(
-                [skip, up], layers.decoder[level], maps.decoder[level], slope, parameters, gradient
-            ) { [skipSlope, turns.take(up.shape)] }
-            let below = level + 1 == depth ? maps.encoder[depth].conv2 : maps.decoder[level + 1].conv2
-            let belowSlope = turns.take(below.shape)
+            let up = maps.up[level]
+            let skip = maps.encoder[level].conv2.centreCrop(height: up.height, width: up.width)
+            blockBackward(
+                [skip, up], layers.decoder[level], maps.decoder[level], slopes.decoder[level],
+                inputGradients: [activations.skipGradients[level], slopes.up[level]], parameters, gradient)
+            let isBottom = level + 1 == depth
             engine.profile?.enter(layers.up[level].name, "backward")
             engine.upConvolutionBackward(
-                below.view, layers.up[level].parameters(parameters), outputGradient: slope, inputGradient: belowSlope,
+                isBottom ? maps.encoder[depth].conv2 : maps.decoder[level + 1].conv2,
+                layers.up[level].parameters(parameters), outputGradient: slopes.up[level],
+                inputGradient: isBottom ? slopes.encoder[depth].conv2 : slopes.decoder[level + 1].conv2,
                 gradients: layers.up[level].gradients(gradient), workspace: workspace)
-            slope = belowSlope
         }
         engine.profile?.enter("dropout", "backward")
-        if let dropout { Dropout.apply(slope, rate: architecture.dropout, stream: dropout) }
+        if let dropout { Dropout.apply(slopes.encoder[depth].conv2, rate: architecture.dropout, stream: dropout) }
         for level in (0...depth).reversed() {
-            guard level > 0 else {
-                blockBackward([image], layers.encoder[0], maps.encoder[0], slope, parameters, gradient) { nil }
-                engine.profile?.leave()
-                return
-            }
-            let pooled = maps.pooled[level - 1].view
-            slope = blockBackward([pooled], layers.encoder[level], maps.encoder[level], slope, parameters, gradient) {
-                [turns.take(pooled.shape)]
-            }
-            let skipSlope = turns.skips[level - 1].view
+            blockBackward(
+                [level == 0 ? image : maps.pooled[level - 1]], layers.encoder[level], maps.encoder[level],
+                slopes.encoder[level], inputGradients: level == 0 ? nil : [slopes.pooled[level - 1]], parameters,
+                gradient)
+            guard level > 0 else { break }
             engine.profile?.enter("encoder.\(level - 1).pool", "backward")
             MaxPool.backward(
-                maps.encoder[level - 1].conv2.view, output: pooled, outputGradient: slope, addingTo: skipSlope,
+                maps.encoder[level - 1].conv2, output: maps.pooled[level - 1], outputGradient: slopes.pooled[level - 1],
+                skipGradient: activations.skipGradients[level - 1], inputGradient: slopes.encoder[level - 1].conv2,
                 team: engine.team)
-            slope = skipSlope
         }
+        engine.profile?.leave()
     }
 
     /// Two 3×3 convolutions with ReLU.
@@ -138,35 +140,28 @@ public final class UNet {
     ) -> TensorView {
         engine.profile?.enter(layer.conv1.name, "forward")
         engine.convolution3x3(
-            inputs, layer.conv1.parameters(parameters), padding: padding, output: maps.conv1.view, workspace: workspace)
+            inputs, layer.conv1.parameters(parameters), padding: padding, output: maps.conv1, workspace: workspace)
         engine.profile?.enter(layer.conv2.name, "forward")
         engine.convolution3x3(
-            [maps.conv1.view], layer.conv2.parameters(parameters), padding: padding, output: maps.conv2.view,
+            [maps.conv1], layer.conv2.parameters(parameters), padding: padding, output: maps.conv2,
             workspace: workspace)
-        return maps.conv2.view
+        return maps.conv2
     }
 
-    /// The backward of `block`; `inputSlopes` says where the inputs' gradients go, once the second convolution's is
-    /// no longer needed, or nil. Returns the last of them.
-    @discardableResult
+    /// The backward of `block`, from the gradient of its second convolution's output in `slopes`.
     private func blockBackward(
-        _ inputs: [TensorView], _ layer: UNetLayers.Block, _ maps: Activations.Block, _ slope: TensorView,
-        _ parameters: UnsafePointer<Float>, _ gradient: UnsafeMutablePointer<Float>,
-        inputSlopes: () -> [TensorView]?
-    ) -> TensorView {
-        guard let turns = activations?.gradients else { preconditionFailure("no forward pass") }
-        let middle = turns.take(maps.conv1.shape)
+        _ inputs: [TensorView], _ layer: UNetLayers.Block, _ maps: Activations.Block, _ slopes: Activations.Block,
+        inputGradients: [TensorView]?, _ parameters: UnsafePointer<Float>, _ gradient: UnsafeMutablePointer<Float>
+    ) {
         engine.profile?.enter(layer.conv2.name, "backward")
         engine.convolution3x3Backward(
-            [maps.conv1.view], layer.conv2.parameters(parameters), padding: padding, output: maps.conv2.view,
-            outputGradient: slope, inputGradients: [middle], gradients: layer.conv2.gradients(gradient),
+            [maps.conv1], layer.conv2.parameters(parameters), padding: padding, output: maps.conv2,
+            outputGradient: slopes.conv2, inputGradients: [slopes.conv1], gradients: layer.conv2.gradients(gradient),
             workspace: workspace)
-        let slopes = inputSlopes()
         engine.profile?.enter(layer.conv1.name, "backward")
         engine.convolution3x3Backward(
-            inputs, layer.conv1.parameters(parameters), padding: padding, output: maps.conv1.view,
-            outputGradient: middle, inputGradients: slopes, gradients: layer.conv1.gradients(gradient),
+            inputs, layer.conv1.parameters(parameters), padding: padding, output: maps.conv1,
+            outputGradient: slopes.conv1, inputGradients: inputGradients, gradients: layer.conv1.gradients(gradient),
             workspace: workspace)
-        return slopes?.last ?? middle
     }
 }

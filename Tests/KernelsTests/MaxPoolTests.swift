@@ -20,9 +20,8 @@ import Testing
 
             let slope = Tensor.random(shape, key: 310 + key)
             let gradient = CroppedMap.unset(full, border: border)
-            gradient.view.fill(0)
             MaxPool.backward(
-                input.view, output: output.view, outputGradient: slope.view, addingTo: gradient.view, team: team)
+                input.view, output: output.view, outputGradient: slope.view, inputGradient: gradient.view, team: team)
             let expected = ReferenceKernels.maxPoolBackward(reference, outputGradient: ReferenceImage(slope.view))
             #expect(ReferenceImage(gradient.view) == expected)
             #expect(gradient.borderIsUntouched)
@@ -45,25 +44,35 @@ import Testing
             let gradient = Tensor(2, 2, 1)
             MaxPool.forward(input.view, output: output.view, team: team)
             MaxPool.backward(
-                input.view, output: output.view, outputGradient: slope.view, addingTo: gradient.view, team: team)
+                input.view, output: output.view, outputGradient: slope.view, inputGradient: gradient.view, team: team)
             #expect(Array(gradient.values) == (0..<4).map { $0 == place ? 5 : 0 }, "block \(values)")
         }
     }
 
-    @Test("the gradient is added to what is there")
-    func adds() {
-        let input = Tensor.random(ImageShape(4, 4, 2), key: 320)
-        let output = Tensor(2, 2, 2)
+    @Test("a skip's gradient is added where its crop lies", arguments: [0, 1, 2, 3])
+    func skip(border: Int) {
+        let shape = ImageShape(5, 6, 17)
+        let input = Tensor.random(ImageShape(10, 12, 17), key: 320)
+        let output = Tensor(shape)
         MaxPool.forward(input.view, output: output.view, team: team)
-        let slope = Tensor.random(output.shape, key: 321)
-        let fresh = Tensor(input.shape)
-        let added = Tensor(input.shape)
-        added.view.fill(8)
-        for gradient in [fresh, added] {
-            MaxPool.backward(
-                input.view, output: output.view, outputGradient: slope.view, addingTo: gradient.view, team: team)
+        let slope = Tensor.random(shape, key: 321)
+        let crop = Tensor.random(ImageShape(10 - 2 * border, 12 - 2 * border, 17), key: 322)
+        let without = Tensor.unset(input.shape)
+        let with = Tensor.unset(input.shape)
+        MaxPool.backward(
+            input.view, output: output.view, outputGradient: slope.view, inputGradient: without.view, team: team)
+        MaxPool.backward(
+            input.view, output: output.view, outputGradient: slope.view, skipGradient: crop.view,
+            inputGradient: with.view, team: team)
+        for y in 0..<10 {
+            for x in 0..<12 {
+                let isInside = (border..<10 - border).contains(y) && (border..<12 - border).contains(x)
+                for c in 0..<17 {
+                    let added = isInside ? crop[y - border, x - border, c] : 0
+                    #expect(with[y, x, c] == without[y, x, c] + added)
+                }
+            }
         }
-        #expect(zip(added.values, fresh.values).allSatisfy { $0 == 8 + $1 })
     }
 
     @Test("a value that is not a number wins wherever it stands", arguments: 0..<4)

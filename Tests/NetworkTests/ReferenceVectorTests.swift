@@ -38,6 +38,7 @@ import Testing
         func pass(_ index: Int) -> (logits: [Float], loss: Float) {
             let sample = reference.samples[index]
             let logits = network.forward(images[index].view, parameters: weights.base)
+            let values = Array(UnsafeBufferPointer(start: logits.base, count: logits.shape.count))
             let labels = HashedValues.labels(
                 sample.labels, height: logits.height, width: logits.width, classes: reference.classes)
             let loss = SoftmaxCrossEntropy.loss(
@@ -45,7 +46,7 @@ import Testing
                 weights: HashedValues.pixelWeights(sample.weights, count: logits.shape.pixels),
                 gradient: network.logitsGradient, team: team)
             network.backward(images[index].view, parameters: weights.base, gradient: gradient.base)
-            return (Array(UnsafeBufferPointer(start: logits.base, count: logits.shape.count)), loss)
+            return (values, loss)
         }
 
         /// A tensor of a flat buffer in PyTorch's order.

@@ -22,7 +22,7 @@ public final class Validator {
         self.engine = engine
         model = configuration.model
         tile = configuration.data.tile
-        network = UNet(configuration.model.architecture, engine: engine)
+        network = UNet(configuration.model.architecture, engine: engine, purpose: .inference)
     }
 
     /// What a validation gives.
