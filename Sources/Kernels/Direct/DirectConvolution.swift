@@ -24,18 +24,26 @@ extension Engine {
         outputGradient: TensorView, inputGradients: [TensorView]?, gradients: LayerGradients, workspace: Workspace
     ) {
         let n = output.channels
-        workspace.lend(output.shape.count) { masked in
-            // The gradient through ReLU; kept, since both the weights' and the bias's gradients read it whole.
-            team.forEach(output.height) { _, y in
-                let gradient = outputGradient.row(y)
-                let activation = output.row(y)
-                let row = masked + y * output.width * n
-                for i in 0..<output.width &* n { row[i] = activation[i] > 0 ? gradient[i] : 0 }
+        let patches = Patches(inputs: inputs, padding: padding)
+        let bands = patches.bands
+        // The gradient through ReLU. The input's gradient reads it whole; without one it is done with band by band.
+        let whole = inputGradients != nil
+        workspace.lend((whole ? output.height : bands[0].count) * output.width * n) { masked in
+            workspace.lend(patches.bandCount + bands.count * n) { matrix in
+                let biases = matrix + patches.bandCount
+                for (index, band) in bands.enumerated() {
+                    let own = masked + (whole ? band.lowerBound * output.width * n : 0)
+                    maskBand(band, output: output, gradient: outputGradient, into: own)
+                    sumPixels(
+                        own, height: band.count, width: output.width, channels: n, into: biases + index * n)
+                    patches.layOut(band, into: matrix, team: team)
+                    product.multiply(
+                        Matrix(matrix, rowStride: patches.length, transposed: true), Matrix(own, rowStride: n),
+                        into: gradients.weights, rowStride: n, rows: patches.length, columns: n,
+                        inner: band.count * output.width, accumulate: index > 0, team: team, workspace: workspace)
+                }
+                sumPixels(biases, height: 1, width: bands.count, channels: n, into: gradients.bias)
             }
-            sumPixels(masked, height: output.height, width: output.width, channels: n, into: gradients.bias)
-            weightGradient(
-                Patches(inputs: inputs, padding: padding), masked: masked, channels: n, into: gradients.weights,
-                workspace: workspace)
             if let inputGradients {
                 let gradient = TensorView(base: masked, shape: output.shape, rowStride: output.width * n)
                 inputGradient(
@@ -45,20 +53,16 @@ extension Engine {
         }
     }
 
-    /// Patchesᵀ · gradient, summed over bands in order.
-    private func weightGradient(
-        _ patches: Patches, masked: UnsafePointer<Float>, channels n: Int, into weights: UnsafeMutablePointer<Float>,
-        workspace: Workspace
+    /// The gradient of some rows where ReLU let the output through, else 0.
+    private func maskBand(
+        _ band: Range<Int>, output: TensorView, gradient: TensorView, into masked: UnsafeMutablePointer<Float>
     ) {
-        workspace.lend(patches.bandCount) { matrix in
-            for band in patches.bands {
-                patches.layOut(band, into: matrix, team: team)
-                product.multiply(
-                    Matrix(matrix, rowStride: patches.length, transposed: true),
-                    Matrix(masked + band.lowerBound * patches.width * n, rowStride: n), into: weights, rowStride: n,
-                    rows: patches.length, columns: n, inner: band.count * patches.width,
-                    accumulate: band.lowerBound > 0, team: team, workspace: workspace)
-            }
+        let count = output.width &* output.channels
+        team.forEach(band.count) { _, index in
+            let slopes = gradient.row(band.lowerBound + index)
+            let values = output.row(band.lowerBound + index)
+            let row = masked + index * count
+            for i in 0..<count { row[i] = values[i] > 0 ? slopes[i] : 0 }
         }
     }
 

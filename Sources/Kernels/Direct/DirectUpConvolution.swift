@@ -6,15 +6,16 @@ extension Engine {
         noteProduct(input, columns: 4 * output.channels, passes: 1)
         let n = output.channels
         let blocks = UpConvolutionBlocks(output: output)
-        workspace.lend(input.shape.pixels * 4 * n) { result in
-            product.multiply(
-                Matrix(input.base, rowStride: input.channels), Matrix(parameters.weights, rowStride: 4 * n),
-                into: result, rowStride: 4 * n, rows: input.shape.pixels, columns: 4 * n, inner: input.channels,
-                accumulate: false, team: team, workspace: workspace)
-            team.forEach(input.height) { _, y in
-                blocks.write(result, row: y)
-                for row in 2 * y..<2 * y + 2 {
-                    addBias(output.row(row), pixels: output.width, bias: parameters.bias, channels: n)
+        workspace.lend(blocks.bandCount) { result in
+            for band in blocks.bands {
+                product.multiply(
+                    Matrix(input.row(band.lowerBound), rowStride: input.channels),
+                    Matrix(parameters.weights, rowStride: 4 * n), into: result, rowStride: 4 * n,
+                    rows: band.count * input.width, columns: 4 * n, inner: input.channels, accumulate: false,
+                    team: team, workspace: workspace)
+                team.forEach(band.count) { _, index in
+                    blocks.write(
+                        result + index * input.width * 4 * n, row: band.lowerBound + index, bias: parameters.bias)
                 }
             }
         }
@@ -32,16 +33,22 @@ extension Engine {
         sumPixels(
             outputGradient.base, height: outputGradient.height, width: outputGradient.width, channels: n,
             into: gradients.bias)
-        workspace.lend(input.shape.pixels * 4 * n) { gathered in
-            team.forEach(input.height) { _, y in blocks.read(into: gathered, row: y) }
-            product.multiply(
-                Matrix(gathered, rowStride: 4 * n), Matrix(parameters.weights, rowStride: 4 * n, transposed: true),
-                into: inputGradient.base, rowStride: input.channels, rows: input.shape.pixels, columns: input.channels,
-                inner: 4 * n, accumulate: false, team: team, workspace: workspace)
-            product.multiply(
-                Matrix(input.base, rowStride: input.channels, transposed: true), Matrix(gathered, rowStride: 4 * n),
-                into: gradients.weights, rowStride: 4 * n, rows: input.channels, columns: 4 * n,
-                inner: input.shape.pixels, accumulate: false, team: team, workspace: workspace)
+        workspace.lend(blocks.bandCount) { gathered in
+            for band in blocks.bands {
+                team.forEach(band.count) { _, index in
+                    blocks.read(into: gathered + index * input.width * 4 * n, row: band.lowerBound + index)
+                }
+                let pixels = band.count * input.width
+                product.multiply(
+                    Matrix(gathered, rowStride: 4 * n), Matrix(parameters.weights, rowStride: 4 * n, transposed: true),
+                    into: inputGradient.row(band.lowerBound), rowStride: input.channels, rows: pixels,
+                    columns: input.channels, inner: 4 * n, accumulate: false, team: team, workspace: workspace)
+                product.multiply(
+                    Matrix(input.row(band.lowerBound), rowStride: input.channels, transposed: true),
+                    Matrix(gathered, rowStride: 4 * n), into: gradients.weights, rowStride: 4 * n,
+                    rows: input.channels, columns: 4 * n, inner: pixels, accumulate: band.lowerBound > 0, team: team,
+                    workspace: workspace)
+            }
         }
     }
 }
@@ -50,29 +57,41 @@ extension Engine {
 private struct UpConvolutionBlocks {
     let output: TensorView
 
-    /// Copies the blocks of one input row from the matrix into the two output rows below it.
-    func write(_ matrix: UnsafePointer<Float>, row y: Int) {
-        forEachPair(row: y) { image, offset, count in
-            for i in 0..<count { image[i] = matrix[offset &+ i] }
+    /// The input rows that are worked on at once: pixels enough for efficient products, few enough for the caches.
+    var bands: [Range<Int>] {
+        let (height, width) = (output.height / 2, output.width / 2)
+        let parts = max(1, height * width / 1024)
+        return (0..<parts).map { height * $0 / parts..<height * ($0 + 1) / parts }.filter { !$0.isEmpty }
+    }
+
+    /// Floats of the largest band's matrix.
+    var bandCount: Int { (bands.map(\.count).max() ?? 0) * output.width * 2 * output.channels }
+
+    /// Copies the blocks of one input row, plus the bias, from its matrix into the two output rows below it.
+    func write(_ matrix: UnsafePointer<Float>, row y: Int, bias: UnsafePointer<Float>) {
+        let n = output.channels
+        for dy in 0..<2 {
+            var image = output.row(2 * y + dy)
+            var block = matrix + dy * 2 * n
+            for _ in 0..<output.width / 2 {
+                for c in 0..<n { image[c] = block[c] + bias[c] }
+                for c in 0..<n { image[n &+ c] = block[n &+ c] + bias[c] }
+                image += 2 &* n
+                block += 4 &* n
+            }
         }
     }
 
     /// Copies two output rows into the blocks of the input row above them.
     func read(into matrix: UnsafeMutablePointer<Float>, row y: Int) {
-        forEachPair(row: y) { image, offset, count in
-            for i in 0..<count { matrix[offset &+ i] = image[i] }
-        }
-    }
-
-    /// Visits each pair of neighbouring output pixels that comes from one input pixel of row `y`.
-    @inline(__always)
-    private func forEachPair(row y: Int, _ body: (UnsafeMutablePointer<Float>, Int, Int) -> Void) {
-        let width = output.width / 2
-        let pair = 2 * output.channels
+        let n = output.channels
         for dy in 0..<2 {
-            let image = output.row(2 * y + dy)
-            for x in 0..<width {
-                body(image + x &* pair, ((y &* width &+ x) &* 2 &+ dy) &* pair, pair)
+            var image = output.row(2 * y + dy)
+            var block = matrix + dy * 2 * n
+            for _ in 0..<output.width / 2 {
+                block.update(from: image, count: 2 &* n)
+                image += 2 &* n
+                block += 4 &* n
             }
         }
     }

@@ -1,10 +1,12 @@
+internal import CTarget
+
 /// Row-major matrix products with the micro-kernel. How the work is cut does not show in the bits: each element is one
 /// chain over the inner index.
 struct NativeProduct: MatrixProduct {
-    /// Inner length of a block: a panel of B this long stays in the first-level cache.
-    private static let innerBlock = 512
-    /// Rows of a block: A's part of it stays in the second-level cache.
-    private static let rowBlock = 96
+    /// Longest inner length of a block.
+    private static let innerBlock = 2048
+    /// Floats of B that are packed together, to stay in the second-level cache.
+    private static let packedBlock = 131_072
 
     func multiply(
         _ a: Matrix, _ b: Matrix, into c: UnsafeMutablePointer<Float>, rowStride: Int, rows: Int, columns: Int,
@@ -14,32 +16,32 @@ struct NativeProduct: MatrixProduct {
         let width = MicroKernel.columns
         let panels = (columns + width - 1) / width
         let blocks = max(1, (inner + Self.innerBlock - 1) / Self.innerBlock)
-        // A tile of C at an edge.
-        let scratch = MicroKernel.rows * width
-        workspace.lend(panels * width * inner + 16) { packed in
-            team.forEach(panels) { _, panel in
-                Self.pack(
-                    b.from(column: panel * width), columns: min(width, columns - panel * width), inner: inner,
-                    into: packed + panel * width * inner)
-            }
-            workspace.lend(team.threads * scratch) { tiles in
+        let longest = (inner + blocks - 1) / blocks
+        // Threads share out the columns, each part packing its own; with few columns the rows too.
+        let partPanels = min(panels, max(4, Self.packedBlock / (max(longest, 1) * width)))
+        let columnParts = max((panels + partPanels - 1) / partPanels, min(team.threads, panels / 8))
+        let rowParts =
+            team.threads == 1 || columnParts >= 2 * team.threads ? 1 : min(2 * team.threads, (rows + 23) / 24)
+        let packedCount = ((panels + columnParts - 1) / columnParts) * width * longest
+        let laneCount = packedCount + MicroKernel.rows * width + 16
+        workspace.lend(team.threads * laneCount) { lanes in
+            team.forEach(columnParts * rowParts) { lane, part in
+                let (columnPart, rowPart) = part.quotientAndRemainder(dividingBy: rowParts)
+                let own = panels * columnPart / columnParts..<panels * (columnPart + 1) / columnParts
+                let packed = lanes + lane * laneCount
                 for block in 0..<blocks {
                     let start = inner * block / blocks
                     let end = inner * (block + 1) / blocks
-                    let groups = (rows + Self.rowBlock - 1) / Self.rowBlock
-                    // With few rows the panels are shared out, with many the rows.
-                    let columnParts = groups >= 2 * team.threads ? 1 : min(panels, 2 * team.threads)
-                    team.forEach(groups * columnParts) { lane, part in
-                        let group = part / columnParts
-                        let columnPart = part % columnParts
-                        let task = Task(
-                            a: a.from(column: start), packed: packed + start * width, panelStride: width * inner,
-                            inner: end - start, c: c, cRow: rowStride, columns: columns,
-                            accumulate: accumulate || block > 0, scratch: tiles + lane * scratch)
-                        task.run(
-                            rows: group * Self.rowBlock..<min((group + 1) * Self.rowBlock, rows),
-                            panels: panels * columnPart / columnParts..<panels * (columnPart + 1) / columnParts)
+                    for panel in own {
+                        Self.pack(
+                            b.from(row: start, column: panel * width), columns: min(width, columns - panel * width),
+                            inner: end - start, into: packed + (panel - own.lowerBound) * width * (end - start))
                     }
+                    let task = Task(
+                        a: a.from(column: start), packed: packed, inner: end - start,
+                        c: c + own.lowerBound * width, cRow: rowStride, columns: columns - own.lowerBound * width,
+                        accumulate: accumulate || block > 0, scratch: packed + packedCount)
+                    task.run(rows: rows * rowPart / rowParts..<rows * (rowPart + 1) / rowParts, panels: own.count)
                 }
             }
         }
@@ -58,6 +60,7 @@ struct NativeProduct: MatrixProduct {
             var target = panel
             var n = inner
             while n > 0 {
+                lockstep_prefetch(source + 8 &* b.rowStride)
                 store(target, load(source))
                 source += b.rowStride
                 target += width
@@ -70,29 +73,34 @@ struct NativeProduct: MatrixProduct {
         }
     }
 
-    /// A block of C, tile by tile.
+    /// A block of C: some rows, from its first column on.
     private struct Task {
         let a: Matrix
+        /// Panels of B, one after another.
         let packed: UnsafePointer<Float>
-        let panelStride: Int
         let inner: Int
         let c: UnsafeMutablePointer<Float>
         let cRow: Int
+        /// Columns that C has.
         let columns: Int
         let accumulate: Bool
         let scratch: UnsafeMutablePointer<Float>
 
-        func run(rows: Range<Int>, panels: Range<Int>) {
+        func run(rows: Range<Int>, panels: Int) {
             // Whole tiles go straight into C; what C has not room for goes by way of scratch memory: a last panel that
             // is not whole, and a last row without a partner.
-            let whole =
-                panels.lowerBound..<max(panels.lowerBound, min(panels.upperBound, columns / MicroKernel.columns))
+            let whole = min(panels, columns / MicroKernel.columns)
             let paired = rows.lowerBound..<rows.lowerBound + rows.count / 2 * 2
+            var operands = operands(row: paired.lowerBound, panel: 0)
+            if !a.transposed && a.rowStride == inner {
+                operands.ahead = operands.a + MicroKernel.rows * inner
+                operands.aheadCount = max(0, paired.count - MicroKernel.rows) * inner
+            }
             MicroKernel.matrix(
-                operands(row: paired.lowerBound, panel: whole.lowerBound), rows: paired.count, panels: whole.count,
-                into: target(row: paired.lowerBound, panel: whole.lowerBound), row: cRow, accumulate: accumulate)
-            for panel in panels {
-                if panel >= whole.upperBound {
+                operands, rows: paired.count, panels: whole, into: c + paired.lowerBound * cRow, row: cRow,
+                accumulate: accumulate)
+            for panel in 0..<panels {
+                if panel >= whole {
                     for row in stride(from: paired.lowerBound, to: paired.upperBound, by: MicroKernel.rows) {
                         edge(row: row, rows: min(MicroKernel.rows, paired.upperBound - row), panel: panel)
                     }
@@ -102,20 +110,17 @@ struct NativeProduct: MatrixProduct {
         }
 
         private func operands(row: Int, panel: Int) -> MicroKernel.Operands {
-            MicroKernel.Operands(
-                a: a.base + row * a.rowStep, aRow: a.rowStep, aStep: a.columnStep, b: packed + panel * panelStride,
-                bStep: MicroKernel.columns, bPanel: panelStride, inner: inner, ahead: a.base)
-        }
-
-        private func target(row: Int, panel: Int) -> UnsafeMutablePointer<Float> {
-            c + (row * cRow + panel * MicroKernel.columns)
+            let panelCount = inner * MicroKernel.columns
+            return MicroKernel.Operands(
+                a: a.base + row * a.rowStep, aRow: a.rowStep, aStep: a.columnStep, b: packed + panel * panelCount,
+                bStep: MicroKernel.columns, bPanel: panelCount, inner: inner, ahead: a.base)
         }
 
         /// A tile at the edge of C, by way of scratch memory.
         private func edge(row: Int, rows: Int, panel: Int) {
             let width = MicroKernel.columns
             let count = min(width, columns - panel * width)
-            let target = target(row: row, panel: panel)
+            let target = c + (row * cRow + panel * width)
             var operands = operands(row: row, panel: panel)
             // A single row is its own partner: there may be none to read below it.
             if rows == 1 { operands.aRow = 0 }
