@@ -68,6 +68,7 @@ struct WinogradFilters: @unchecked Sendable {
                     let rows = min(width, inputs - (first + panel) * width)
                     for tap in 0..<9 {
                         let source = (tap * inputs + (first + panel) * width) * outputs + cut * width
+                        Self.prefetch(weights + (source + width), step: outputs, count: rows)
                         Transpose.matrix(
                             weights + source, row: outputs, rows: rows, columns: columns,
                             into: taps + tap * width * width, row: width)
@@ -88,15 +89,7 @@ struct WinogradFilters: @unchecked Sendable {
     /// `ahead` floats later are asked for.
     @inline(__always)
     private func transform(_ g: UnsafePointer<Float>, tap: Int, ahead: Int, panel index: Int, row: Int) {
-        if ahead > 0 {
-            var p = g + ahead
-            var n = 9
-            while n > 0 {
-                lockstep_prefetch(p)
-                p += tap
-                n &-= 1
-            }
-        }
+        if ahead > 0 { Self.prefetch(g + ahead, step: tap, count: 9) }
         let a = Self.g6(load(g), load(g + 3 &* tap), load(g + 6 &* tap))
         let b = Self.g6(load(g + tap), load(g + 4 &* tap), load(g + 7 &* tap))
         let c = Self.g6(load(g + 2 &* tap), load(g + 5 &* tap), load(g + 8 &* tap))
@@ -108,6 +101,18 @@ struct WinogradFilters: @unchecked Sendable {
         put(Self.g6(a.3, b.3, c.3), p + 3 &* step)
         put(Self.g6(a.4, b.4, c.4), p + 4 &* step)
         put(Self.g6(a.5, b.5, c.5), p + 5 &* step)
+    }
+
+    /// Asks for lines that lie so far apart that no processor guesses them.
+    @inline(__always)
+    private static func prefetch(_ first: UnsafePointer<Float>, step: Int, count: Int) {
+        var p = first
+        var n = count
+        while n > 0 {
+            lockstep_prefetch(p)
+            p += step
+            n &-= 1
+        }
     }
 
     /// Six positions of one row.
@@ -137,8 +142,10 @@ struct WinogradFilters: @unchecked Sendable {
             for input in inputs * cut / cuts..<inputs * (cut + 1) / cuts {
                 for panel in 0..<panels {
                     let output = (first &+ panel) &* width
+                    let u = transformed.base + (input &* transformed.row &+ panel &* width)
+                    prefetch(u + transformed.row, step: transformed.position, count: WinogradMatrices.positions)
                     gradient(
-                        transformed.base + (input &* transformed.row &+ panel &* width),
+                        u,
                         position: transformed.position, terms: terms, distance: distance,
                         into: weights + (input &* outputs &+ output), tap: inputs &* outputs,
                         count: min(width, outputs &- output))

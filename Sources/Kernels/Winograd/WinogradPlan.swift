@@ -1,5 +1,3 @@
-import Foundation
-
 /// How a layer's work is cut up: a function of the layer and the image size alone, found by measurement.
 ///
 /// A narrow layer's transformed filters stay in the caches, and threads share out its tiles, each in blocks whose
@@ -9,11 +7,11 @@ struct WinogradPlan {
     let tiles: WinogradTiles
 
     /// Whether threads share out the tiles rather than the channels.
-    var sharesTiles: Bool { tiles.inputChannels * tiles.outputChannels <= hackT && tiles.count >= 64 }
+    var sharesTiles: Bool { tiles.inputChannels * tiles.outputChannels <= 128 * 128 && tiles.count >= 64 }
 
     /// Cuts so many panels of a wide layer's channels into chunks. A panel has `inner` rows.
     static func chunks(_ panels: Int, inner: Int) -> [Range<Int>] {
-        let size = max(1, min(hackC, panels / 4, 65536 * hackC / 8 / inner / 16))
+        let size = max(1, min(4, panels / 4, 2048 / inner))
         return stride(from: 0, to: panels, by: size).map { $0..<min($0 + size, panels) }
     }
 
@@ -21,9 +19,9 @@ struct WinogradPlan {
     private var tileFloats: Int { WinogradMatrices.positions * (tiles.inputRow + tiles.outputRow) }
 
     /// Cuts some rows of tiles into blocks: parts of a row or whole rows for the second-level cache, or, of a wide
-    /// layer, as many rows as the third-level cache holds.
+    /// layer, as many rows as 50 MB hold.
     func blocks(_ rows: Range<Int>) -> [Range<Int>] {
-        let most = max((sharesTiles ? hackA : hackB) / tileFloats, sharesTiles ? 24 : 48)
+        let most = max((sharesTiles ? 300_000 : 12_500_000) / tileFloats, sharesTiles ? 24 : 48)
         let across = tiles.across
         if sharesTiles && across > most {
             let parts = (across + most - 1) / most
@@ -45,7 +43,3 @@ struct WinogradPlan {
         return (0..<bands).map { tiles.down * $0 / bands..<tiles.down * ($0 + 1) / bands }
     }
 }
-let hackA = Int(ProcessInfo.processInfo.environment["HA"] ?? "200000")!
-let hackB = Int(ProcessInfo.processInfo.environment["HB"] ?? "11534336")!
-let hackC = Int(ProcessInfo.processInfo.environment["HC"] ?? "8")!
-let hackT = Int(ProcessInfo.processInfo.environment["HT"] ?? "16384")!
