@@ -14,7 +14,7 @@ struct Patches {
 
     /// The rows of patches that are laid out at once: enough for an efficient product, few enough for the caches.
     var bands: [Range<Int>] {
-        let pixels = max(512, 65_536 / length)
+        let pixels = max(512, 16_384 / length)
         let rows = min(height, max(1, pixels / width))
         return stride(from: 0, to: height, by: rows).map { $0..<min($0 + rows, height) }
     }
