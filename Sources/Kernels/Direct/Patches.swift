@@ -39,6 +39,7 @@ struct Patches {
             for x in 0..<width { (matrix + x &* length).update(repeating: 0, count: 3 * channels) }
             return
         }
+        guard inputs.count > 1 else { return layOutPixels(inputs[0], inputs[0].row(y), into: matrix) }
         var offset = 0
         for input in inputs {
             let source = input.row(y)
@@ -56,6 +57,33 @@ struct Patches {
                 for x in end..<width { (target + x &* length).update(repeating: 0, count: n) }
             }
             offset += n
+        }
+    }
+
+    /// The same of a single map, of which three pixels of a row are one piece.
+    private func layOutPixels(
+        _ input: TensorView, _ source: UnsafePointer<Float>, into matrix: UnsafeMutablePointer<Float>
+    ) {
+        let n = input.channels
+        let piece = 3 &* n
+        var target = matrix
+        for x in 0..<width {
+            let from = source + (x &- padding) &* n
+            if x >= padding && x &- padding &+ 3 <= input.width {
+                if n == 1 {
+                    target[0] = from[0]
+                    target[1] = from[1]
+                    target[2] = from[2]
+                } else {
+                    for i in 0..<piece { target[i] = from[i] }
+                }
+            } else {
+                for i in 0..<piece {
+                    let pixel = x &- padding &+ i / n
+                    target[i] = pixel >= 0 && pixel < input.width ? from[i] : 0
+                }
+            }
+            target += length
         }
     }
 }
