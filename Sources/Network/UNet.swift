@@ -93,7 +93,8 @@ public final class UNet {
     public func backward(
         _ image: TensorView, parameters: UnsafePointer<Float>, gradient: UnsafeMutablePointer<Float>
     ) {
-        guard let activations, let slopes = activations.gradients else { preconditionFailure("no forward pass") }
+        guard let activations, let slopes = activations.gradients, let firstConvolution = activations.firstConvolution
+        else { preconditionFailure("no forward pass in training") }
         let maps = activations.maps
         let depth = architecture.depth
 
@@ -118,18 +119,26 @@ public final class UNet {
         }
         engine.profile?.enter("dropout", "backward")
         if let dropout { Dropout.apply(slopes.encoder[depth].conv2, rate: architecture.dropout, stream: dropout) }
-        for level in (0...depth).reversed() {
+        for level in (1..<depth + 1).reversed() {
+            let (above, pooled) = (maps.encoder[level - 1].conv2, activations.pooledAgain[level - 1])
+            engine.profile?.enter("encoder.\(level - 1).pool", "again")
+            MaxPool.forward(above, output: pooled, team: engine.team)
             blockBackward(
-                [level == 0 ? image : maps.pooled[level - 1]], layers.encoder[level], maps.encoder[level],
-                slopes.encoder[level], inputGradients: level == 0 ? nil : [slopes.pooled[level - 1]], parameters,
-                gradient)
-            guard level > 0 else { break }
+                [pooled], layers.encoder[level], maps.encoder[level], slopes.encoder[level],
+                inputGradients: [slopes.pooled[level - 1]], parameters, gradient)
             engine.profile?.enter("encoder.\(level - 1).pool", "backward")
             MaxPool.backward(
-                maps.encoder[level - 1].conv2, output: maps.pooled[level - 1], outputGradient: slopes.pooled[level - 1],
+                above, output: pooled, outputGradient: slopes.pooled[level - 1],
                 skipGradient: activations.skipGradients[level - 1], inputGradient: slopes.encoder[level - 1].conv2,
                 team: engine.team)
         }
+        let first = Activations.Block(conv1: firstConvolution, conv2: maps.encoder[0].conv2)
+        engine.profile?.enter(layers.encoder[0].conv1.name, "again")
+        engine.convolution3x3(
+            [image], layers.encoder[0].conv1.parameters(parameters), padding: padding, output: first.conv1,
+            workspace: workspace)
+        blockBackward(
+            [image], layers.encoder[0], first, slopes.encoder[0], inputGradients: nil, parameters, gradient)
         engine.profile?.leave()
     }
 
