@@ -1,3 +1,5 @@
+import Kernels
+
 extension UNetArchitecture {
     /// Floating-point operations of the products of one training step on one image, a multiply-add counted as two and
     /// convolutions as direct ones: forward, and both backwards of every layer but the first, which has no input
@@ -28,24 +30,15 @@ extension UNetArchitecture {
 }
 
 extension UNetArchitecture {
-    /// About how much memory a worker takes in training on inputs of this size: maps and their gradients, and weights,
-    /// momentum and one gradient for each level of the tree over its slots. In bytes.
+    /// About how much memory a worker takes in training on inputs of this size, in bytes: maps and their gradients;
+    /// weights, momentum and one gradient for each level of the tree over its slots; and scratch memory.
     public func trainingBytes(height: Int, width: Int, slots: Int) -> Double {
-        var maps = 0.0
-        var skips = 0.0
-        var largest = 0.0
-        var pixels = Double(height * width)
-        for level in 0...depth {
-            let map = pixels * Double(channels(atLevel: level))
-            // Two convolutions and what is pooled on the way down; up-convolution and two more on the way up.
-            maps += map * (level < depth ? 5.25 : 2)
-            skips += level < depth ? map : 0
-            largest = max(largest, map)
-            pixels /= 4
-        }
-        let buffers = Double(ParameterLayout(self).count)
-        var levels = 1
-        while 1 << (levels - 1) < slots { levels += 1 }
-        return 4 * (maps + skips + 3 * largest + buffers * Double(2 + levels))
+        let plan = ActivationPlan(self, input: ImageShape(height, width, inputChannels), training: true)
+        let parameters = ParameterLayout(self).count
+        var gradients = 1
+        while 1 << (gradients - 1) < slots { gradients += 1 }
+        // Winograd's tiles of a wide layer take up to 50 MB, the rest of the scratch memory about as much again.
+        let scratch = min(100e6, Double(plan.count))
+        return 4 * Double(plan.count + parameters * (2 + gradients)) + scratch
     }
 }

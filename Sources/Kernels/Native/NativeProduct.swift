@@ -19,9 +19,9 @@ struct NativeProduct: MatrixProduct {
         let longest = (inner + blocks - 1) / blocks
         // Threads share out the columns, each part packing its own; with few columns the rows too.
         let partPanels = min(panels, max(4, Self.packedBlock / (max(longest, 1) * width)))
-        let columnParts = max((panels + partPanels - 1) / partPanels, min(team.threads, panels / 8))
+        let columnParts = max((panels + partPanels - 1) / partPanels, min(team.threads, panels / 2))
         let rowParts =
-            team.threads == 1 || columnParts >= 2 * team.threads ? 1 : min(2 * team.threads, (rows + 23) / 24)
+            columnParts >= team.threads ? 1 : min(2 * team.threads, (rows + 23) / 24)
         let packedCount = ((panels + columnParts - 1) / columnParts) * width * longest
         let laneCount = packedCount + MicroKernel.rows * width + 16
         workspace.lend(team.threads * laneCount) { lanes in
