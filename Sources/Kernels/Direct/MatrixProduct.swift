@@ -14,6 +14,9 @@ struct Matrix {
     var rowStep: Int { transposed ? 1 : rowStride }
     var columnStep: Int { transposed ? rowStride : 1 }
 
+    /// The same memory read as the transpose of this matrix.
+    var turned: Matrix { Matrix(base, rowStride: rowStride, transposed: !transposed) }
+
     /// The matrix that begins `rows` further down and `columns` further right, as it is read.
     func from(row rows: Int = 0, column columns: Int = 0) -> Matrix {
         Matrix(base + rows * rowStep + columns * columnStep, rowStride: rowStride, transposed: transposed)

@@ -86,4 +86,37 @@ struct Patches {
             target += length
         }
     }
+
+    /// The adjoint of `layOut`: adds each patch of the rows in `band` to the pixels that it was taken from, in maps of
+    /// the inputs' shapes.
+    func add(_ band: Range<Int>, _ matrix: UnsafePointer<Float>, to maps: [TensorView], team: ThreadTeam) {
+        let first = max(0, band.lowerBound - padding)
+        let end = min(maps[0].height, band.upperBound + 2 - padding)
+        team.forEach(max(0, end - first)) { _, index in
+            let y = first + index
+            for ky in 0..<3 where band.contains(y + padding - ky) {
+                addRow(
+                    matrix + ((y + padding - ky - band.lowerBound) * width * length + 3 * ky * channels), to: maps,
+                    row: y)
+            }
+        }
+    }
+
+    /// Adds one of the three rows of each patch of a row.
+    private func addRow(_ matrix: UnsafePointer<Float>, to maps: [TensorView], row y: Int) {
+        var offset = 0
+        for map in maps {
+            let target = map.row(y)
+            let n = map.channels
+            for kx in 0..<3 {
+                let source = matrix + (kx &* channels &+ offset)
+                for x in max(0, padding - kx)..<max(max(0, padding - kx), min(width, map.width + padding - kx)) {
+                    let from = source + x &* length
+                    let to = target + (x &+ kx &- padding) &* n
+                    for c in 0..<n { to[c] += from[c] }
+                }
+            }
+            offset += n
+        }
+    }
 }

@@ -13,6 +13,9 @@ struct NativeProduct: MatrixProduct {
         inner: Int, accumulate: Bool, team: ThreadTeam, workspace: Workspace
     ) {
         guard rows > 0, columns > 0 else { return }
+        let fewRows = FewRowsProduct(
+            a: a, b: b, c: c, cRow: rowStride, rows: rows, columns: columns, inner: inner, accumulate: accumulate)
+        if fewRows.applies { return fewRows.run(team: team, workspace: workspace) }
         let width = MicroKernel.columns
         let panels = (columns + width - 1) / width
         let blocks = max(1, (inner + Self.innerBlock - 1) / Self.innerBlock)
@@ -48,7 +51,7 @@ struct NativeProduct: MatrixProduct {
     }
 
     /// Copies 16 columns of B so that they are read in one stream; missing columns become zeros.
-    private static func pack(
+    static func pack(
         _ b: Matrix, columns: Int, inner: Int, into panel: UnsafeMutablePointer<Float>
     ) {
         let width = MicroKernel.columns
