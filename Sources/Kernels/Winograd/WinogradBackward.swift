@@ -6,7 +6,7 @@ extension Engine {
         outputGradient: TensorView, inputGradients: [TensorView]?, gradients: LayerGradients, workspace: Workspace
     ) {
         let tiles = WinogradTiles(inputs, padding: padding, output: output)
-        let plan = WinogradPlan(tiles: tiles)
+        let plan = WinogradPlan(tiles, .backward)
         let pass = WinogradBackward(
             engine: self, tiles: tiles, plan: plan, parameters: parameters, output: output,
             outputGradient: outputGradient, inputGradients: inputGradients ?? [], gradients: gradients)

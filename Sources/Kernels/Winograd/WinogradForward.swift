@@ -5,7 +5,7 @@ extension Engine {
         _ inputs: [TensorView], _ parameters: LayerParameters, padding: Int, output: TensorView, workspace: Workspace
     ) {
         let tiles = WinogradTiles(inputs, padding: padding, output: output)
-        let plan = WinogradPlan(tiles: tiles)
+        let plan = WinogradPlan(tiles, .forward)
         if plan.sharesTiles {
             forwardByTiles(plan, parameters, output: output, workspace: workspace)
         } else {

@@ -4,10 +4,24 @@
 /// transforms stay in the caches too. A wide layer's tiles are transformed together, and threads share out its
 /// channels: each chunk's filters are transformed where they are used and never reach the memory.
 struct WinogradPlan {
-    let tiles: WinogradTiles
+    enum Pass {
+        case forward, backward
+    }
 
-    /// Whether threads share out the tiles rather than the channels.
-    var sharesTiles: Bool { tiles.inputChannels * tiles.outputChannels <= 128 * 128 && tiles.count >= 64 }
+    let tiles: WinogradTiles
+    /// Whether threads share out the tiles rather than the channels. Going backward, a block's sums for the weights are
+    /// read and written too: less fits.
+    let sharesTiles: Bool
+    /// Floats that a block of tiles may take in the Winograd domain.
+    private let capacity: Int
+
+    init(_ tiles: WinogradTiles, _ pass: Pass) {
+        self.tiles = tiles
+        let filters = tiles.inputChannels * tiles.outputChannels
+        let narrow = pass == .forward ? 256 * 256 : 128 * 128
+        sharesTiles = filters <= narrow && tiles.count >= 64
+        capacity = sharesTiles ? 300_000 : filters <= 128 * 256 ? 4_000_000 : 12_500_000
+    }
 
     /// Cuts so many panels of a wide layer's channels into chunks. A panel has `inner` rows.
     static func chunks(_ panels: Int, inner: Int) -> [Range<Int>] {
@@ -19,9 +33,9 @@ struct WinogradPlan {
     private var tileFloats: Int { WinogradMatrices.positions * (tiles.inputRow + tiles.outputRow) }
 
     /// Cuts some rows of tiles into blocks: parts of a row or whole rows for the second-level cache, or, of a wide
-    /// layer, as many rows as 50 MB hold.
+    /// layer, as many as 16 or 50 MB hold.
     func blocks(_ rows: Range<Int>) -> [Range<Int>] {
-        let most = max((sharesTiles ? 300_000 : 12_500_000) / tileFloats, sharesTiles ? 24 : 48)
+        let most = max(capacity / tileFloats, sharesTiles ? 24 : 48)
         let across = tiles.across
         if sharesTiles && across > most {
             let parts = (across + most - 1) / most
