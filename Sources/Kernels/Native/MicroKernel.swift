@@ -115,123 +115,89 @@ enum MicroKernel {
     #if LOCKSTEP_AVX512
         @inline(never)
         private static func tile12x2(_ o: Operands, _ c: UnsafeMutablePointer<Float>, _ cRow: Int, _ accumulate: Bool) {
-            twoPanels(o, c, cRow, accumulate, zero: InlineArray<6, Vector>(repeating: .zero))
+            run(o, c, cRow, accumulate, zero: InlineArray<6, Vector>(repeating: .zero), wide: true)
         }
         @inline(never)
         private static func tile10x2(_ o: Operands, _ c: UnsafeMutablePointer<Float>, _ cRow: Int, _ accumulate: Bool) {
-            twoPanels(o, c, cRow, accumulate, zero: InlineArray<5, Vector>(repeating: .zero))
+            run(o, c, cRow, accumulate, zero: InlineArray<5, Vector>(repeating: .zero), wide: true)
         }
         @inline(never)
         private static func tile8x2(_ o: Operands, _ c: UnsafeMutablePointer<Float>, _ cRow: Int, _ accumulate: Bool) {
-            twoPanels(o, c, cRow, accumulate, zero: InlineArray<4, Vector>(repeating: .zero))
+            run(o, c, cRow, accumulate, zero: InlineArray<4, Vector>(repeating: .zero), wide: true)
         }
         @inline(never)
         private static func tile6x2(_ o: Operands, _ c: UnsafeMutablePointer<Float>, _ cRow: Int, _ accumulate: Bool) {
-            twoPanels(o, c, cRow, accumulate, zero: InlineArray<3, Vector>(repeating: .zero))
+            run(o, c, cRow, accumulate, zero: InlineArray<3, Vector>(repeating: .zero), wide: true)
         }
         @inline(never)
         private static func tile4x2(_ o: Operands, _ c: UnsafeMutablePointer<Float>, _ cRow: Int, _ accumulate: Bool) {
-            twoPanels(o, c, cRow, accumulate, zero: InlineArray<2, Vector>(repeating: .zero))
+            run(o, c, cRow, accumulate, zero: InlineArray<2, Vector>(repeating: .zero), wide: true)
         }
         @inline(never)
         private static func tile2x2(_ o: Operands, _ c: UnsafeMutablePointer<Float>, _ cRow: Int, _ accumulate: Bool) {
-            twoPanels(o, c, cRow, accumulate, zero: InlineArray<1, Vector>(repeating: .zero))
+            run(o, c, cRow, accumulate, zero: InlineArray<1, Vector>(repeating: .zero), wide: true)
         }
         @inline(never)
         private static func tile12(_ o: Operands, _ c: UnsafeMutablePointer<Float>, _ cRow: Int, _ accumulate: Bool) {
-            onePanel(o, c, cRow, accumulate, zero: InlineArray<6, Vector>(repeating: .zero))
+            run(o, c, cRow, accumulate, zero: InlineArray<6, Vector>(repeating: .zero), wide: false)
         }
         @inline(never)
         private static func tile10(_ o: Operands, _ c: UnsafeMutablePointer<Float>, _ cRow: Int, _ accumulate: Bool) {
-            onePanel(o, c, cRow, accumulate, zero: InlineArray<5, Vector>(repeating: .zero))
+            run(o, c, cRow, accumulate, zero: InlineArray<5, Vector>(repeating: .zero), wide: false)
         }
         @inline(never)
         private static func tile8(_ o: Operands, _ c: UnsafeMutablePointer<Float>, _ cRow: Int, _ accumulate: Bool) {
-            onePanel(o, c, cRow, accumulate, zero: InlineArray<4, Vector>(repeating: .zero))
+            run(o, c, cRow, accumulate, zero: InlineArray<4, Vector>(repeating: .zero), wide: false)
         }
     #endif
 
     @inline(never)
     private static func tile6(_ o: Operands, _ c: UnsafeMutablePointer<Float>, _ cRow: Int, _ accumulate: Bool) {
-        onePanel(o, c, cRow, accumulate, zero: InlineArray<3, Vector>(repeating: .zero))
+        run(o, c, cRow, accumulate, zero: InlineArray<3, Vector>(repeating: .zero), wide: false)
     }
     @inline(never)
     private static func tile4(_ o: Operands, _ c: UnsafeMutablePointer<Float>, _ cRow: Int, _ accumulate: Bool) {
-        onePanel(o, c, cRow, accumulate, zero: InlineArray<2, Vector>(repeating: .zero))
+        run(o, c, cRow, accumulate, zero: InlineArray<2, Vector>(repeating: .zero), wide: false)
     }
     @inline(never)
     private static func tile2(_ o: Operands, _ c: UnsafeMutablePointer<Float>, _ cRow: Int, _ accumulate: Bool) {
-        onePanel(o, c, cRow, accumulate, zero: InlineArray<1, Vector>(repeating: .zero))
+        run(o, c, cRow, accumulate, zero: InlineArray<1, Vector>(repeating: .zero), wide: false)
     }
 
-    // The rows stand in two arrays of half the height each: LLVM unrolls loops of up to ten rows, and only what it
-    // unrolls stays in registers.
-
-    /// A tile of 2·`half` rows and one panel.
+    /// A tile of 2·`half` rows and one panel, or two where it is `wide`; inlined once for each shape.
+    ///
+    /// The rows stand in two arrays of half the height each: LLVM unrolls loops of up to ten rows, and only what it
+    /// unrolls stays in registers.
     @inline(__always)
-    private static func onePanel<let half: Int>(
+    private static func run<let half: Int>(
         _ o: Operands, _ c: UnsafeMutablePointer<Float>, _ cRow: Int, _ accumulate: Bool,
-        zero: InlineArray<half, Vector>
+        zero: InlineArray<half, Vector>, wide: Bool
     ) {
-        var upper = zero
-        var lower = zero
-        prefetch(c, cRow, panels: 1, rows: 2 &* half)
+        var (upper, lower) = (zero, zero)
+        var (upperRight, lowerRight) = (zero, zero)
+        let lowerC = c + half &* cRow
+        prefetch(c, cRow, rows: 2 &* half, wide: wide)
         if accumulate {
             get(&upper, c, cRow)
-            get(&lower, c + half &* cRow, cRow)
+            get(&lower, lowerC, cRow)
+            if wide {
+                get(&upperRight, c + columns, cRow)
+                get(&lowerRight, lowerC + columns, cRow)
+            }
         }
         var a = o.a
         var d = o.a + half &* o.aRow
         var b = o.b
+        var e = o.b + (wide ? o.bPanel : 0)
         var n = o.inner
         var ahead = o.ahead
         let aheadStep = o.aheadCount
         let (aRow, aStep, bStep) = (o.aRow, o.aStep, o.bStep)
         while n > 0 {
             let v = load(b)
-            addProducts(a, aRow, v, &upper)
-            addProducts(d, aRow, v, &lower)
-            a += aStep
-            d += aStep
-            b += bStep
-            lockstep_prefetch_for_later(ahead)
-            ahead += aheadStep
-            n &-= 1
-        }
-        put(upper, c, cRow)
-        put(lower, c + half &* cRow, cRow)
-    }
-
-    /// A tile of 2·`half` rows and two panels.
-    @inline(__always)
-    private static func twoPanels<let half: Int>(
-        _ o: Operands, _ c: UnsafeMutablePointer<Float>, _ cRow: Int, _ accumulate: Bool,
-        zero: InlineArray<half, Vector>
-    ) {
-        var upperLeft = zero
-        var upperRight = zero
-        var lowerLeft = zero
-        var lowerRight = zero
-        prefetch(c, cRow, panels: 2, rows: 2 &* half)
-        if accumulate {
-            get(&upperLeft, c, cRow)
-            get(&upperRight, c + columns, cRow)
-            get(&lowerLeft, c + half &* cRow, cRow)
-            get(&lowerRight, c + (half &* cRow &+ columns), cRow)
-        }
-        var a = o.a
-        var d = o.a + half &* o.aRow
-        var b = o.b
-        var e = o.b + o.bPanel
-        var n = o.inner
-        var ahead = o.ahead
-        let aheadStep = o.aheadCount
-        let (aRow, aStep, bStep) = (o.aRow, o.aStep, o.bStep)
-        while n > 0 {
-            let v = load(b)
-            let w = load(e)
-            addProducts(a, aRow, v, &upperLeft, w, &upperRight)
-            addProducts(d, aRow, v, &lowerLeft, w, &lowerRight)
+            let w = wide ? load(e) : v
+            addProducts(a, aRow, v, &upper, w, &upperRight, wide: wide)
+            addProducts(d, aRow, v, &lower, w, &lowerRight, wide: wide)
             a += aStep
             d += aStep
             b += bStep
@@ -240,20 +206,22 @@ enum MicroKernel {
             ahead += aheadStep
             n &-= 1
         }
-        put(upperLeft, c, cRow)
-        put(upperRight, c + columns, cRow)
-        put(lowerLeft, c + half &* cRow, cRow)
-        put(lowerRight, c + (half &* cRow &+ columns), cRow)
+        put(upper, c, cRow)
+        put(lower, lowerC, cRow)
+        if wide {
+            put(upperRight, c + columns, cRow)
+            put(lowerRight, lowerC + columns, cRow)
+        }
     }
 
     /// Asks for the lines that the tile will be written to.
     @inline(__always)
-    private static func prefetch(_ c: UnsafeMutablePointer<Float>, _ cRow: Int, panels: Int, rows: Int) {
+    private static func prefetch(_ c: UnsafeMutablePointer<Float>, _ cRow: Int, rows: Int, wide: Bool) {
         var c = c
         var n = rows
         while n > 0 {
             lockstep_prefetch_to_write(c)
-            if panels == 2 { lockstep_prefetch_to_write(c + columns) }
+            if wide { lockstep_prefetch_to_write(c + columns) }
             c += cRow
             n &-= 1
         }
@@ -261,25 +229,14 @@ enum MicroKernel {
 
     @inline(__always)
     private static func addProducts<let height: Int>(
-        _ a: UnsafePointer<Float>, _ aRow: Int, _ v: Vector, _ x: inout InlineArray<height, Vector>
-    ) {
-        var r = 0
-        while r < height {
-            x[unchecked: r].addProduct(Vector(repeating: a[r &* aRow]), v)
-            r &+= 1
-        }
-    }
-
-    @inline(__always)
-    private static func addProducts<let height: Int>(
         _ a: UnsafePointer<Float>, _ aRow: Int, _ v: Vector, _ x: inout InlineArray<height, Vector>, _ w: Vector,
-        _ y: inout InlineArray<height, Vector>
+        _ y: inout InlineArray<height, Vector>, wide: Bool
     ) {
         var r = 0
         while r < height {
             let s = Vector(repeating: a[r &* aRow])
             x[unchecked: r].addProduct(s, v)
-            y[unchecked: r].addProduct(s, w)
+            if wide { y[unchecked: r].addProduct(s, w) }
             r &+= 1
         }
     }

@@ -39,7 +39,7 @@ private struct WinogradBackward {
         let mCount = WinogradMatrices.count(rows: rows, row: tiles.outputRow)
         let laneCount = vCount + mCount + tiles.scratch
         let uCount = WinogradMatrices.count(rows: inputs, row: tiles.outputRow)
-        let borders = Borders(inputGradients, bands: bands.count)
+        let borders = WinogradBorders(inputGradients, bands: bands.count)
         let filterCount = WinogradFilters.count(panels: tiles.inputPanels, inner: outputs)
         workspace.lend(filterCount + bands.count * (uCount + tiles.outputRow) + borders.count) { base in
             let filters = WinogradFilters(base: base, panels: tiles.inputPanels, inner: outputs)
@@ -94,7 +94,7 @@ private struct WinogradBackward {
                 }
             }
             for band in 0..<bands.count - 1 {
-                borders.add(band, border, fromRow: 4 * bands[band].upperBound - tiles.padding, team: team)
+                borders.add(band, border, fromRow: 4 * bands[band].upperBound - tiles.padding)
             }
             gradients.bias.update(from: biases, count: outputs)
             for band in 1..<max(bands.count, 1) {
@@ -206,42 +206,6 @@ private struct WinogradBackward {
                 for c in 0..<outputs { partial[c] += values[c] }
             }
             for c in 0..<outputs { sums[c] += partial[c] }
-        }
-    }
-}
-
-/// The two rows of pixels that each band of tiles shares with the next, kept until both are done.
-private struct Borders {
-    let gradients: [TensorView]
-    /// Floats of all borders.
-    let count: Int
-    private let band: Int
-
-    init(_ gradients: [TensorView], bands: Int) {
-        self.gradients = gradients
-        band = gradients.reduce(0) { $0 + 2 * $1.width * $1.channels + 16 }
-        count = max(bands - 1, 0) * band
-    }
-
-    /// The border below a band, a map for each gradient.
-    func views(_ index: Int, _ base: UnsafeMutablePointer<Float>) -> [TensorView] {
-        var start = base + index * band
-        return gradients.map { gradient in
-            defer { start += 2 * gradient.width * gradient.channels + 16 }
-            return TensorView(
-                base: start, shape: ImageShape(2, gradient.width, gradient.channels),
-                rowStride: gradient.width * gradient.channels)
-        }
-    }
-
-    /// Adds the border below a band to the gradients, from row `row` on.
-    func add(_ index: Int, _ base: UnsafeMutablePointer<Float>, fromRow row: Int, team: ThreadTeam) {
-        for (gradient, border) in zip(gradients, views(index, base)) {
-            for y in 0..<2 where row + y < gradient.height {
-                let target = gradient.row(row + y)
-                let source = border.row(y)
-                for i in 0..<gradient.width &* gradient.channels { target[i] += source[i] }
-            }
         }
     }
 }
