@@ -36,6 +36,13 @@ let package = Package(
                 "Sweeps", "Training", "MPIBackend",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
+        .executableTarget(
+            name: "kernel-benchmark",
+            dependencies: [
+                "Kernels", "TestSupport", "Diagnostics",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            exclude: ["baseline.json"], swiftSettings: kernelSettings),
         .target(name: "Sweeps", dependencies: ["Training", "Segmentation", "Diagnostics"]),
         .target(
             name: "Training",
@@ -70,7 +77,7 @@ let package = Package(
         .testTarget(name: "CommunicationTests", dependencies: ["Communication", "TestSupport"]),
         .testTarget(name: "TrainingTests", dependencies: ["Training", "TestSupport"]),
         .testTarget(name: "SweepsTests", dependencies: ["Sweeps", "TestSupport"]),
-        .testTarget(name: "CommandTests", dependencies: ["lockstep", "Training", "TestSupport"]),
+        .testTarget(name: "CommandTests", dependencies: ["lockstep", "kernel-benchmark", "Training", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )

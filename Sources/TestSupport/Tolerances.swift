@@ -8,6 +8,9 @@ public enum Tolerances {
     /// √n·2⁻²⁵ (0.6–2.5·10⁻⁷ was measured for 3×3 convolutions up to 1,024 channels).
     public static let float32Sum = 1e-6
 
+    /// Sums in Double of values in float32, whatever their order.
+    public static let doubleSum = 1e-12
+
     /// Winograd's F(4×4, 3×3), forward and input gradient: the transforms' factors of up to 5 cancel (0.6·10⁻⁶ at 1
     /// channel and 3.1·10⁻⁶ at 1,024 were measured).
     public static let winograd = 1e-5

@@ -39,7 +39,9 @@ import Testing
         #expect(errors.hasPrefix("error: ") && errors.filter { $0 == "\n" }.count == 1)
     }
 
-    @Test(arguments: ["launch/train", "launch/test", "launch/setup"]) func explains(script: String) throws {
+    @Test(arguments: ["launch/train", "launch/test", "launch/setup", "launch/bench"]) func explains(script: String)
+        throws
+    {
         let (status, output, errors) = try Self.run(script, ["--help"])
         #expect(status == 0)
         #expect(output.hasPrefix("usage: \(script)"))

@@ -2,18 +2,8 @@ import Kernels
 import TestSupport
 import Testing
 
-/// One 3×3 convolution: the inputs' channels, how far each is cropped out of a larger map, and the sizes.
-struct ConvolutionShape: Sendable, CustomTestStringConvertible {
-    let height: Int
-    let width: Int
-    let inputs: [Int]
-    let outputs: Int
-    let padding: Int
-    var borders: [Int] = []
-
-    var testDescription: String {
-        "\(height)×\(width), \(inputs) → \(outputs) channels, padding \(padding), borders \(borders)"
-    }
+extension ConvolutionShape: CustomTestStringConvertible {
+    public var testDescription: String { description }
 
     static let all: [ConvolutionShape] = [
         // One pixel out, and one pixel in.
@@ -45,50 +35,7 @@ struct ConvolutionShape: Sendable, CustomTestStringConvertible {
 }
 
 @Suite struct ConvolutionTests {
-    /// Everything that one forward and one backward pass read and write.
-    private final class Run {
-        let shape: ConvolutionShape
-        let inputs: [CroppedMap]
-        let inputGradients: [CroppedMap]
-        let layer: LayerProblem
-        let output: Tensor
-        let outputGradient: Tensor
-
-        init(_ shape: ConvolutionShape, key: Int = 100) {
-            self.shape = shape
-            let maps = shape.inputs.enumerated().map { index, channels in
-                (
-                    ImageShape(shape.height, shape.width, channels),
-                    index < shape.borders.count ? shape.borders[index] : 0, key + 10 + index
-                )
-            }
-            inputs = maps.map { CroppedMap.random($0.0, border: $0.1, key: $0.2) }
-            inputGradients = maps.map { CroppedMap.unset($0.0, border: $0.1) }
-            let channels = shape.inputs.reduce(0, +)
-            layer = LayerProblem(weights: 9 * channels * shape.outputs, outputs: shape.outputs, key: key)
-            let out = ImageShape(
-                shape.height + 2 * shape.padding - 2, shape.width + 2 * shape.padding - 2, shape.outputs)
-            output = .unset(out)
-            outputGradient = .random(out, key: key + 3)
-        }
-
-        func forward(_ engine: Engine) {
-            engine.convolution3x3(
-                inputs.map(\.view), layer.parameters, padding: shape.padding, output: output.view,
-                workspace: Workspace())
-        }
-
-        func backward(_ engine: Engine, inputGradients wanted: Bool = true) {
-            engine.convolution3x3Backward(
-                inputs.map(\.view), layer.parameters, padding: shape.padding, output: output.view,
-                outputGradient: outputGradient.view, inputGradients: wanted ? inputGradients.map(\.view) : nil,
-                gradients: layer.gradients, workspace: Workspace())
-        }
-
-        var referenceInput: ReferenceImage {
-            ReferenceKernels.concatenate(inputs.map { ReferenceImage($0.view) })
-        }
-    }
+    private typealias Run = ConvolutionProblem
 
     private let engine = Engine(.native, threads: 1)
 
@@ -101,11 +48,7 @@ struct ConvolutionShape: Sendable, CustomTestStringConvertible {
     func forward(_ shape: ConvolutionShape, engine: Engine) {
         let run = Run(shape)
         run.forward(engine)
-        let expected = ReferenceKernels.rectify(
-            ReferenceKernels.convolution3x3(
-                run.referenceInput, weights: run.layer.referenceWeights, bias: run.layer.referenceBias,
-                padding: shape.padding))
-        #expect(relativeL2(run.output.view, expected) <= engine.tolerance)
+        #expect(relativeL2(run.output.view, run.referenceOutput) <= engine.tolerance)
     }
 
     @Test("backward agrees with the reference", arguments: ConvolutionShape.all, engines)
@@ -113,10 +56,7 @@ struct ConvolutionShape: Sendable, CustomTestStringConvertible {
         let run = Run(shape)
         run.forward(engine)
         run.backward(engine)
-        let gradient = ReferenceKernels.rectifyBackward(
-            output: ReferenceImage(run.output.view), outputGradient: ReferenceImage(run.outputGradient.view))
-        let expected = ReferenceKernels.convolution3x3Backward(
-            run.referenceInput, weights: run.layer.referenceWeights, outputGradient: gradient, padding: shape.padding)
+        let expected = run.referenceGradients
         let weightTolerance = engine.convolution == .winograd ? Tolerances.winogradWeightGradient : engine.tolerance
         #expect(relativeL2(run.layer.weightGradient.values, expected.weights) <= weightTolerance)
         #expect(relativeL2(run.layer.biasGradient.values, expected.bias) <= Tolerances.float32Sum)

@@ -12,7 +12,7 @@ import Testing
             FlatBuffers.squaredNorm(values.base, count: count, team: ThreadTeam(threads: $0))
         }
         let expected = values.values.reduce(0) { $0 + Double($1) * Double($1) }
-        #expect(abs(norms[0] - expected) <= 1e-12 * expected)
+        #expect(abs(norms[0] - expected) <= Tolerances.doubleSum * expected)
         #expect(norms.allSatisfy { $0 == norms[0] })
     }
 
