@@ -33,13 +33,13 @@ let package = Package(
         .executableTarget(
             name: "lockstep",
             dependencies: [
-                "Sweeps", "Training", "MPIBackend",
+                "Sweeps", "Training", "MPIBackend", "CProcessor",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(
             name: "kernel-benchmark",
             dependencies: [
-                "Kernels", "TestSupport", "Diagnostics",
+                "Kernels", "TestSupport", "Diagnostics", "CProcessor",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             exclude: ["baseline.json"], swiftSettings: kernelSettings),
@@ -62,7 +62,8 @@ let package = Package(
         .systemLibrary(name: "CMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
-        .systemLibrary(name: "CTarget"),
+        .target(name: "CTarget", cSettings: [.unsafeFlags(["-march=\(march)"])]),
+        .target(name: "CProcessor", dependencies: ["CTarget"]),
         .target(name: "CPNG", linkerSettings: [.linkedLibrary("png")]),
 
         .plugin(name: "SourceRevision", capability: .buildTool(), path: "Sources/SourceRevision"),

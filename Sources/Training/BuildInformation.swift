@@ -11,12 +11,6 @@ public enum BuildInformation {
     /// The CPU that the kernels were compiled for.
     public static var target: String { KernelTarget.description }
 
-    /// What the kernels need and this processor has not, in words; nil where all is well.
-    public static var missingFeatures: String? {
-        let missing = KernelTarget.missingFeatures
-        return missing.isEmpty ? nil : missing.joined(separator: ", ")
-    }
-
     /// The BLAS that products go through, in its own words.
     public static var blas: String { OpenBLASLibrary.description }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CProcessor
 import Diagnostics
 import Foundation
 import Kernels
@@ -38,6 +39,7 @@ struct KernelBenchmark: ParsableCommand {
     }
 
     static func main() {
+        lockstep_require_processor()
         do {
             let command = try parse()
             try command.run()
@@ -56,10 +58,6 @@ struct KernelBenchmark: ParsableCommand {
     }
 
     func run() throws {
-        let missing = KernelTarget.missingFeatures
-        guard missing.isEmpty else {
-            throw Failure.request("this processor has no \(missing.joined(separator: ", ")): build with LOCKSTEP_MARCH")
-        }
         let kernels = allKernels.filter { only == nil || $0.name.contains(only ?? "") }
         guard !kernels.isEmpty else {
             let names = allKernels.map(\.name).joined(separator: ", ")

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CProcessor
 import Communication
 import Diagnostics
 import Foundation
@@ -9,17 +10,10 @@ import Training
 @main
 enum Lockstep {
     static func main() {
+        lockstep_require_processor()
         // Before MPI starts: a signal that comes early must not kill a job that it only asks to save and stop.
         let isTraining = CommandLine.arguments.dropFirst().first == "train"
         if isTraining { StopSignal.install() }
-        if let missing = BuildInformation.missingFeatures {
-            if (LaunchEnvironment.place?.rank ?? 0) == 0 {
-                Job.complain(
-                    "this processor has no \(missing), which the program was built for: build it here, or with LOCKSTEP_MARCH=x86-64-v3"
-                )
-            }
-            exit(Failure.Kind.request.rawValue)
-        }
         let job: Job
         do {
             job = try Job.join()
