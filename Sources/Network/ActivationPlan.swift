@@ -35,7 +35,7 @@ struct ActivationPlan {
         func block(_ inputs: [MemoryPlan.Buffer], _ shapes: Layers<ImageShape>.Block) -> Layers<MemoryPlan.Buffer>.Block
         {
             let conv1 = plan.define(shapes.conv1.count)
-            inputs.forEach { plan.use($0) }
+            plan.use(inputs)
             plan.advance()
             let conv2 = plan.define(shapes.conv2.count)
             plan.use(conv1)
@@ -79,13 +79,13 @@ struct ActivationPlan {
         func convolution(
             _ inputs: [MemoryPlan.Buffer], output: MemoryPlan.Buffer, gradient: MemoryPlan.Buffer
         ) {
-            (inputs + [output, gradient]).forEach { plan.use($0) }
+            plan.use(inputs + [output, gradient])
             plan.advance()
         }
 
         let last = depth > 0 ? maps.decoder[0] : maps.encoder[0]
         var slope = plan.define((depth > 0 ? shapes.decoder[0] : shapes.encoder[0]).conv2.count)
-        [last.conv2, gradients.logits].forEach { plan.use($0) }
+        plan.use([last.conv2, gradients.logits])
         plan.advance()
         for level in 0..<depth {
             let own = maps.decoder[level]
@@ -124,9 +124,7 @@ struct ActivationPlan {
             gradients.pooled.insert(pooledGradient, at: 0)
             convolution([backward.pooled[0]], output: conv1, gradient: middle)
             slope = plan.define(shapes.encoder[level - 1].conv2.count)
-            [maps.encoder[level - 1].conv2, backward.pooled[0], pooledGradient, backward.skips[level - 1]].forEach {
-                plan.use($0)
-            }
+            plan.use([maps.encoder[level - 1].conv2, backward.pooled[0], pooledGradient, backward.skips[level - 1]])
             plan.advance()
         }
         backward.layers = gradients

@@ -31,6 +31,11 @@ struct MemoryPlan {
     /// The current operation reads a buffer.
     mutating func use(_ buffer: Buffer) { intervals[buffer].last = time }
 
+    /// The current operation reads some buffers.
+    mutating func use(_ buffers: [Buffer]) {
+        for buffer in buffers { use(buffer) }
+    }
+
     /// Gives every buffer its place; returns how many floats they need together.
     mutating func place() -> Int {
         let order = intervals.indices.sorted { intervals[$0].count > intervals[$1].count }
