@@ -88,6 +88,9 @@ extension ProgramTests {
                 "evaluate without labels",
                 ["evaluate", "--predictions", "cells/images", "--labels", "nothing"], says: ["nothing"]),
             Case("bench of an impossible size", ["bench", "--size", "100"], says: ["--size 100"]),
+            Case(
+                "bench of a kernel that the engine lacks",
+                ["bench", "--engine", "openblas", "--convolution", "winograd"], says: ["--convolution winograd"]),
             Case("a sweep file that is missing", ["sweep", "none.yaml"], says: ["none.yaml"], ranks: [0]),
         ]
 

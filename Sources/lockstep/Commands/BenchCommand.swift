@@ -51,6 +51,9 @@ struct BenchCommand: JobCommand {
         where value < 1 {
             throw ValidationError("--\(name) \(value): give 1 or more")
         }
+        guard engine == .native || convolution != .winograd else {
+            throw ValidationError("--convolution winograd is the native engine's: leave out --engine openblas")
+        }
         guard (0...12).contains(depth) else { throw ValidationError("--depth \(depth): give 0 to 12") }
     }
 
