@@ -19,7 +19,7 @@ public protocol Communicator: AnyObject {
     func startSending(_ bytes: UnsafeRawBufferPointer, to rank: Int, tag: MessageTag) throws -> any PendingTransfer
 
     /// Begins to receive a message of exactly the buffer's size and returns at once; `bytes` hold it once the transfer is
-    /// finished.
+    /// finished. Of several messages with one tag from one rank, the receive that began first gets the first.
     func startReceiving(
         _ bytes: UnsafeMutableRawBufferPointer, from rank: Int, tag: MessageTag
     ) throws -> any PendingTransfer
@@ -44,14 +44,20 @@ public protocol PendingTransfer: AnyObject {
 }
 
 /// What a message is about; messages of different tags do not wait for each other.
-public enum MessageTag: Int32, Sendable {
-    case gradient = 1
-    case collective
-    case event
-    case snapshotHeader
-    case snapshot
-    case control
-    case verdict
+public struct MessageTag: Hashable, Sendable {
+    public let rawValue: Int32
+
+    public static let collective = MessageTag(rawValue: 1)
+    public static let event = MessageTag(rawValue: 2)
+    public static let snapshotHeader = MessageTag(rawValue: 3)
+    public static let snapshot = MessageTag(rawValue: 4)
+    public static let control = MessageTag(rawValue: 5)
+    public static let verdict = MessageTag(rawValue: 6)
+
+    /// Parts of a bucket's sum on their way to who adds them.
+    static func parts(bucket: Int) -> MessageTag { MessageTag(rawValue: Int32(100 + 2 * bucket)) }
+    /// A bucket's sum on its way to all.
+    static func sum(bucket: Int) -> MessageTag { MessageTag(rawValue: Int32(101 + 2 * bucket)) }
 }
 
 extension Communicator {

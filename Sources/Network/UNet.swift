@@ -90,8 +90,11 @@ public final class UNet {
     ///
     /// - Parameters:
     ///   - image: the one that the last `forward` saw, with the same `parameters`.
+    ///   - settled: called after each layer with the place in `gradient` from which on nothing will change any more. It
+    ///     moves from the end to the beginning, since the buffer lies in the order of the forward pass.
     public func backward(
-        _ image: TensorView, parameters: UnsafePointer<Float>, gradient: UnsafeMutablePointer<Float>
+        _ image: TensorView, parameters: UnsafePointer<Float>, gradient: UnsafeMutablePointer<Float>,
+        settled: (_ offset: Int) -> Void = { _ in }
     ) {
         guard let activations, let slopes = activations.gradients, let firstConvolution = activations.firstConvolution
         else { preconditionFailure("no forward pass in training") }
@@ -103,12 +106,13 @@ public final class UNet {
             depth > 0 ? maps.decoder[0].conv2 : maps.encoder[0].conv2, layers.head.parameters(parameters),
             outputGradient: slopes.logits, inputGradient: depth > 0 ? slopes.decoder[0].conv2 : slopes.encoder[0].conv2,
             gradients: layers.head.gradients(gradient), workspace: workspace)
+        settled(layers.head.weights)
         for level in 0..<depth {
             let up = maps.up[level]
             let skip = maps.encoder[level].conv2.centreCrop(height: up.height, width: up.width)
             blockBackward(
                 [skip, up], layers.decoder[level], maps.decoder[level], slopes.decoder[level],
-                inputGradients: [activations.skipGradients[level], slopes.up[level]], parameters, gradient)
+                inputGradients: [activations.skipGradients[level], slopes.up[level]], parameters, gradient, settled)
             let isBottom = level + 1 == depth
             engine.profile?.enter(layers.up[level].name, "backward")
             engine.upConvolutionBackward(
@@ -116,6 +120,7 @@ public final class UNet {
                 layers.up[level].parameters(parameters), outputGradient: slopes.up[level],
                 inputGradient: isBottom ? slopes.encoder[depth].conv2 : slopes.decoder[level + 1].conv2,
                 gradients: layers.up[level].gradients(gradient), workspace: workspace)
+            settled(layers.up[level].weights)
         }
         engine.profile?.enter("dropout", "backward")
         if let dropout { Dropout.apply(slopes.encoder[depth].conv2, rate: architecture.dropout, stream: dropout) }
@@ -125,7 +130,7 @@ public final class UNet {
             MaxPool.forward(above, output: pooled, team: engine.team)
             blockBackward(
                 [pooled], layers.encoder[level], maps.encoder[level], slopes.encoder[level],
-                inputGradients: [slopes.pooled[level - 1]], parameters, gradient)
+                inputGradients: [slopes.pooled[level - 1]], parameters, gradient, settled)
             engine.profile?.enter("encoder.\(level - 1).pool", "backward")
             MaxPool.backward(
                 above, output: pooled, outputGradient: slopes.pooled[level - 1],
@@ -138,7 +143,7 @@ public final class UNet {
             [image], layers.encoder[0].conv1.parameters(parameters), padding: padding, output: first.conv1,
             workspace: workspace)
         blockBackward(
-            [image], layers.encoder[0], first, slopes.encoder[0], inputGradients: nil, parameters, gradient)
+            [image], layers.encoder[0], first, slopes.encoder[0], inputGradients: nil, parameters, gradient, settled)
         engine.profile?.leave()
     }
 
@@ -160,17 +165,20 @@ public final class UNet {
     /// The backward of `block`, from the gradient of its second convolution's output in `slopes`.
     private func blockBackward(
         _ inputs: [TensorView], _ layer: UNetLayers.Block, _ maps: Activations.Block, _ slopes: Activations.Block,
-        inputGradients: [TensorView]?, _ parameters: UnsafePointer<Float>, _ gradient: UnsafeMutablePointer<Float>
+        inputGradients: [TensorView]?, _ parameters: UnsafePointer<Float>, _ gradient: UnsafeMutablePointer<Float>,
+        _ settled: (_ offset: Int) -> Void
     ) {
         engine.profile?.enter(layer.conv2.name, "backward")
         engine.convolution3x3Backward(
             [maps.conv1], layer.conv2.parameters(parameters), padding: padding, output: maps.conv2,
             outputGradient: slopes.conv2, inputGradients: [slopes.conv1], gradients: layer.conv2.gradients(gradient),
             workspace: workspace)
+        settled(layer.conv2.weights)
         engine.profile?.enter(layer.conv1.name, "backward")
         engine.convolution3x3Backward(
             inputs, layer.conv1.parameters(parameters), padding: padding, output: maps.conv1,
             outputGradient: slopes.conv1, inputGradients: inputGradients, gradients: layer.conv1.gradients(gradient),
             workspace: workspace)
+        settled(layer.conv1.weights)
     }
 }

@@ -55,7 +55,11 @@ public final class ThreadCommunicator: Communicator {
     }
 
     public func receive(_ bytes: UnsafeMutableRawBufferPointer, from rank: Int, tag: MessageTag) throws {
-        let data = try post.collect(address(from: rank, to: self.rank, tag))
+        let address = address(from: rank, to: self.rank, tag)
+        Self.fill(bytes, with: try post.collect(address, post.ticket(address)))
+    }
+
+    private static func fill(_ bytes: UnsafeMutableRawBufferPointer, with data: Data) {
         precondition(data.count == bytes.count, "received \(data.count) bytes for \(bytes.count)")
         data.copyBytes(to: bytes)
     }
@@ -63,7 +67,7 @@ public final class ThreadCommunicator: Communicator {
     public func startReceiving(
         _ bytes: UnsafeMutableRawBufferPointer, from rank: Int, tag: MessageTag
     ) throws -> any PendingTransfer {
-        Expected(self, bytes, from: rank, tag: tag)
+        Expected(post, bytes, address(from: rank, to: self.rank, tag))
     }
 
     public func waitingMessage(from rank: Int, tag: MessageTag) throws -> Int? {
@@ -78,26 +82,24 @@ public final class ThreadCommunicator: Communicator {
 
     private func address(from: Int, to: Int, _ tag: MessageTag) -> String { "\(group) \(from)>\(to) \(tag)" }
 
-    /// A message that is taken when it is asked for.
+    /// A message that is taken when it is asked for; as in MPI, whoever expected first gets the first.
     private final class Expected: PendingTransfer {
-        private let communicator: ThreadCommunicator
+        private let post: PostOffice
         private let bytes: UnsafeMutableRawBufferPointer
-        private let rank: Int
-        private let tag: MessageTag
+        private let address: String
+        private let ticket: Int
         private var isTaken = false
 
-        init(
-            _ communicator: ThreadCommunicator, _ bytes: UnsafeMutableRawBufferPointer, from rank: Int, tag: MessageTag
-        ) {
-            self.communicator = communicator
+        init(_ post: PostOffice, _ bytes: UnsafeMutableRawBufferPointer, _ address: String) {
+            self.post = post
             self.bytes = bytes
-            self.rank = rank
-            self.tag = tag
+            self.address = address
+            ticket = post.ticket(address)
         }
 
         func isFinished() throws -> Bool {
-            if !isTaken, try communicator.waitingMessage(from: rank, tag: tag) != nil {
-                try communicator.receive(bytes, from: rank, tag: tag)
+            if !isTaken, let data = try post.take(address, ticket) {
+                fill(bytes, with: data)
                 isTaken = true
             }
             return isTaken
@@ -109,10 +111,16 @@ public final class ThreadCommunicator: Communicator {
     }
 }
 
-/// Messages on their way; each address is a queue.
+/// Messages on their way. At each address they are numbered as they are sent, and so are those who expect one.
 private final class PostOffice: @unchecked Sendable {
+    private struct Mailbox {
+        var sent = 0
+        var expected = 0
+        var messages: [Int: Data] = [:]
+    }
+
     private let condition = NSCondition()
-    private var queues: [String: [Data]] = [:]
+    private var mailboxes: [String: Mailbox] = [:]
     private var failure: (any Error)?
     private let deadline: Date
 
@@ -122,20 +130,38 @@ private final class PostOffice: @unchecked Sendable {
         condition.lock()
         defer { condition.unlock() }
         if let failure { throw failure }
-        queues[address, default: []].append(data)
+        let number = mailboxes[address, default: Mailbox()].sent
+        mailboxes[address, default: Mailbox()].messages[number] = data
+        mailboxes[address, default: Mailbox()].sent += 1
         condition.broadcast()
     }
 
-    func collect(_ address: String) throws -> Data {
+    /// A place in the row of those who expect a message.
+    func ticket(_ address: String) -> Int {
         condition.lock()
         defer { condition.unlock() }
-        while queues[address, default: []].isEmpty {
+        mailboxes[address, default: Mailbox()].expected += 1
+        return mailboxes[address, default: Mailbox()].expected - 1
+    }
+
+    func collect(_ address: String, _ ticket: Int) throws -> Data {
+        condition.lock()
+        defer { condition.unlock() }
+        while true {
             if let failure { throw failure }
+            if let data = mailboxes[address]?.messages.removeValue(forKey: ticket) { return data }
             if !condition.wait(until: deadline) {
                 throw Failure.running("a rank waited in vain for \(address)")
             }
         }
-        return queues[address, default: []].removeFirst()
+    }
+
+    func take(_ address: String, _ ticket: Int) throws -> Data? {
+        condition.lock()
+        defer { condition.unlock() }
+        if let failure { throw failure }
+        if Date() > deadline { throw Failure.running("a rank polled in vain for \(address)") }
+        return mailboxes[address]?.messages.removeValue(forKey: ticket)
     }
 
     func waiting(_ address: String) throws -> Int? {
@@ -143,7 +169,8 @@ private final class PostOffice: @unchecked Sendable {
         defer { condition.unlock() }
         if let failure { throw failure }
         if Date() > deadline { throw Failure.running("a rank polled in vain for \(address)") }
-        return queues[address]?.first?.count
+        let mailbox = mailboxes[address, default: Mailbox()]
+        return mailbox.messages[mailbox.expected]?.count
     }
 
     func close(because error: any Error) {

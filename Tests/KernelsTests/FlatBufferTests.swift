@@ -5,11 +5,18 @@ import Testing
 @Suite struct FlatBufferTests {
     static let counts = [0, 1, 7, 8, 4095, 4096, 4097, 70_001]
 
-    @Test("the squared norm agrees with the reference and does not depend on the threads", arguments: counts)
+    @Test("the squared norm agrees with the reference and does not depend on threads and pieces", arguments: counts)
     func squaredNorm(count: Int) {
         let values = Tensor.random(ImageShape(1, 1, count), key: 600)
-        let norms = [1, 2, 3].map {
-            FlatBuffers.squaredNorm(values.base, count: count, team: ThreadTeam(threads: $0))
+        let block = SquaredNorm.block
+        let norms = [1, 2, 3].map { threads in
+            let norm = SquaredNorm(count: count)
+            // In pieces of so many blocks, the last piece first.
+            for start in stride(from: 0, to: count, by: threads * block).reversed() {
+                norm.cover(
+                    start..<min(start + threads * block, count), of: values.base, team: ThreadTeam(threads: threads))
+            }
+            return norm.total
         }
         let expected = values.values.reduce(0) { $0 + Double($1) * Double($1) }
         #expect(abs(norms[0] - expected) <= Tolerances.doubleSum * expected)

@@ -56,8 +56,8 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
             checkpoint: {every: 5, keep: 1}
             validation: {every: 7, metric: mean_dice, on: coordinator, patience: 0}
             run: {threads: auto, coordinator: shared, output: out, engine: openblas, replica_check_every: 9,
-              trace: false}
-            communication: {overlap: false, compression: none}
+              trace: true}
+            communication: {overlap: false, bucket_mb: 0.5, compression: bf16}
             """
         let palette = [RGBColor(0, 0, 0), RGBColor(255, 128, 0), RGBColor(0, 0, 255)]
         let expected = Configuration(
@@ -78,7 +78,9 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
                 length: .epochs(12), batch: 8, shuffle: false, initializeFrom: "old.safetensors", onNonFinite: .skip),
             checkpoint: .init(every: 5, keep: 1), validation: .init(every: 7, metric: .meanDice),
             run: .init(
-                threads: .automatic, coordinator: .shared, output: "out", engine: .openblas, replicaCheckEvery: 9))
+                threads: .automatic, coordinator: .shared, output: "out", engine: .openblas, replicaCheckEvery: 9,
+                trace: true),
+            communication: .init(overlap: false, bucketMegabytes: 0.5, compression: .bf16))
         let configuration = try Configuration.decode(yaml: yaml, name: "a.yaml")
         #expect(configuration == expected)
         #expect(try Configuration.decode(yaml: configuration.yaml, name: "effective") == configuration)
@@ -202,13 +204,6 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
         ("validation: {on: workers}", "validation.on 'workers' is not available in this version: use coordinator"),
         ("validation: {patience: 3}", "validation.patience 3 is not available in this version: use 0"),
         ("run: {fault_timeout: 30}", "run.fault_timeout is not available in this version: remove it"),
-        ("run: {trace: true}", "run.trace true is not available in this version: use false"),
-        ("communication: {overlap: true}", "communication.overlap true is not available in this version: use false"),
-        ("communication: {bucket_mb: 16}", "communication.bucket_mb is not available in this version: remove it"),
-        (
-            "communication: {compression: bf16}",
-            "communication.compression 'bf16' is not available in this version: use none"
-        ),
     ])
     func whatThisVersionHasNotIsRefused(lines: String, problem: String) {
         #expect(failure(minimal + lines + "\n") == "a.yaml line 2: \(problem)")

@@ -110,12 +110,14 @@ extension TrainingRuns {
         func differ(broken: [Int], ranks: Int) throws {
             let task = try TinyTask()
             let failure = try task.failure(task.request("run"), ranks: ranks) { world in
-                FaultyCommunicator(world) { rank, step, record in
-                    // One bit of one weight's gradient.
-                    if broken.contains(rank), step == 3 {
-                        record[17] = Float(bitPattern: record[17].bitPattern ^ UInt32(1 << (20 + rank % 2)))
-                    }
-                }
+                FaultyCommunicator(
+                    world,
+                    incoming: { rank, step, record in
+                        // One bit of one weight's gradient.
+                        if broken.contains(rank), step == 3 {
+                            record[17] = Float(bitPattern: record[17].bitPattern ^ UInt32(1 << (20 + rank % 2)))
+                        }
+                    })
             }
             let names = broken.map { "thread \($0)" }.joined(separator: ", ")
             #expect(failure.kind == .running)
@@ -128,7 +130,8 @@ extension TrainingRuns {
             let task = try TinyTask()
             let request = try task.request("run", ["run.replica_check_every=1000000", "validation.every=100"])
             let failure = try task.failure(request, ranks: 4) { world in
-                FaultyCommunicator(world) { rank, step, record in if rank == 2, step == 3 { record[17] += 1 } }
+                FaultyCommunicator(
+                    world, incoming: { rank, step, record in if rank == 2, step == 3 { record[17] += 1 } })
             }
             #expect(failure.message.hasPrefix("replicas differ at step 4: thread 2 disagrees"), "\(failure)")
             #expect(task.run("run").directory.checkpointSteps == [2])
@@ -137,16 +140,16 @@ extension TrainingRuns {
 
     /// Losses and gradients that are no numbers.
     @Suite struct NonFinite {
-        /// Makes the third step's sum so, on all workers; alone there is no broadcast to meddle with.
+        /// Makes a part of the third step's sum so, and with it the sum; a worker alone sends none to meddle with.
         private static let fault: FaultyCommunicator.Fault = { _, step, record in
             if step == 3 { record[17] = .nan }
         }
 
-        @Test("stop ends the run and names the step", arguments: [2, 4])
+        @Test("stop ends the run and names the step", arguments: [3, 4])
         func stop(ranks: Int) throws {
             let task = try TinyTask()
             let failure = try task.failure(task.request("run"), ranks: ranks) {
-                FaultyCommunicator($0, fault: Self.fault)
+                FaultyCommunicator($0, outgoing: Self.fault)
             }
             #expect(failure.kind == .running && failure.message.contains("not finite at step 3"), "\(failure)")
             #expect(try task.run("run").steps("train") == [1, 2])
@@ -163,12 +166,14 @@ extension TrainingRuns {
             #expect(failure.kind == .running && failure.message.contains("not finite at step"), "\(failure)")
         }
 
-        @Test("skip leaves the weights as they are and goes on", arguments: [2, 4])
+        @Test("skip leaves the weights as they are and goes on", arguments: [3, 4])
         func skip(ranks: Int) throws {
             let task = try TinyTask()
             let request = try task.request(
                 "run", ["training={steps: 4, batch: 5, on_nonfinite: skip}", "checkpoint.every=1"])
-            for ending in try task.endings(request, ranks: ranks, wrap: { FaultyCommunicator($0, fault: Self.fault) }) {
+            for ending in try task.endings(
+                request, ranks: ranks, wrap: { FaultyCommunicator($0, outgoing: Self.fault) })
+            {
                 _ = try ending.get()
             }
             let run = task.run("run")

@@ -21,11 +21,12 @@ public struct Configuration: Sendable, Equatable {
     public var checkpoint: Checkpoint
     public var validation: Validation
     public var run: Run
+    public var communication: Communication
 
     public init(
         name: String = "run", seed: UInt64 = 1, model: Model = Model(), data: Data,
         optimizer: Optimizer = Optimizer(), training: Training = Training(), checkpoint: Checkpoint = Checkpoint(),
-        validation: Validation = Validation(), run: Run = Run()
+        validation: Validation = Validation(), run: Run = Run(), communication: Communication = Communication()
     ) {
         self.name = name
         self.seed = seed
@@ -36,6 +37,7 @@ public struct Configuration: Sendable, Equatable {
         self.checkpoint = checkpoint
         self.validation = validation
         self.run = run
+        self.communication = communication
     }
 
     /// The section `model`.
@@ -223,17 +225,37 @@ public struct Configuration: Sendable, Equatable {
         public var engine: Engine.Kind
         /// Steps from one comparison of the workers' weights to the next.
         public var replicaCheckEvery: Int
+        /// Whether to write a timeline of all ranks.
+        public var trace: Bool
 
         public init(
             threads: Threads = .count(1), coordinator: ProcessLayout.CoordinatorMode = .dedicated,
-            output: String = "runs",
-            engine: Engine.Kind = .native, replicaCheckEvery: Int = 100
+            output: String = "runs", engine: Engine.Kind = .native, replicaCheckEvery: Int = 100, trace: Bool = false
         ) {
             self.threads = threads
             self.coordinator = coordinator
             self.output = output
             self.engine = engine
             self.replicaCheckEvery = replicaCheckEvery
+            self.trace = trace
         }
+    }
+
+    /// The section `communication`: how gradients travel between workers.
+    public struct Communication: Sendable, Equatable {
+        /// Whether a gradient's parts leave while the rest of it is computed.
+        public var overlap: Bool
+        /// Size of a part in MiB, at most.
+        public var bucketMegabytes: Double
+        /// `bf16` halves the bytes, and gives up that results do not depend on the number of workers.
+        public var compression: GradientCompression
+
+        public init(overlap: Bool = true, bucketMegabytes: Double = 16, compression: GradientCompression = .none) {
+            self.overlap = overlap
+            self.bucketMegabytes = bucketMegabytes
+            self.compression = compression
+        }
+
+        var bucketFloats: Int { max(1, Int(bucketMegabytes * 1_048_576 / 4)) }
     }
 }

@@ -99,7 +99,6 @@ extension Configuration {
         let communication = try document.section("communication", keys: Self.communicationKeys)
         try document.refuse("augmentation")
         try Self.checkLoss(loss)
-        try Self.checkCommunication(communication)
 
         self.init(data: try Data(data))
         name = try document.text("name") ?? name
@@ -116,6 +115,7 @@ extension Configuration {
         self.checkpoint.keep = try checkpoint.integer("keep") ?? self.checkpoint.keep
         self.validation = try Validation(validation)
         self.run = try Run(run)
+        self.communication = try Communication(communication)
     }
 
     private static func checkLoss(_ loss: SectionReader) throws {
@@ -127,13 +127,6 @@ extension Configuration {
         try loss.refuse("border")
     }
 
-    private static func checkCommunication(_ communication: SectionReader) throws {
-        if try communication.truth("overlap") == true {
-            throw communication.failure("overlap", "true is not available in this version: use false")
-        }
-        _ = try communication.word("compression", among: ["none"], later: ["bf16"])
-        try communication.refuse("bucket_mb")
-    }
 }
 
 extension Configuration.Model {
@@ -229,8 +222,15 @@ extension Configuration.Run {
         engine = try section.word("engine", as: Engine.Kind.self) ?? engine
         replicaCheckEvery = try section.integer("replica_check_every") ?? replicaCheckEvery
         try section.refuse("fault_timeout")
-        if try section.truth("trace") == true {
-            throw section.failure("trace", "true is not available in this version: use false")
-        }
+        trace = try section.truth("trace") ?? trace
+    }
+}
+
+extension Configuration.Communication {
+    fileprivate init(_ section: SectionReader) throws {
+        self.init()
+        overlap = try section.truth("overlap") ?? overlap
+        bucketMegabytes = try section.number("bucket_mb") ?? bucketMegabytes
+        compression = try section.word("compression", as: GradientCompression.self) ?? compression
     }
 }

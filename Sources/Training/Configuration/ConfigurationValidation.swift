@@ -162,6 +162,10 @@ extension Configuration {
         try check.atLeast(1, "checkpoint.keep", checkpoint.keep)
         try check.atLeast(1, "validation.every", validation.every)
         try check.atLeast(1, "run.replica_check_every", run.replicaCheckEvery)
+        let bucket = communication.bucketMegabytes
+        try check(
+            bucket > 0 && bucket <= 4096, "communication.bucket_mb",
+            "must be more than 0 and at most 4096, not \(YAMLText.number(bucket))")
         if case .count(let threads) = run.threads { try check.atLeast(1, "run.threads", threads, atMost: 1024) }
     }
 }

@@ -82,6 +82,11 @@ extension Configuration {
               output: \(text(run.output))
               engine: \(run.engine.rawValue)
               replica_check_every: \(run.replicaCheckEvery)
+              trace: \(run.trace)
+            communication:
+              overlap: \(communication.overlap)
+              bucket_mb: \(number(communication.bucketMegabytes))
+              compression: \(communication.compression.rawValue)
 
             """
     }

@@ -20,11 +20,14 @@ public struct Benchmark: Sendable {
     public var convolution: Engine.Convolution
     /// Whether to measure each layer by itself.
     public var layers: Bool
+    public var communication: Configuration.Communication
 
     public init(
         architecture: UNetArchitecture, size: Int, batch: Int, threads: Int, steps: Int, engine: Engine.Kind = .native,
-        convolution: Engine.Convolution = .automatic, layers: Bool = false
+        convolution: Engine.Convolution = .automatic, layers: Bool = false,
+        communication: Configuration.Communication = .init()
     ) {
+        self.communication = communication
         self.convolution = convolution
         self.layers = layers
         self.architecture = architecture
@@ -44,7 +47,7 @@ public struct Benchmark: Sendable {
         /// Peak memory of this rank, and what of it was taken before the network was made.
         public let peakMebibytes: Double
         public let mebibytesBefore: Double
-        /// Share of the step that goes into sums and messages between ranks.
+        /// Share of the step in which a rank whose images are done waits for sums.
         public let communicationShare: Double
         public let ranks: Int
         public let threads: Int
@@ -98,7 +101,9 @@ public struct Benchmark: Sendable {
         for i in 0..<image.count { image.base[i] = Float(random.gaussian()) }
         for i in 0..<output * output { labels.values[i] = Int32(random.integer(below: architecture.classes)) }
         let tree = GradientTree(
-            slots: batch, communicator: world, count: network.layout.count, team: engine.team)
+            slots: batch, communicator: world,
+            buckets: GradientBuckets(gradient: weights.count, tail: 0, floats: communication.bucketFloats),
+            overlap: communication.overlap, compression: communication.compression, team: engine.team)
         let optimizer = MomentumSGD(momentum: 0.99)
         let watch = StopWatch()
         var times: [Double] = []
@@ -106,30 +111,28 @@ public struct Benchmark: Sendable {
         for step in 0...steps {
             if step == 1 { profile?.reset() }
             let begin = watch.seconds
-            var computed = begin
-            var summed = begin
-            try tree.sum(
-                compute: { _, gradient in
+            let share = try tree.sum(
+                compute: { _, gradient, settled in
                     defer { withExtendedLifetime(image) {} }
                     let logits = network.forward(image.view, parameters: weights.base)
                     profile?.enter("loss")
                     _ = SoftmaxCrossEntropy.loss(
                         logits: logits, labels: labels, gradient: network.logitsGradient, team: engine.team)
-                    network.backward(image.view, parameters: weights.base, gradient: gradient)
+                    network.backward(image.view, parameters: weights.base, gradient: gradient, settled: settled)
                     profile?.enter("sum")
-                }, ownDone: { computed = watch.seconds }
-            ) { gradient in
-                summed = watch.seconds
+                }
+            ) { total in
                 profile?.enter("update")
                 optimizer.step(
-                    weights: weights.base, velocity: momentum.base, gradient: gradient, count: weights.count,
+                    weights: weights.base, velocity: momentum.base, gradient: total.base, count: weights.count,
                     learningRate: 1e-4, gradientScale: 1 / Double(batch), team: engine.team)
+                return total.summed - total.computed
             }
             profile?.leave()
             let seconds = watch.seconds - begin
             if step > 0 {
                 times.append(seconds)
-                shares.append((summed - computed) / seconds)
+                shares.append(share / seconds)
             }
         }
         let seconds = Self.median(times)

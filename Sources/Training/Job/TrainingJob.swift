@@ -64,7 +64,8 @@ public struct TrainingJob {
                 : Validator(pairs: plan.validation, cache: setup.cache, configuration: configuration, engine: engine)
             coordinator = try Coordinator(
                 configuration: configuration, directory: directory, console: console, validator: validator,
-                start: state, best: best)
+                start: state, best: best,
+                workers: layout.workers.map { WorkerPlace(rank: $0, host: environment.ranks[$0].host) })
             // Last: it is what marks the folder as a run's.
             try AtomicFile.write(configuration.yaml, to: directory.configuration)
             if plan.isResume {

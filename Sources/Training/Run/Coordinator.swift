@@ -11,12 +11,35 @@ struct StepReport: Codable, Sendable {
     let gradientNorm: Double
     /// Seconds of the step, images included.
     let seconds: Double
-    let dataWait: Double
-    let communication: Double
+    /// Seconds of the lead worker's update.
+    let update: Double
+    /// What each worker's own slots took.
+    let workers: [WorkerTimes]
     /// Share of the run that is done, 0 to 1.
     let progress: Double
     /// Whether the update was left out because the gradient was not finite.
     let isSkipped: Bool
+
+    /// The step's seconds in a mean worker.
+    var times: StepTimes {
+        func mean(_ field: (WorkerTimes) -> Double) -> Double {
+            workers.map(field).reduce(0, +) / Double(max(workers.count, 1))
+        }
+        return StepTimes(
+            data: mean(\.data), forward: mean(\.forward), backward: mean(\.backward),
+            communication: mean { max(0, seconds - update - $0.total) }, update: update)
+    }
+}
+
+/// Where the time of a step went, in seconds.
+struct StepTimes: Codable, Sendable {
+    /// Waiting for images.
+    let data: Double
+    let forward: Double
+    let backward: Double
+    /// Waiting for other workers, and for sums that were still under way when the backward pass was over.
+    let communication: Double
+    let update: Double
 }
 
 /// Copies of weights and momentum, on their way to the disk and the validation images; nobody changes them any more.
@@ -43,6 +66,7 @@ final class Coordinator: @unchecked Sendable {
     private let log: MetricsLog
     private let validator: Validator?
     private var progress: ProgressLine
+    private var slowest: SlowestWorker
 
     /// Guards what both threads see.
     private let condition = NSCondition()
@@ -55,9 +79,10 @@ final class Coordinator: @unchecked Sendable {
     /// - Parameters:
     ///   - validator: nil without validation images.
     ///   - start: where the run begins: step 0, or the checkpoint that it resumes from.
+    ///   - workers: the workers, in order.
     init(
         configuration: Configuration, directory: RunDirectory, console: Console, validator: Validator?,
-        start: TrainingState, best: BestScore?
+        start: TrainingState, best: BestScore?, workers: [WorkerPlace]
     ) throws {
         self.configuration = configuration
         self.directory = directory
@@ -66,17 +91,20 @@ final class Coordinator: @unchecked Sendable {
         self.validator = validator
         self.best = best
         log = try MetricsLog(path: directory.metrics, lastStep: start.step)
+        slowest = SlowestWorker(workers: workers, slots: configuration.training.batch)
         progress = ProgressLine(batch: configuration.training.batch)
     }
 
     /// Logs a step.
     func report(_ report: StepReport) {
+        let behind = slowest.judge(report)
         append(
             TrainEvent(
                 step: report.step, loss: report.loss.isFinite ? report.loss : nil, learningRate: report.learningRate,
                 gradientNorm: report.gradientNorm.isFinite ? report.gradientNorm : nil, seconds: report.seconds,
-                imagesPerSecond: Double(configuration.training.batch) / report.seconds, dataWait: report.dataWait,
-                communication: report.communication))
+                imagesPerSecond: Double(configuration.training.batch) / report.seconds, time: report.times,
+                slowest: behind))
+        if let warning = slowest.warning { note(step: report.step, warning) }
         if report.isSkipped { note(step: report.step, "the gradient was not finite: the step was skipped") }
         // Made whether or not it is shown: it averages over all steps.
         let line = progress.line(after: report)

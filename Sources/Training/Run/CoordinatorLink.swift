@@ -13,6 +13,9 @@ protocol CoordinatorLink: AnyObject {
     /// What the coordinator wants of the workers, if anything.
     func order() throws -> Order?
 
+    /// Whether a snapshot is on its way, which moves only when it is asked after.
+    func isSending() throws -> Bool
+
     /// Says that the workers have ended, and how.
     func end(_ ending: Ending) throws
 }
@@ -62,6 +65,8 @@ final class LocalLink: CoordinatorLink {
 
     func order() throws -> Order? { coordinator.pendingFailure.map { .fail(FailureRecord($0)) } }
 
+    func isSending() throws -> Bool { false }
+
     func end(_ ending: Ending) throws {}
 }
 
@@ -97,7 +102,7 @@ final class RemoteLink: CoordinatorLink {
     func report(_ report: StepReport) throws { try send(.step(report)) }
 
     func submit(_ state: TrainingState, isCheckpoint: Bool, isValidated: Bool) throws {
-        if try !isIdle() { try send(.waited(step: state.step)) }
+        if try isSending() { try send(.waited(step: state.step)) }
         try waitUntilIdle()
         let staged = self.staged ?? TrainingState(state.weights.layout)
         self.staged = staged
@@ -112,13 +117,7 @@ final class RemoteLink: CoordinatorLink {
     }
 
     func order() throws -> Order? {
-        // Without other workers nothing else here calls MPI, which moves a snapshot only when it is called.
-        var looks = 0
-        while try !isIdle(), looks < 50 {
-            looks += 1
-            usleep(200)
-        }
-        return try world.receiveWaiting(from: coordinator, tag: .control).map {
+        try world.receiveWaiting(from: coordinator, tag: .control).map {
             try Messages.decode(Order.self, from: $0)
         }
     }
@@ -132,13 +131,12 @@ final class RemoteLink: CoordinatorLink {
         try world.sendData(Messages.encode(event), to: coordinator, tag: .event)
     }
 
-    /// Whether the last snapshot is away; also what keeps it moving.
-    private func isIdle() throws -> Bool {
+    func isSending() throws -> Bool {
         pending = try pending.filter { try !$0.isFinished() }
-        return pending.isEmpty
+        return !pending.isEmpty
     }
 
     private func waitUntilIdle() throws {
-        while try !isIdle() { usleep(500) }
+        while try isSending() { usleep(500) }
     }
 }

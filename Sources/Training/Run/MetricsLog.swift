@@ -54,17 +54,15 @@ struct TrainEvent: Encodable {
     let gradientNorm: Double?
     let seconds: Double
     let imagesPerSecond: Double
-    /// Share of the workers' time in which they waited for images.
-    let dataWait: Double
-    /// Share of the lead worker's time in which it waited for other workers and summed.
-    let communication: Double
+    let time: StepTimes
+    /// The worker that costs the others more than a tenth of the step.
+    let slowest: WorkerBehind?
 
     enum CodingKeys: String, CodingKey {
-        case event, step, loss, seconds, communication
+        case event, step, loss, seconds, time, slowest
         case learningRate = "learning_rate"
         case gradientNorm = "gradient_norm"
         case imagesPerSecond = "images_per_second"
-        case dataWait = "data_wait"
     }
 }
 

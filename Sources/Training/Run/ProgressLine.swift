@@ -17,7 +17,8 @@ struct ProgressLine {
         (self.loss, self.seconds, startProgress) = (loss, seconds, start)
         let done = report.progress - start
         let left = done > 0 ? "  \(duration(watch.seconds / done * (1 - report.progress))) left" : ""
-        let wait = report.dataWait >= 0.01 ? "  waiting for data \(Int(report.dataWait * 100)) %" : ""
+        let data = report.times.data / report.seconds
+        let wait = data >= 0.01 ? "  waiting for data \(Int(data * 100)) %" : ""
         return "step \(report.step)  \(Int(report.progress * 100)) %  loss \(decimals(loss, 4))  "
             + "\(decimals(Double(batch) / seconds, 2)) images/s\(wait)\(left)"
     }

@@ -1,16 +1,17 @@
 /// What one slot adds to the tree: its gradient, and behind it the few numbers that all workers must agree on. They
 /// travel in the same sums, so that agreeing costs no message of its own.
 struct SlotRecord {
-    /// The numbers behind the gradient.
+    /// The numbers behind the gradient; then come each worker's times.
     private enum Tail: Int, CaseIterable {
-        case loss, failures, stops, elapsed, dataWait
+        case loss, failures, stops, elapsed
     }
 
     let base: UnsafeMutablePointer<Float>
     let parameters: Int
+    let workers: Int
 
-    /// Floats of a record for a network of so many parameters.
-    static func count(parameters: Int) -> Int { parameters + Tail.allCases.count }
+    /// Floats behind the gradient.
+    static func tailCount(workers: Int) -> Int { Tail.allCases.count + workers * WorkerTimes.count }
 
     /// Sum of the slots' losses.
     var loss: Float {
@@ -36,19 +37,43 @@ struct SlotRecord {
         nonmutating set { self[.elapsed] = newValue }
     }
 
-    /// Seconds that workers waited for images, in each one's last slot.
-    var dataWait: Float {
-        get { self[.dataWait] }
-        nonmutating set { self[.dataWait] = newValue }
+    /// What a worker's slots took; its last slot has them, so that their sum over all slots lists all workers.
+    func times(ofWorker worker: Int) -> WorkerTimes {
+        let place = timesPlace(worker)
+        return WorkerTimes(
+            data: Double(place[0]), forward: Double(place[1]), backward: Double(place[2]))
+    }
+
+    func set(_ times: WorkerTimes, ofWorker worker: Int) {
+        let place = timesPlace(worker)
+        place[0] = Float(times.data)
+        place[1] = Float(times.forward)
+        place[2] = Float(times.backward)
     }
 
     /// Sets all but the gradient to 0.
-    func clearTail() {
-        for field in Tail.allCases { self[field] = 0 }
+    func clearTail() { (base + parameters).update(repeating: 0, count: Self.tailCount(workers: workers)) }
+
+    private func timesPlace(_ worker: Int) -> UnsafeMutablePointer<Float> {
+        base + parameters + Tail.allCases.count + worker * WorkerTimes.count
     }
 
     private subscript(field: Tail) -> Float {
         get { base[parameters + field.rawValue] }
         nonmutating set { base[parameters + field.rawValue] = newValue }
     }
+}
+
+/// Seconds that a worker's own slots took in one step.
+struct WorkerTimes: Codable, Sendable, Hashable {
+    /// Waiting for images.
+    var data = 0.0
+    /// The forward pass and the loss.
+    var forward = 0.0
+    var backward = 0.0
+
+    /// Numbers of one worker.
+    static let count = 3
+
+    var total: Double { data + forward + backward }
 }

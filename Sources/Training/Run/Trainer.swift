@@ -2,7 +2,6 @@ import Communication
 import Diagnostics
 import Foundation
 import Kernels
-import Network
 import Optimization
 import Segmentation
 
@@ -15,16 +14,13 @@ final class Trainer {
     /// The way to the coordinator; only the lead worker has one.
     private let link: (any CoordinatorLink)?
     private let state: TrainingState
-    private let network: UNet
     private let team: ThreadTeam
     private let tree: GradientTree
+    private let computer: SlotComputer
     private let optimizer: MomentumSGD
-    private let loader: SlotLoader<TrainingTile>
     private let watch = StopWatch()
     private let startElapsed: Double
     private let hasValidation: Bool
-    /// What went wrong on this worker, until all workers know.
-    private var ownFailure: Failure?
 
     /// - Parameters:
     ///   - source: the tile of a step's slot; called by loader threads, ahead of the step.
@@ -40,28 +36,26 @@ final class Trainer {
         self.link = link
         self.state = state
         self.hasValidation = hasValidation
-        network = UNet(configuration.model.architecture, engine: engine)
         team = engine.team
+        let communication = configuration.communication
         tree = GradientTree(
             slots: configuration.training.batch, communicator: workers,
-            count: SlotRecord.count(parameters: network.layout.count), team: engine.team)
+            buckets: GradientBuckets(
+                gradient: state.weights.count, tail: SlotRecord.tailCount(workers: workers.size),
+                floats: communication.bucketFloats),
+            overlap: communication.overlap, compression: communication.compression, team: engine.team)
+        computer = SlotComputer(
+            configuration: configuration, limit: limit, state: state, engine: engine, ownSlots: tree.ownSlots,
+            worker: workers.rank, workers: workers.size, source: source)
         optimizer = MomentumSGD(
             momentum: configuration.optimizer.momentum, nesterov: configuration.optimizer.nesterov,
             weightDecay: configuration.optimizer.weightDecay)
         startElapsed = state.elapsed
-        let slots = tree.ownSlots
-        let first = state.step
-        loader = SlotLoader(
-            ahead: max(2, 2 * configuration.data.loaderThreads), threads: configuration.data.loaderThreads
-        ) { index in
-            let step = first + index / slots.count
-            return limit.ends(atStep: step) ? nil : try source(step, slots.lowerBound + index % slots.count)
-        }
     }
 
     /// Trains to the end of the run, or until a signal; throws on all workers alike.
     func run() throws -> Ending {
-        defer { loader.stop() }
+        defer { computer.stop() }
         while !limit.isReached(step: state.step, elapsed: state.elapsed) {
             let isStopped = try step()
             let isLast = limit.isReached(step: state.step, elapsed: state.elapsed)
@@ -78,53 +72,28 @@ final class Trainer {
     /// One step; returns whether a worker was asked to stop.
     private func step() throws -> Bool {
         let begin = watch.seconds
-        let waitedBefore = loader.secondsWaited
-        var computed = begin
-        if case .fail(let failure)? = try receiveOrder() { ownFailure = failure.failure }
-        let outcome = try tree.sum(
-            compute: { slot, record in
-                compute(slot, SlotRecord(base: record, parameters: network.layout.count), waitedBefore)
-            },
-            ownDone: { computed = watch.seconds }
-        ) { record in
-            try update(SlotRecord(base: record, parameters: network.layout.count))
+        let order = try link?.order()
+        if case .stop? = order { isOrderedToStop = true }
+        var ordered: Failure?
+        if case .fail(let record)? = order { ordered = record.failure }
+        computer.begin(
+            isAskedToStop: StopSignal.isRaised || isOrderedToStop,
+            elapsed: workers.rank == 0 ? startElapsed + begin : 0, failure: ordered)
+        var summed = begin
+        let outcome = try tree.sum(compute: computer.compute, meanwhile: { try link?.isSending() ?? false }) { total in
+            summed = watch.seconds
+            return try update(total)
         }
-        let communicated = watch.seconds
         state.step += 1
         state.elapsed = outcome.elapsed
-        let seconds = communicated - begin
+        let end = watch.seconds
         try link?.report(
             StepReport(
                 step: state.step, loss: outcome.loss, learningRate: outcome.learningRate,
-                gradientNorm: outcome.gradientNorm, seconds: seconds,
-                dataWait: outcome.dataWait / Double(workers.size) / seconds,
-                communication: (communicated - computed) / seconds,
-                progress: limit.progress(step: state.step, elapsed: state.elapsed), isSkipped: outcome.isSkipped))
+                gradientNorm: outcome.gradientNorm, seconds: end - begin, update: end - summed,
+                workers: outcome.workers, progress: limit.progress(step: state.step, elapsed: state.elapsed),
+                isSkipped: outcome.isSkipped))
         return outcome.stops
-    }
-
-    /// A slot's loss and gradient. What goes wrong is noted in the record, so that all workers end together.
-    private func compute(_ slot: Int, _ record: SlotRecord, _ waitedBefore: Double) {
-        record.clearTail()
-        do {
-            if let ownFailure { throw ownFailure }
-            guard let tile = try loader.next() else { preconditionFailure("no tile for step \(state.step)") }
-            let dropout = RandomStream(seed: configuration.seed, use: .dropout, state.step, slot)
-            withExtendedLifetime(tile) {
-                let logits = network.forward(tile.image.view, parameters: state.weights.base, dropout: dropout)
-                record.loss = SoftmaxCrossEntropy.loss(
-                    logits: logits, labels: tile.labels, gradient: network.logitsGradient, team: team)
-                network.backward(tile.image.view, parameters: state.weights.base, gradient: record.base)
-            }
-        } catch {
-            ownFailure = error as? Failure ?? .running("\(error)")
-            record.failures = 1
-        }
-        if slot == tree.ownSlots.last {
-            record.dataWait = Float(loader.secondsWaited - waitedBefore)
-            record.stops = StopSignal.isRaised || isOrderedToStop ? 1 : 0
-            if workers.rank == 0 { record.elapsed = Float(startElapsed + watch.seconds) }
-        }
     }
 
     private struct StepOutcome {
@@ -132,17 +101,18 @@ final class Trainer {
         let learningRate: Double
         let gradientNorm: Double
         let elapsed: Double
-        let dataWait: Double
+        let workers: [WorkerTimes]
         let stops: Bool
         let isSkipped: Bool
     }
 
     /// Momentum SGD with the mean gradient, once all agree that it can be used.
-    private func update(_ sum: SlotRecord) throws -> StepOutcome {
+    private func update(_ total: GradientTree.Total) throws -> StepOutcome {
+        let sum = SlotRecord(base: total.base, parameters: state.weights.count, workers: workers.size)
         if sum.failures > 0 { throw try sharedFailure() }
         let batch = Double(configuration.training.batch)
         let loss = Double(sum.loss) / batch
-        let norm = FlatBuffers.squaredNorm(sum.base, count: sum.parameters, team: team).squareRoot() / batch
+        let norm = total.squaredNorm.squareRoot() / batch
         let elapsed = Double(sum.elapsed)
         let rate = configuration.optimizer.schedule.rate(
             base: configuration.optimizer.learningRate, step: state.step,
@@ -160,13 +130,13 @@ final class Trainer {
             )
         }
         return StepOutcome(
-            loss: loss, learningRate: rate, gradientNorm: norm, elapsed: elapsed, dataWait: Double(sum.dataWait),
-            stops: sum.stops > 0, isSkipped: !isFinite)
+            loss: loss, learningRate: rate, gradientNorm: norm, elapsed: elapsed,
+            workers: (0..<workers.size).map(sum.times(ofWorker:)), stops: sum.stops > 0, isSkipped: !isFinite)
     }
 
     /// The first worker's failure, on all workers.
     private func sharedFailure() throws -> Failure {
-        let own = try ownFailure.map { try Messages.encode(FailureRecord($0)) } ?? Data()
+        let own = try computer.failure.map { try Messages.encode(FailureRecord($0)) } ?? Data()
         for data in try workers.gatherFromAll(own) where !data.isEmpty {
             return try Messages.decode(FailureRecord.self, from: data).failure
         }
@@ -174,12 +144,6 @@ final class Trainer {
     }
 
     private var isOrderedToStop = false
-
-    private func receiveOrder() throws -> Order? {
-        let order = try link?.order()
-        if case .stop? = order { isOrderedToStop = true }
-        return order
-    }
 
     private func isDue(every steps: Int) -> Bool { steps > 0 && state.step % steps == 0 }
 

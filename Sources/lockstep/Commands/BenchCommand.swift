@@ -1,4 +1,5 @@
 import ArgumentParser
+import Communication
 import Kernels
 import Network
 import Training
@@ -40,6 +41,15 @@ struct BenchCommand: JobCommand {
     @Option(help: "How 3×3 layers are computed: automatic (as each is best served), direct or winograd.")
     var convolution = Engine.Convolution.automatic
 
+    @Flag(inversion: .prefixedNo, help: "Sends gradients while the backward pass still runs.")
+    var overlap = true
+
+    @Option(help: ArgumentHelp("MiB of gradients that travel together.", valueName: "mb"))
+    var bucketMB = 16.0
+
+    @Option(help: "none, or bf16: gradients travel in half the bytes.")
+    var compression = GradientCompression.none
+
     @Flag(help: "Adds a table of each layer and pass.")
     var layers = false
 
@@ -51,6 +61,9 @@ struct BenchCommand: JobCommand {
         where value < 1 {
             throw ValidationError("--\(name) \(value): give 1 or more")
         }
+        guard bucketMB > 0 && bucketMB <= 4096 else {
+            throw ValidationError("--bucket-mb \(bucketMB): give more than 0 and at most 4096")
+        }
         guard engine == .native || convolution != .winograd else {
             throw ValidationError("--convolution winograd is the native engine's: leave out --engine openblas")
         }
@@ -61,7 +74,8 @@ struct BenchCommand: JobCommand {
         let architecture = UNetArchitecture(baseChannels: base, depth: depth, padding: padding)
         let outcome = try Benchmark(
             architecture: architecture, size: size, batch: batch ?? job.world.size, threads: threads, steps: steps,
-            engine: engine, convolution: convolution, layers: layers
+            engine: engine, convolution: convolution, layers: layers,
+            communication: .init(overlap: overlap, bucketMegabytes: bucketMB, compression: compression)
         ).run(job.world)
         try job.answer(text(outcome), json: json ? outcome : nil)
     }

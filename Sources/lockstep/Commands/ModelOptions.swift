@@ -1,10 +1,12 @@
 import ArgumentParser
+import Communication
 import Diagnostics
 import Kernels
 import Network
 import Segmentation
 import Training
 
+extension GradientCompression: ExpressibleByArgument {}
 extension Engine.Kind: ExpressibleByArgument {}
 extension Engine.Convolution: ExpressibleByArgument {}
 extension UNetArchitecture.Padding: ExpressibleByArgument {}

@@ -1,0 +1,117 @@
+import Foundation
+
+/// A thread that computes while its owner talks to other ranks: MPI is called from one thread, and only messages that
+/// somebody looks after move.
+final class ComputeThread: @unchecked Sendable {
+    private let condition = NSCondition()
+    private var work: (() -> Void)?
+    private var isBusy = false
+    private var isEnding = false
+
+    init() {
+        let thread = Thread { [self] in
+            while runNext() { becomeIdle() }
+        }
+        thread.name = "compute"
+        thread.stackSize = 16 << 20
+        thread.start()
+    }
+
+    /// Has the thread call `body`; the caller waits until it is idle before what `body` uses may go.
+    func begin(_ body: @escaping () -> Void) {
+        condition.withLock {
+            work = body
+            isBusy = true
+            condition.broadcast()
+        }
+    }
+
+    /// Waits until the thread is done, and has let go of what it was given.
+    func waitUntilIdle() {
+        condition.lock()
+        while isBusy { condition.wait() }
+        condition.unlock()
+    }
+
+    /// Lets the thread go.
+    func end() {
+        condition.withLock {
+            isEnding = true
+            condition.broadcast()
+        }
+    }
+
+    private func runNext() -> Bool {
+        guard let work = next() else { return false }
+        work()
+        return true
+    }
+
+    private func next() -> (() -> Void)? {
+        condition.lock()
+        defer { condition.unlock() }
+        while work == nil && !isEnding { condition.wait() }
+        defer { work = nil }
+        return work
+    }
+
+    private func becomeIdle() {
+        condition.withLock {
+            isBusy = false
+            condition.broadcast()
+        }
+    }
+}
+
+/// How far the compute thread is with a step.
+final class ComputeProgress: @unchecked Sendable {
+    private let condition = NSCondition()
+    private var complete = 0
+    private var isOver = false
+    private var nodeRecords: [UnsafeMutablePointer<Float>] = []
+    private var times: [Double] = []
+    private let start = ContinuousClock.now
+
+    /// Seconds since the step began.
+    var seconds: Double { (ContinuousClock.now - start) / .seconds(1) }
+
+    /// Says where the sums of this worker's nodes are; before the first bucket is complete.
+    func set(nodes: [UnsafeMutablePointer<Float>]) { condition.withLock { nodeRecords = nodes } }
+
+    /// So many buckets are final in all of this worker's nodes.
+    func publish(complete count: Int) {
+        condition.withLock {
+            while times.count < count { times.append(seconds) }
+            complete = count
+            condition.signal()
+        }
+    }
+
+    /// Nothing more is computed.
+    func finish() {
+        condition.withLock {
+            isOver = true
+            condition.broadcast()
+        }
+    }
+
+    /// The complete buckets, and whether there will be no more.
+    var state: (complete: Int, isOver: Bool) { condition.withLock { (complete, isOver) } }
+    var nodes: [UnsafeMutablePointer<Float>] { condition.withLock { nodeRecords } }
+    /// When each bucket was complete, in seconds since the step began.
+    var completionTimes: [Double] { condition.withLock { times } }
+
+    /// Sleeps until more than `count` buckets are complete or nothing more is computed, or for so many seconds.
+    func wait(beyond count: Int, atMost seconds: Double? = nil) {
+        condition.lock()
+        defer { condition.unlock() }
+        let deadline = seconds.map { Date(timeIntervalSinceNow: $0) }
+        while complete <= count && !isOver {
+            if let deadline {
+                if !condition.wait(until: deadline) { return }
+            } else {
+                condition.wait()
+            }
+        }
+    }
+}

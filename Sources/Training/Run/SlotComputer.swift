@@ -1,0 +1,95 @@
+import Diagnostics
+import Foundation
+import Kernels
+import Network
+import Segmentation
+
+/// What a worker computes of its own slots, on a thread beside the one that talks to other ranks.
+final class SlotComputer {
+    private let configuration: Configuration
+    private let state: TrainingState
+    private let network: UNet
+    private let team: ThreadTeam
+    private let loader: SlotLoader<TrainingTile>
+    private let ownSlots: Range<Int>
+    private let worker: Int
+    private let workers: Int
+    private let watch = StopWatch()
+    private var times = WorkerTimes()
+    /// What the last slot says beside its gradient.
+    private var isAskedToStop = false
+    private var elapsed = 0.0
+    /// What went wrong on this worker, until all workers know.
+    private(set) var failure: Failure?
+
+    /// - Parameters:
+    ///   - worker: this worker's number of `workers`.
+    ///   - source: the tile of a step's slot; called by loader threads, ahead of the step.
+    init(
+        configuration: Configuration, limit: TrainingLimit, state: TrainingState, engine: Engine, ownSlots: Range<Int>,
+        worker: Int, workers: Int, source: @escaping @Sendable (_ step: Int, _ slot: Int) throws -> TrainingTile
+    ) {
+        self.configuration = configuration
+        self.state = state
+        self.ownSlots = ownSlots
+        self.worker = worker
+        self.workers = workers
+        network = UNet(configuration.model.architecture, engine: engine)
+        team = engine.team
+        let first = state.step
+        loader = SlotLoader(
+            ahead: max(2, 2 * configuration.data.loaderThreads), threads: configuration.data.loaderThreads
+        ) { index in
+            let step = first + index / ownSlots.count
+            return limit.ends(atStep: step) ? nil : try source(step, ownSlots.lowerBound + index % ownSlots.count)
+        }
+    }
+
+    /// Ends the loader's threads.
+    func stop() { loader.stop() }
+
+    /// Before a step's first slot.
+    ///
+    /// - Parameters:
+    ///   - isAskedToStop: whether this worker was.
+    ///   - elapsed: seconds of training so far; the lead worker's count, the others give 0.
+    ///   - failure: what went wrong on this worker outside of its slots.
+    func begin(isAskedToStop: Bool, elapsed: Double, failure: Failure?) {
+        self.isAskedToStop = isAskedToStop
+        self.elapsed = elapsed
+        self.failure = self.failure ?? failure
+        times = WorkerTimes()
+    }
+
+    /// A slot's loss and gradient. What goes wrong is noted in the record, so that all workers end together.
+    func compute(_ slot: Int, _ base: UnsafeMutablePointer<Float>, settled: (_ offset: Int) -> Void) {
+        let record = SlotRecord(base: base, parameters: network.layout.count, workers: workers)
+        record.clearTail()
+        do {
+            if let failure { throw failure }
+            let begin = watch.seconds
+            guard let tile = try loader.next() else { preconditionFailure("no tile for step \(state.step)") }
+            let loaded = watch.seconds
+            let dropout = RandomStream(seed: configuration.seed, use: .dropout, state.step, slot)
+            withExtendedLifetime(tile) {
+                let logits = network.forward(tile.image.view, parameters: state.weights.base, dropout: dropout)
+                record.loss = SoftmaxCrossEntropy.loss(
+                    logits: logits, labels: tile.labels, gradient: network.logitsGradient, team: team)
+                let forwarded = watch.seconds
+                network.backward(
+                    tile.image.view, parameters: state.weights.base, gradient: record.base, settled: settled)
+                times.data += loaded - begin
+                times.forward += forwarded - loaded
+                times.backward += watch.seconds - forwarded
+            }
+        } catch {
+            failure = error as? Failure ?? .running("\(error)")
+            record.failures = 1
+        }
+        if slot == ownSlots.upperBound - 1 {
+            record.stops = isAskedToStop ? 1 : 0
+            record.elapsed = Float(elapsed)
+            record.set(times, ofWorker: worker)
+        }
+    }
+}
