@@ -53,6 +53,8 @@ public struct MessageTag: Hashable, Sendable {
     public static let snapshot = MessageTag(rawValue: 4)
     public static let control = MessageTag(rawValue: 5)
     public static let verdict = MessageTag(rawValue: 6)
+    public static let clock = MessageTag(rawValue: 7)
+    public static let trace = MessageTag(rawValue: 8)
 
     /// Parts of a bucket's sum on their way to who adds them.
     static func parts(bucket: Int) -> MessageTag { MessageTag(rawValue: Int32(100 + 2 * bucket)) }

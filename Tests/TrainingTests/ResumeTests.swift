@@ -90,6 +90,29 @@ extension TrainingRuns {
             #expect(try run.losses == whole.losses)
         }
 
+        @Test("another engine, or OpenBLAS on another CPU, is said to change bits", arguments: ["native", "openblas"])
+        func divergence(engine: String) throws {
+            let task = try TinyTask()
+            let run = try task.train("run", ["run.engine=\(engine)", "training.steps=2"])
+            func remarks() throws -> [String] {
+                try run.events("note").compactMap { $0["message"] as? String }.filter { $0.contains("bits may differ") }
+            }
+            try task.resume("run", ranks: 3, ["training.steps=4"])
+            #expect(try remarks().isEmpty)
+            // As if the checkpoint were of another library: a letter of its name changes, and no length.
+            let path = run.directory.checkpoint(step: 4)
+            var bytes = try Data(contentsOf: URL(filePath: path))
+            let name = try #require(bytes.range(of: Data("lockstep.blas\":\"OpenBLAS".utf8)))
+            bytes[name.upperBound - 1] = UInt8(ascii: "T")
+            try bytes.write(to: URL(filePath: path))
+            try task.resume("run", ["training.steps=6"])
+            #expect(try remarks().count == (engine == "openblas" ? 1 : 0))
+            let other = engine == "native" ? "openblas" : "native"
+            try task.resume("run", ["training.steps=8", "run.engine=\(other)"])
+            let last = try #require(try remarks().last)
+            #expect(last.contains("of engine \(engine) and the run goes on with \(other)"))
+        }
+
         @Test("what cannot be gone on with is refused, and left as it was", arguments: [1, 3])
         func refused(ranks: Int) throws {
             let task = try TinyTask()

@@ -1,3 +1,4 @@
+import Diagnostics
 import Foundation
 
 /// A thread that computes while its owner talks to other ranks: MPI is called from one thread, and only messages that
@@ -70,10 +71,6 @@ final class ComputeProgress: @unchecked Sendable {
     private var isOver = false
     private var nodeRecords: [UnsafeMutablePointer<Float>] = []
     private var times: [Double] = []
-    private let start = ContinuousClock.now
-
-    /// Seconds since the step began.
-    var seconds: Double { (ContinuousClock.now - start) / .seconds(1) }
 
     /// Says where the sums of this worker's nodes are; before the first bucket is complete.
     func set(nodes: [UnsafeMutablePointer<Float>]) { condition.withLock { nodeRecords = nodes } }
@@ -81,7 +78,7 @@ final class ComputeProgress: @unchecked Sendable {
     /// So many buckets are final in all of this worker's nodes.
     func publish(complete count: Int) {
         condition.withLock {
-            while times.count < count { times.append(seconds) }
+            while times.count < count { times.append(Timeline.now) }
             complete = count
             condition.signal()
         }
@@ -98,7 +95,7 @@ final class ComputeProgress: @unchecked Sendable {
     /// The complete buckets, and whether there will be no more.
     var state: (complete: Int, isOver: Bool) { condition.withLock { (complete, isOver) } }
     var nodes: [UnsafeMutablePointer<Float>] { condition.withLock { nodeRecords } }
-    /// When each bucket was complete, in seconds since the step began.
+    /// When each bucket was complete, on `Timeline`'s clock.
     var completionTimes: [Double] { condition.withLock { times } }
 
     /// Sleeps until more than `count` buckets are complete or nothing more is computed, or for so many seconds.

@@ -1,3 +1,4 @@
+import Diagnostics
 import Foundation
 import Kernels
 
@@ -52,10 +53,10 @@ public final class GradientTree {
         public let base: UnsafeMutablePointer<Float>
         /// Σ g² over the gradient.
         public let squaredNorm: Double
-        /// Seconds until this worker's slots were done, and until the sum was there.
+        /// When this worker's slots were done, and when the sum was there, on `Timeline`'s clock.
         public let computed: Double
         public let summed: Double
-        /// When each bucket was complete here, and when its sum was, in seconds from the beginning.
+        /// When each bucket was complete here, and when its sum was.
         public let bucketTimes: [(complete: Double, summed: Double)]
     }
 
@@ -91,7 +92,7 @@ public final class GradientTree {
         let complete = progress.completionTimes
         return try body(
             Total(
-                base: records[0].base, squaredNorm: norm.total, computed: complete.last ?? 0, summed: progress.seconds,
+                base: records[0].base, squaredNorm: norm.total, computed: complete.last ?? 0, summed: Timeline.now,
                 bucketTimes: Array(zip(complete, summed))))
     }
 
@@ -116,7 +117,7 @@ public final class GradientTree {
                 if exchange.bucket != buckets.tailBucket {
                     norm.cover(exchange.range, of: progress.nodes[0], team: isOver ? team : .solo)
                 }
-                summed[exchange.bucket] = progress.seconds
+                summed[exchange.bucket] = Timeline.now
             }
             underWay.removeAll(where: \.isDone)
             if begun == buckets.count && underWay.isEmpty { return }

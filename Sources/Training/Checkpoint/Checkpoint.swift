@@ -10,6 +10,8 @@ public struct Checkpoint {
     public var configuration: Configuration
     public var state: TrainingState
     public var best: BestScore?
+    /// What computed a checkpoint that was read: its engine, and the BLAS with the CPU that it ran on.
+    public private(set) var origin: (engine: String, blas: String)?
 
     public init(configuration: Configuration, state: TrainingState, best: BestScore?) {
         self.configuration = configuration
@@ -50,6 +52,18 @@ public struct Checkpoint {
         try SafetensorsFile.write(sources, metadata: metadata, to: path)
     }
 
+    /// Why a run that goes on from here may have other bits than one that was never stopped; nil where it has the same.
+    func divergence(engine: Engine.Kind) -> String? {
+        guard let origin else { return nil }
+        if origin.engine != engine.rawValue {
+            return
+                "the checkpoint is of engine \(origin.engine) and the run goes on with \(engine.rawValue): bits may differ from here from those of a run that was not stopped"
+        }
+        guard engine == .openblas, origin.blas != BuildInformation.blas else { return nil }
+        return
+            "the checkpoint was computed with \(origin.blas) and the run goes on with \(BuildInformation.blas): bits may differ from here from those of a run that was not stopped"
+    }
+
     /// Reads a file that `write` made.
     public init(reading path: String) throws {
         let file = try SafetensorsFile(reading: path)
@@ -61,6 +75,9 @@ public struct Checkpoint {
                 "\(path) holds weights but no run: start a new run from it with training.initialize_from")
         }
         configuration = try Configuration.decode(yaml: text, name: path, settings: [])
+        if let engine = file.metadata["lockstep.engine"], let blas = file.metadata["lockstep.blas"] {
+            origin = (engine, blas)
+        }
         let layout = ParameterLayout(configuration.model.architecture)
         state = TrainingState(layout)
         state.step = step

@@ -38,10 +38,10 @@ extension Communicator {
     }
 
     /// Takes a message, with naps between looks: for waits that may be long.
-    func receivePatiently(from rank: Int, tag: MessageTag) throws -> Data {
+    func receivePatiently(from rank: Int, tag: MessageTag, microseconds: UInt32 = 2_000) throws -> Data {
         while true {
             if let data = try receiveWaiting(from: rank, tag: tag) { return data }
-            usleep(2_000)
+            usleep(microseconds)
         }
     }
 }

@@ -105,12 +105,11 @@ public struct Benchmark: Sendable {
             buckets: GradientBuckets(gradient: weights.count, tail: 0, floats: communication.bucketFloats),
             overlap: communication.overlap, compression: communication.compression, team: engine.team)
         let optimizer = MomentumSGD(momentum: 0.99)
-        let watch = StopWatch()
         var times: [Double] = []
         var shares: [Double] = []
         for step in 0...steps {
             if step == 1 { profile?.reset() }
-            let begin = watch.seconds
+            let begin = Timeline.now
             let share = try tree.sum(
                 compute: { _, gradient, settled in
                     defer { withExtendedLifetime(image) {} }
@@ -129,7 +128,7 @@ public struct Benchmark: Sendable {
                 return total.summed - total.computed
             }
             profile?.leave()
-            let seconds = watch.seconds - begin
+            let seconds = Timeline.now - begin
             if step > 0 {
                 times.append(seconds)
                 shares.append(share / seconds)

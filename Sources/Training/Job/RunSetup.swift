@@ -65,15 +65,16 @@ struct RunSetup {
 
     /// The state that the run begins with: read or drawn on rank 0, and the same on all.
     ///
-    /// `damage` says why newer checkpoints of a resumed run were passed over.
+    /// `remarks` are what is to be known of a resumed run: why newer checkpoints were passed over, and why bits may
+    /// differ from here.
     func startingState(
         _ world: any Communicator
-    ) throws -> (state: TrainingState, best: BestScore?, damage: [String]) {
+    ) throws -> (state: TrainingState, best: BestScore?, remarks: [String]) {
         struct Start: Codable {
             let step: Int
             let elapsed: Double
             let best: BestScore?
-            let damage: [String]
+            let remarks: [String]
         }
         let state = TrainingState(ParameterLayout(configuration.model.architecture))
         let start = try world.agreeOnRoot { () throws -> Start in
@@ -92,19 +93,21 @@ struct RunSetup {
                     checkpoint.configuration.validation.metric == configuration.validation.metric
                     && checkpoint.configuration.data.validation == configuration.data.validation
                 return Start(
-                    step: state.step, elapsed: state.elapsed, best: isComparable ? checkpoint.best : nil, damage: damage
+                    step: state.step, elapsed: state.elapsed, best: isComparable ? checkpoint.best : nil,
+                    remarks: damage.map { "passed over: \($0)" }
+                        + [checkpoint.divergence(engine: configuration.run.engine)].compactMap { $0 }
                 )
             }
             state.weights.initializeWeights(seed: configuration.seed)
             if let path = configuration.training.initializeFrom {
                 try SafetensorsFile(reading: path).initialize(state.weights)
             }
-            return Start(step: 0, elapsed: 0, best: nil, damage: [])
+            return Start(step: 0, elapsed: 0, best: nil, remarks: [])
         }
         state.step = start.step
         state.elapsed = start.elapsed
         try world.broadcast(state.weights.bytes, root: 0)
         try world.broadcast(state.momentum.bytes, root: 0)
-        return (state, start.best, start.damage)
+        return (state, start.best, start.remarks)
     }
 }

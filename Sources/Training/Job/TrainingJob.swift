@@ -40,7 +40,7 @@ public struct TrainingJob {
         let pixels = try setup.checkImages(world)
         // Weights to start from that cannot be used are found before anything is written, and a folder that cannot be
         // made before anything is said.
-        let (state, best, damage) = try setup.startingState(world)
+        let (state, best, remarks) = try setup.startingState(world)
         var lock: FileHandle?
         _ = try world.agreeOnRoot { () throws -> Int in
             guard !request.isDryRun else { return 0 }
@@ -52,6 +52,7 @@ public struct TrainingJob {
         if world.rank == layout.coordinator { introduce(setup, layout, pixels) }
         if request.isDryRun { return result(setup, directory, nil) }
 
+        let timeline = configuration.run.trace ? Timeline() : nil
         let engine = Engine(configuration.run.engine, threads: threads(configuration))
         let environment = try RunEnvironment.gather(world, layout, engine)
         var coordinator: Coordinator?
@@ -65,11 +66,12 @@ public struct TrainingJob {
             coordinator = try Coordinator(
                 configuration: configuration, directory: directory, console: console, validator: validator,
                 start: state, best: best,
-                workers: layout.workers.map { WorkerPlace(rank: $0, host: environment.ranks[$0].host) })
+                workers: layout.workers.map { WorkerPlace(rank: $0, host: environment.ranks[$0].host) },
+                timeline: timeline)
             // Last: it is what marks the folder as a run's.
             try AtomicFile.write(configuration.yaml, to: directory.configuration)
             if plan.isResume {
-                for reason in damage { console.logger.warning("passed over: \(reason)") }
+                for remark in remarks { coordinator?.note(step: state.step, remark) }
                 try directory.adopt(step: state.step, best: best, keep: configuration.checkpoint.keep)
                 let isDone = setup.limit.isReached(step: state.step, elapsed: state.elapsed)
                 coordinator?.note(
@@ -80,8 +82,18 @@ public struct TrainingJob {
             }
             return 0
         }
-        let ending = try train(setup, layout, state, engine, coordinator)
+        let clockOffset = timeline == nil ? 0 : try TraceFile.clockOffset(world)
+        let ending = try train(setup, layout, state, engine, coordinator, timeline)
         let verdict = try agree(on: ending, coordinator, layout)
+        if let timeline {
+            let own = environment.ranks[world.rank]
+            let file = try TraceFile.gather(
+                TraceFile.Part(
+                    rank: own.rank, label: "rank \(own.rank) on \(own.host), \(own.role)", clockOffset: clockOffset,
+                    spans: timeline.spans), world)
+            // What was trained is safe by now.
+            do { try file?.write(to: directory.trace) } catch { console.logger.warning("\(error)") }
+        }
         switch verdict {
         case .failed(let record): throw record.failure
         case .stopped:
@@ -94,7 +106,7 @@ public struct TrainingJob {
     /// The part of this rank, to the end.
     private func train(
         _ setup: RunSetup, _ layout: ProcessLayout, _ state: TrainingState, _ engine: Engine,
-        _ coordinator: Coordinator?
+        _ coordinator: Coordinator?, _ timeline: Timeline?
     ) throws -> Ending {
         let workers = try world.split(layout.workers)
         guard let workers else {
@@ -108,7 +120,7 @@ public struct TrainingJob {
             ? coordinator.map { LocalLink($0) } ?? RemoteLink(world, coordinator: layout.coordinator) : nil
         let trainer = Trainer(
             configuration: setup.configuration, limit: setup.limit, workers: workers, link: link, state: state,
-            engine: engine, hasValidation: !setup.plan.validation.isEmpty
+            engine: engine, hasValidation: !setup.plan.validation.isEmpty, timeline: timeline
         ) { step, slot in try setup.tile(step: step, slot: slot) }
         let ending: Ending
         do {
@@ -172,5 +184,10 @@ public struct TrainingJob {
         let names = configuration.model.classNames ?? pixels.indices.map { "class \($0)" }
         let shares = zip(names, pixels).map { "\($0) \(decimals(100 * Double($1) / Double(total), 1)) %" }
         logger.info("labelled pixels: \(shares.joined(separator: ", "))")
+        if configuration.communication.compression == .bf16 && workers > 1 {
+            logger.notice(
+                "communication.compression bf16 rounds gradients on their way: the result depends on the number of workers"
+            )
+        }
     }
 }

@@ -67,6 +67,7 @@ final class Coordinator: @unchecked Sendable {
     private let validator: Validator?
     private var progress: ProgressLine
     private var slowest: SlowestWorker
+    private let timeline: Timeline?
 
     /// Guards what both threads see.
     private let condition = NSCondition()
@@ -82,8 +83,9 @@ final class Coordinator: @unchecked Sendable {
     ///   - workers: the workers, in order.
     init(
         configuration: Configuration, directory: RunDirectory, console: Console, validator: Validator?,
-        start: TrainingState, best: BestScore?, workers: [WorkerPlace]
+        start: TrainingState, best: BestScore?, workers: [WorkerPlace], timeline: Timeline?
     ) throws {
+        self.timeline = timeline
         self.configuration = configuration
         self.directory = directory
         self.console = console
@@ -97,7 +99,7 @@ final class Coordinator: @unchecked Sendable {
 
     /// Logs a step.
     func report(_ report: StepReport) {
-        let behind = slowest.judge(report)
+        let behind = slowest.judge(workers: report.workers, seconds: report.seconds)
         append(
             TrainEvent(
                 step: report.step, loss: report.loss.isFinite ? report.loss : nil, learningRate: report.learningRate,
@@ -180,7 +182,9 @@ final class Coordinator: @unchecked Sendable {
         let step = snapshot.state.step
         var isBest = false
         if snapshot.isValidated, let validator {
+            let begin = Timeline.now
             let outcome = try validator.validate(snapshot.state.weights, previews: (directory.previews, "latest"))
+            timeline?.add("validation", on: "coordinator", from: begin, to: Timeline.now, step: step)
             try log.append(ValidationEvent(step: step, outcome: outcome))
             let metric = configuration.validation.metric
             let value = outcome.scores.value(of: metric)
@@ -196,6 +200,8 @@ final class Coordinator: @unchecked Sendable {
         // The best is kept even between checkpoints.
         if snapshot.isCheckpoint || isBest {
             let best = condition.withLock { self.best }
+            let begin = Timeline.now
+            defer { timeline?.add("checkpoint", on: "coordinator", from: begin, to: Timeline.now, step: step) }
             try Checkpoint(configuration: configuration, state: snapshot.state, best: best)
                 .write(to: directory.checkpoint(step: step))
             try directory.adopt(step: step, best: best, keep: configuration.checkpoint.keep)

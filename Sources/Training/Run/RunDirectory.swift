@@ -11,6 +11,8 @@ public struct RunDirectory: Sendable {
     public var environment: String { "\(path)/environment.json" }
     public var metrics: String { "\(path)/metrics.jsonl" }
     public var log: String { "\(path)/train.log" }
+    /// A timeline of all ranks, where `run.trace` asks for one.
+    public var trace: String { "\(path)/trace.json" }
     public var checkpoints: String { "\(path)/checkpoints" }
     public var previews: String { "\(path)/previews" }
     /// A link to the newest checkpoint.

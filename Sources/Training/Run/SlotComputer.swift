@@ -14,7 +14,7 @@ final class SlotComputer {
     private let ownSlots: Range<Int>
     private let worker: Int
     private let workers: Int
-    private let watch = StopWatch()
+    private let timeline: Timeline?
     private var times = WorkerTimes()
     /// What the last slot says beside its gradient.
     private var isAskedToStop = false
@@ -27,13 +27,15 @@ final class SlotComputer {
     ///   - source: the tile of a step's slot; called by loader threads, ahead of the step.
     init(
         configuration: Configuration, limit: TrainingLimit, state: TrainingState, engine: Engine, ownSlots: Range<Int>,
-        worker: Int, workers: Int, source: @escaping @Sendable (_ step: Int, _ slot: Int) throws -> TrainingTile
+        worker: Int, workers: Int, timeline: Timeline?,
+        source: @escaping @Sendable (_ step: Int, _ slot: Int) throws -> TrainingTile
     ) {
         self.configuration = configuration
         self.state = state
         self.ownSlots = ownSlots
         self.worker = worker
         self.workers = workers
+        self.timeline = timeline
         network = UNet(configuration.model.architecture, engine: engine)
         team = engine.team
         let first = state.step
@@ -67,20 +69,26 @@ final class SlotComputer {
         record.clearTail()
         do {
             if let failure { throw failure }
-            let begin = watch.seconds
+            let begin = Timeline.now
             guard let tile = try loader.next() else { preconditionFailure("no tile for step \(state.step)") }
-            let loaded = watch.seconds
+            let loaded = Timeline.now
             let dropout = RandomStream(seed: configuration.seed, use: .dropout, state.step, slot)
             withExtendedLifetime(tile) {
                 let logits = network.forward(tile.image.view, parameters: state.weights.base, dropout: dropout)
                 record.loss = SoftmaxCrossEntropy.loss(
                     logits: logits, labels: tile.labels, gradient: network.logitsGradient, team: team)
-                let forwarded = watch.seconds
+                let forwarded = Timeline.now
                 network.backward(
                     tile.image.view, parameters: state.weights.base, gradient: record.base, settled: settled)
+                let done = Timeline.now
                 times.data += loaded - begin
                 times.forward += forwarded - loaded
-                times.backward += watch.seconds - forwarded
+                times.backward += done - forwarded
+                for (name, from, to) in [
+                    ("data", begin, loaded), ("forward", loaded, forwarded), ("backward", forwarded, done),
+                ] {
+                    timeline?.add("\(name) \(slot)", on: "slots", from: from, to: to, step: state.step + 1)
+                }
             }
         } catch {
             failure = error as? Failure ?? .running("\(error)")

@@ -65,15 +65,21 @@ struct SlotRecord {
 }
 
 /// Seconds that a worker's own slots took in one step.
-struct WorkerTimes: Codable, Sendable, Hashable {
+package struct WorkerTimes: Codable, Sendable, Hashable {
     /// Waiting for images.
-    var data = 0.0
+    package var data: Double
     /// The forward pass and the loss.
-    var forward = 0.0
-    var backward = 0.0
+    package var forward: Double
+    package var backward: Double
 
     /// Numbers of one worker.
     static let count = 3
+
+    package init(data: Double = 0, forward: Double = 0, backward: Double = 0) {
+        self.data = data
+        self.forward = forward
+        self.backward = backward
+    }
 
     var total: Double { data + forward + backward }
 }

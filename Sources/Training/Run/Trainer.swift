@@ -21,13 +21,14 @@ final class Trainer {
     private let watch = StopWatch()
     private let startElapsed: Double
     private let hasValidation: Bool
+    private let timeline: Timeline?
 
     /// - Parameters:
     ///   - source: the tile of a step's slot; called by loader threads, ahead of the step.
     ///   - state: where the run begins, the same on every worker.
     init(
         configuration: Configuration, limit: TrainingLimit, workers: any Communicator, link: (any CoordinatorLink)?,
-        state: TrainingState, engine: Engine, hasValidation: Bool,
+        state: TrainingState, engine: Engine, hasValidation: Bool, timeline: Timeline? = nil,
         source: @escaping @Sendable (_ step: Int, _ slot: Int) throws -> TrainingTile
     ) {
         self.configuration = configuration
@@ -36,6 +37,7 @@ final class Trainer {
         self.link = link
         self.state = state
         self.hasValidation = hasValidation
+        self.timeline = timeline
         team = engine.team
         let communication = configuration.communication
         tree = GradientTree(
@@ -46,7 +48,8 @@ final class Trainer {
             overlap: communication.overlap, compression: communication.compression, team: engine.team)
         computer = SlotComputer(
             configuration: configuration, limit: limit, state: state, engine: engine, ownSlots: tree.ownSlots,
-            worker: workers.rank, workers: workers.size, source: source)
+            worker: workers.rank, workers: workers.size, timeline: timeline,
+            source: source)
         optimizer = MomentumSGD(
             momentum: configuration.optimizer.momentum, nesterov: configuration.optimizer.nesterov,
             weightDecay: configuration.optimizer.weightDecay)
@@ -71,22 +74,24 @@ final class Trainer {
 
     /// One step; returns whether a worker was asked to stop.
     private func step() throws -> Bool {
-        let begin = watch.seconds
+        let begin = Timeline.now
         let order = try link?.order()
         if case .stop? = order { isOrderedToStop = true }
         var ordered: Failure?
         if case .fail(let record)? = order { ordered = record.failure }
         computer.begin(
             isAskedToStop: StopSignal.isRaised || isOrderedToStop,
-            elapsed: workers.rank == 0 ? startElapsed + begin : 0, failure: ordered)
+            elapsed: workers.rank == 0 ? startElapsed + watch.seconds : 0, failure: ordered)
         var summed = begin
         let outcome = try tree.sum(compute: computer.compute, meanwhile: { try link?.isSending() ?? false }) { total in
-            summed = watch.seconds
+            summed = total.summed
+            trace(total)
             return try update(total)
         }
         state.step += 1
         state.elapsed = outcome.elapsed
-        let end = watch.seconds
+        let end = Timeline.now
+        timeline?.add("update", on: "step", from: summed, to: end, step: state.step)
         try link?.report(
             StepReport(
                 step: state.step, loss: outcome.loss, learningRate: outcome.learningRate,
@@ -94,6 +99,18 @@ final class Trainer {
                 workers: outcome.workers, progress: limit.progress(step: state.step, elapsed: state.elapsed),
                 isSkipped: outcome.isSkipped))
         return outcome.stops
+    }
+
+    /// Notes what the messages of a step did.
+    private func trace(_ total: GradientTree.Total) {
+        guard let timeline else { return }
+        let step = state.step + 1
+        timeline.add("wait", on: "step", from: total.computed, to: total.summed, step: step)
+        for (number, (range, times)) in zip(tree.buckets.ranges, total.bucketTimes).enumerated() {
+            timeline.add(
+                "bucket \(number)", on: Timeline.overlappingTrack, from: times.complete, to: times.summed, step: step,
+                bytes: 4 * range.count)
+        }
     }
 
     private struct StepOutcome {

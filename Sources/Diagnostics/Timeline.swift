@@ -1,0 +1,46 @@
+import Foundation
+
+/// What this process did when, for a picture of all ranks' time. Any thread may add to it.
+public final class Timeline: @unchecked Sendable {
+    /// One activity.
+    public struct Span: Codable, Sendable, Hashable {
+        public let name: String
+        /// Activities of one track follow each other; those of `overlappingTrack` need not.
+        public let track: String
+        /// Seconds on this machine's clock.
+        public let begin: Double
+        public let end: Double
+        public let step: Int
+        public let bytes: Int?
+    }
+
+    /// The track of messages under way.
+    public static let overlappingTrack = "messages"
+
+    private let lock = NSLock()
+    private var kept: [Span] = []
+    private let limit: Int
+
+    /// - Parameters:
+    ///   - limit: the spans that are kept, the latest ones; up to twice as many are in memory.
+    public init(limit: Int = 50_000) { self.limit = limit }
+
+    /// Seconds on this machine's steady clock, which all its processes share.
+    public static var now: Double {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+    }
+
+    public func add(
+        _ name: String, on track: String, from begin: Double, to end: Double, step: Int, bytes: Int? = nil
+    ) {
+        lock.withLock {
+            kept.append(Span(name: name, track: track, begin: begin, end: end, step: step, bytes: bytes))
+            if kept.count >= 2 * limit { kept.removeFirst(kept.count - limit) }
+        }
+    }
+
+    /// The latest spans.
+    public var spans: [Span] { lock.withLock { Array(kept.suffix(limit)) } }
+}
