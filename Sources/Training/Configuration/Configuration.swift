@@ -1,4 +1,5 @@
 import Communication
+import Foundation
 import Images
 import Kernels
 import Network
@@ -238,6 +239,14 @@ public struct Configuration: Sendable, Equatable {
             self.engine = engine
             self.replicaCheckEvery = replicaCheckEvery
             self.trace = trace
+        }
+
+        /// Threads of a rank that has so many beside it on its machine, itself included.
+        func threads(localRanks: Int) -> Int {
+            switch threads {
+            case .count(let count): count
+            case .automatic: max(1, ProcessInfo.processInfo.activeProcessorCount / max(localRanks, 1))
+            }
         }
     }
 

@@ -53,8 +53,22 @@ public struct Benchmark: Sendable {
         public let threads: Int
         public let parameters: Int
         public let outputSize: Int
+        /// Median seconds from a step's beginning until a rank's own images are done, and of the update.
+        public let computeSeconds: Double
+        public let updateSeconds: Double
+        /// The gradient's parts, in the order in which they travel.
+        public let buckets: [Bucket]
         /// A mean step, layer by layer in the order of the step, if that was asked for.
         public let layers: [Layer]?
+    }
+
+    /// A part of the gradient.
+    public struct Bucket: Codable, Sendable {
+        public let mebibytes: Double
+        /// Median seconds from a step's beginning until it is complete on this rank.
+        public let completeSeconds: Double
+        /// Until its sum over all ranks is there.
+        public let summedSeconds: Double
     }
 
     /// One pass through a layer in a mean step.
@@ -105,12 +119,11 @@ public struct Benchmark: Sendable {
             buckets: GradientBuckets(gradient: weights.count, tail: 0, floats: communication.bucketFloats),
             overlap: communication.overlap, compression: communication.compression, team: engine.team)
         let optimizer = MomentumSGD(momentum: 0.99)
-        var times: [Double] = []
-        var shares: [Double] = []
+        var samples: [Sample] = []
         for step in 0...steps {
             if step == 1 { profile?.reset() }
             let begin = Timeline.now
-            let share = try tree.sum(
+            let sample = try tree.sum(
                 compute: { _, gradient, settled in
                     defer { withExtendedLifetime(image) {} }
                     let logits = network.forward(image.view, parameters: weights.base)
@@ -125,22 +138,42 @@ public struct Benchmark: Sendable {
                 optimizer.step(
                     weights: weights.base, velocity: momentum.base, gradient: total.base, count: weights.count,
                     learningRate: 1e-4, gradientScale: 1 / Double(batch), team: engine.team)
-                return total.summed - total.computed
+                return Sample(total, begin: begin, end: Timeline.now)
             }
             profile?.leave()
-            let seconds = Timeline.now - begin
-            if step > 0 {
-                times.append(seconds)
-                shares.append(share / seconds)
-            }
+            if step > 0 { samples.append(sample) }
         }
-        let seconds = Self.median(times)
+        func median(_ value: (Sample) -> Double) -> Double { Self.median(samples.map(value)) }
+        let seconds = median(\.seconds)
+        let bucketTimes = tree.buckets.ranges.indices.map { number in
+            Bucket(
+                mebibytes: Double(4 * tree.buckets.ranges[number].count) / 1_048_576,
+                completeSeconds: median { $0.buckets[number].complete },
+                summedSeconds: median { $0.buckets[number].summed })
+        }
         return Outcome(
             stepSeconds: seconds, imagesPerSecond: Double(batch) / seconds,
             effectiveGflops: architecture.operationsPerStep(height: size, width: size) * Double(batch) / seconds / 1e9,
-            peakMebibytes: Self.peakMebibytes, mebibytesBefore: before, communicationShare: Self.median(shares),
+            peakMebibytes: Self.peakMebibytes, mebibytesBefore: before,
+            communicationShare: median { ($0.summed - $0.computed) / $0.seconds },
             ranks: world.size, threads: threads, parameters: weights.count, outputSize: output,
-            layers: profile.map { table($0.rows, total: times.reduce(0, +)) })
+            computeSeconds: median(\.computed), updateSeconds: median { $0.seconds - $0.summed }, buckets: bucketTimes,
+            layers: profile.map { table($0.rows, total: samples.reduce(0) { $0 + $1.seconds }) })
+    }
+
+    /// One step, in seconds from its beginning.
+    private struct Sample {
+        let computed: Double
+        let summed: Double
+        let seconds: Double
+        let buckets: [(complete: Double, summed: Double)]
+
+        init(_ total: GradientTree.Total, begin: Double, end: Double) {
+            computed = total.computed - begin
+            summed = total.summed - begin
+            seconds = end - begin
+            buckets = total.bucketTimes.map { ($0.complete - begin, $0.summed - begin) }
+        }
     }
 
     private func table(_ rows: [StepProfile.Row], total: Double) -> [Layer] {

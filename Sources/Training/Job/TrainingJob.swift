@@ -53,7 +53,7 @@ public struct TrainingJob {
         if request.isDryRun { return result(setup, directory, nil) }
 
         let timeline = configuration.run.trace ? Timeline() : nil
-        let engine = Engine(configuration.run.engine, threads: threads(configuration))
+        let engine = Engine(configuration.run.engine, threads: configuration.run.threads(localRanks: localRanks))
         let environment = try RunEnvironment.gather(world, layout, engine)
         var coordinator: Coordinator?
         _ = try world.agreeOnRoot { () throws -> Int in
@@ -150,13 +150,6 @@ public struct TrainingJob {
             try world.sendData(Messages.encode(verdict), to: rank, tag: .verdict)
         }
         return verdict
-    }
-
-    private func threads(_ configuration: Configuration) -> Int {
-        switch configuration.run.threads {
-        case .count(let count): count
-        case .automatic: max(1, ProcessInfo.processInfo.activeProcessorCount / max(localRanks, 1))
-        }
     }
 
     private func result(

@@ -120,12 +120,6 @@ struct BenchCommand: JobCommand {
                 figure(row.effectiveGflops), figure(100 * row.share),
             ]
         }
-        let widths = head.indices.map { column in ([head] + rows).map { $0[column].count }.max() ?? 0 }
-        return ([head] + rows).map { row in
-            zip(row, widths).enumerated().map { index, cell in
-                let padding = String(repeating: " ", count: cell.1 - cell.0.count)
-                return index < 3 ? cell.0 + padding : padding + cell.0
-            }.joined(separator: "  ")
-        }.joined(separator: "\n")
+        return aligned([head] + rows, left: 3)
     }
 }

@@ -1,0 +1,79 @@
+import Communication
+import Testing
+
+@Suite struct ExchangeModelTests {
+    /// A slot of one second whose buckets of a million floats are complete at even times, on a link of 100 MB/s.
+    private func model(
+        buckets: Int = 4, bytesPerSecond: Double = 100e6, latency: Double = 0, overlap: Bool = true,
+        compression: GradientCompression = .none
+    ) -> ExchangeModel {
+        let floats = 1 << 20
+        let cut = GradientBuckets(gradient: buckets * floats, tail: 0, floats: floats)
+        return ExchangeModel(
+            worker: .init(
+                slot: 1, completion: (0..<cut.count).map { Double($0 + 1) / Double(cut.count) }, update: 0.25,
+                addition: 0, norm: 0),
+            link: .init(bytesPerSecond: bytesPerSecond, latency: latency), buckets: cut, overlap: overlap,
+            compression: compression)
+    }
+
+    private static let megabyte = Double(4 << 20)
+
+    @Test func oneWorkerSendsNothing() {
+        let step = model().step(slots: 3, workers: 1)
+        #expect(step.seconds == 3.25 && step.computed == 3 && step.waiting == 0)
+        #expect(step.bytesPerHost == 0 && step.messagesPerHost == 0)
+    }
+
+    @Test("a host sends what a bandwidth-optimal all-reduce sends", arguments: [2, 4, 8, 64, 1024])
+    func bytes(workers: Int) {
+        let step = model().step(slots: workers, workers: workers)
+        let expected = 2 * 4 * Self.megabyte * Double(workers - 1) / Double(workers)
+        #expect(abs(step.bytesPerHost - expected) <= 1e-9 * expected)
+        #expect(abs(model(compression: .bf16).step(slots: workers, workers: workers).bytesPerHost - expected / 2) < 1)
+        // Workers of one host send each other nothing over the link.
+        #expect(model().step(slots: workers, workers: workers, perHost: workers).bytesPerHost == 0)
+    }
+
+    @Test func sharesThatAreNoSubtreesSendMore() {
+        let whole = model().step(slots: 8, workers: 4)
+        // Of 12 slots the third of five workers has 4, 5 and 6: nodes [4, 6) and [6, 7).
+        let uneven = model().step(slots: 12, workers: 5)
+        #expect(uneven.bytesPerHost > 1.3 * whole.bytesPerHost)
+    }
+
+    @Test func whatIsSentAfterTheLastSlotIsWaitedFor() {
+        // Everything leaves at once, after the slot: both phases of all buckets, one after the other.
+        let late = model(overlap: false).step(slots: 2, workers: 2)
+        #expect(abs(late.waiting - 4 * Self.megabyte / 100e6) < 1e-9)
+        #expect(abs(late.seconds - (1 + late.waiting + 0.25)) < 1e-9)
+        let early = model().step(slots: 2, workers: 2)
+        #expect(early.waiting < late.waiting / 2 && early.computed == late.computed)
+    }
+
+    @Test func aSlowLinkLimitsTheStep() {
+        for rate in [1e6, 1e7, 1e8, 1e9] {
+            let step = model(bytesPerSecond: rate).step(slots: 2, workers: 2)
+            #expect(step.seconds >= step.bytesPerHost / rate)
+            #expect(step.seconds >= step.computed + 0.25)
+        }
+        let waits = [1e6, 1e7, 3e7].map { model(bytesPerSecond: $0).step(slots: 2, workers: 2).waiting }
+        #expect(zip(waits, waits.dropFirst()).allSatisfy { $0 > $1 })
+    }
+
+    @Test func latencyIsPaidTwiceAfterTheLastBucket() {
+        let fast = model(bytesPerSecond: 1e15, latency: 0.01).step(slots: 2, workers: 2)
+        #expect(fast.waiting >= 0.02 && fast.waiting < 0.04)
+    }
+
+    @Test func moreImagesHideMore() throws {
+        let slow = model(bytesPerSecond: 5e6)
+        let images = try #require(slow.imagesHiding(workers: 2))
+        #expect(images > 1)
+        for (count, hides) in [(images, true), (images - 1, false)] {
+            let step = slow.step(slots: 2 * count, workers: 2)
+            #expect((step.waiting <= 0.05 * step.seconds) == hides)
+        }
+        #expect(model(bytesPerSecond: 1).imagesHiding(workers: 2) == nil)
+    }
+}
