@@ -3,11 +3,15 @@ import Foundation
 
 /// Files that are there whole or not at all, also after a crash.
 public enum AtomicFile {
-    /// Writes `path` by way of a temporary file beside it: written, synced to the disk, renamed over the old one, and
-    /// the folder synced. What goes wrong leaves `path` as it was and nothing else behind.
-    public static func write(_ path: String, _ body: (FileHandle) throws -> Void) throws {
+    /// Writes `path` by way of a temporary file: written, synced to the disk, renamed over the old one, and the folder
+    /// synced. What goes wrong leaves `path` as it was and nothing else behind; a kill leaves the temporary file.
+    ///
+    /// - Parameter temporary: the temporary file, on the same file system; if nil, `path` with `.part` behind it.
+    public static func write(
+        _ path: String, by temporary: String? = nil, _ body: (FileHandle) throws -> Void
+    ) throws {
         let folder = (path as NSString).deletingLastPathComponent
-        let temporary = path + ".part"
+        let temporary = temporary ?? path + ".part"
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw failure(path, errno) }
         let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: false)
@@ -32,9 +36,9 @@ public enum AtomicFile {
         try write(path) { try $0.write(contentsOf: Data(text.utf8)) }
     }
 
-    /// Makes `path` a symbolic link to `target`, in place of what was there.
-    public static func link(_ path: String, to target: String) throws {
-        let temporary = path + ".part"
+    /// Makes `path` a symbolic link to `target`, in place of what was there; `temporary` as in `write`.
+    public static func link(_ path: String, to target: String, by temporary: String? = nil) throws {
+        let temporary = temporary ?? path + ".part"
         unlink(temporary)
         guard symlink(target, temporary) == 0, rename(temporary, path) == 0 else { throw failure(path, errno) }
     }

@@ -27,8 +27,8 @@ public struct Checkpoint {
         return "step-" + String(repeating: "0", count: max(0, 8 - digits.count)) + digits + ".safetensors"
     }
 
-    /// Writes the file, whole or not at all.
-    public func write(to path: String) throws {
+    /// Writes the file, whole or not at all; `temporary` as in `AtomicFile.write`.
+    public func write(to path: String, by temporary: String? = nil) throws {
         var sources: [SafetensorsFile.Source] = []
         for (prefix, buffer) in [("", state.weights), (Self.momentumPrefix, state.momentum)] {
             for entry in buffer.layout.entries {
@@ -49,7 +49,7 @@ public struct Checkpoint {
             metadata["lockstep.best_step"] = String(best.step)
             metadata["lockstep.best_value"] = String(best.value)
         }
-        try SafetensorsFile.write(sources, metadata: metadata, to: path)
+        try SafetensorsFile.write(sources, metadata: metadata, to: path, by: temporary)
     }
 
     /// Why a run that goes on from here may have other bits than one that was never stopped; nil where it has the same.

@@ -111,8 +111,10 @@ public struct SafetensorsFile {
         var count: Int { shape.reduce(1, *) }
     }
 
-    /// Writes a file, whole or not at all.
-    public static func write(_ sources: [Source], metadata: [String: String], to path: String) throws {
+    /// Writes a file, whole or not at all; `temporary` as in `AtomicFile.write`.
+    public static func write(
+        _ sources: [Source], metadata: [String: String], to path: String, by temporary: String? = nil
+    ) throws {
         var header: [String: Any] = ["__metadata__": metadata]
         var offset = 0
         for source in sources {
@@ -125,7 +127,7 @@ public struct SafetensorsFile {
         // Spaces bring the tensors to a multiple of eight bytes, as the format asks.
         json.append(Data(repeating: UInt8(ascii: " "), count: (8 - json.count % 8) % 8))
         let count = UInt64(json.count)
-        try AtomicFile.write(path) { file in
+        try AtomicFile.write(path, by: temporary) { file in
             try file.write(contentsOf: Data((0..<8).map { UInt8(truncatingIfNeeded: count >> (8 * $0)) }))
             try file.write(contentsOf: json)
             for source in sources {

@@ -20,6 +20,15 @@ public struct RunDirectory: Sendable {
     /// A link to the checkpoint of the best validation.
     public var best: String { "\(checkpoints)/best" }
 
+    /// Where a checkpoint, or a link to one, is made before it is moved into its folder: a kill leaves nothing half-written
+    /// among the checkpoints. Only where that folder was moved to another file system is it made there.
+    public var unfinishedCheckpoint: String {
+        var (here, there) = (stat(), stat())
+        let isElsewhere =
+            stat(path, &here) == 0 && stat(checkpoints, &there) == 0 && here.st_dev != there.st_dev
+        return "\(isElsewhere ? checkpoints : path)/checkpoint.part"
+    }
+
     public func checkpoint(step: Int) -> String { "\(checkpoints)/\(Checkpoint.fileName(step: step))" }
 
     /// Whether a run has begun here.
@@ -65,6 +74,12 @@ public struct RunDirectory: Sendable {
         }.sorted()
     }
 
+    /// What to do once a rank is lost.
+    var adviceAfterFault: String {
+        checkpointSteps.isEmpty
+            ? "nothing was saved yet: remove \(path) and start again" : "go on with --resume \(path)"
+    }
+
     static func nothingToResume(_ path: String) -> Failure {
         .request("\(path) has no checkpoint to resume from: remove the folder and start again without --resume")
     }
@@ -94,9 +109,11 @@ public struct RunDirectory: Sendable {
             throw Failure.request(
                 "\(path) is in use by another process: wait until it ends, or choose another --output")
         }
-        for name in (try? FileManager.default.contentsOfDirectory(atPath: checkpoints)) ?? []
-        where name.hasSuffix(".part") {
-            unlink("\(checkpoints)/\(name)")
+        for folder in [path, checkpoints, previews] {
+            for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+            where name.hasSuffix(".part") {
+                unlink("\(folder)/\(name)")
+            }
         }
         return handle
     }
@@ -105,9 +122,10 @@ public struct RunDirectory: Sendable {
     ///
     /// Later ones, which a resume has passed over since they are damaged, do not count.
     public func adopt(step: Int, best: BestScore?, keep: Int) throws {
-        try AtomicFile.link(latest, to: Checkpoint.fileName(step: step))
+        let temporary = unfinishedCheckpoint
+        try AtomicFile.link(latest, to: Checkpoint.fileName(step: step), by: temporary)
         if let best, FileManager.default.fileExists(atPath: checkpoint(step: best.step)) {
-            try AtomicFile.link(self.best, to: Checkpoint.fileName(step: best.step))
+            try AtomicFile.link(self.best, to: Checkpoint.fileName(step: best.step), by: temporary)
         }
         let old = checkpointSteps.filter { $0 <= step && $0 != best?.step }.dropLast(max(keep, 1))
         for step in old { unlink(checkpoint(step: step)) }
