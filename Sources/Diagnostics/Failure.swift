@@ -29,6 +29,9 @@ public struct Failure: Error, Sendable, Equatable, CustomStringConvertible {
     /// Something failed while running.
     public static func running(_ message: String) -> Failure { Failure(.running, message) }
 
+    /// The same failure with its place behind the message: "… (rank 2 on node7, step 57)".
+    public func at(_ place: String, step: Int) -> Failure { Failure(kind, "\(message) (\(place), step \(step))") }
+
     public var exitStatus: Int32 { kind.rawValue }
 
     public var description: String { message }

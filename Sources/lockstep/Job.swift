@@ -21,20 +21,35 @@ extension JobCommand {
 struct Job {
     let world: any Communicator
     let localRanks: Int
+    /// Where progress goes.
+    let console: Console
+    /// The watch over the ranks.
+    let watch: FaultWatch?
 
     var isSpeaker: Bool { world.rank == 0 }
-    /// Where progress goes.
-    var console: Console { Console(silent: !isSpeaker) }
 
     /// Joins the job of `mpirun`, or makes one of a single process.
-    static func join() throws -> Job {
-        guard LaunchEnvironment.place != nil else { return Job(world: SoloCommunicator(), localRanks: 1) }
-        return Job(world: try MPICommunicator.initialize(), localRanks: LaunchEnvironment.localRanks)
+    ///
+    /// - Parameter isWatched: whether a rank that is lost or stopped shall end the job.
+    static func join(isWatched: Bool) throws -> Job {
+        guard LaunchEnvironment.place != nil else {
+            return Job(world: SoloCommunicator(), localRanks: 1, console: Console(), watch: nil)
+        }
+        let world = try MPICommunicator.initialize()
+        let console = Console(silent: world.rank != 0)
+        let watch =
+            isWatched
+            ? try FaultWatch.start(
+                world: world, say: { console.complain($0) }, warn: { console.logger.warning("\($0)") },
+                isBeingEnded: { StopSignal.isKillDue }) : nil
+        return Job(world: world, localRanks: LaunchEnvironment.localRanks, console: console, watch: watch)
     }
 
     /// Waits for the other ranks.
     func leave() {
+        try? watch?.enter(.shutdown)
         if world is MPICommunicator { MPICommunicator.finalize() }
+        watch?.leave()
     }
 
     /// Runs a command line; returns the exit status.
@@ -64,7 +79,8 @@ struct Job {
         } catch let status as ExitCode {
             return status.rawValue
         } catch {
-            // The others may be waiting for this rank and cannot be told.
+            // The others may be waiting for this rank and cannot be told; or one is lost, and the watch knows better.
+            watch?.giveUp(because: "\(error)")
             Self.complain(
                 world.size == 1 ? "\(error)" : "\(error) (\(world.name)): look for an earlier error of another rank")
             if world is MPICommunicator { MPICommunicator.abort(status: Failure.Kind.running.rawValue) }

@@ -16,7 +16,7 @@ enum Lockstep {
         if isTraining { StopSignal.install() }
         let job: Job
         do {
-            job = try Job.join()
+            job = try Job.join(isWatched: isTraining)
         } catch {
             Job.complain("\(error)")
             exit(Failure.Kind.running.rawValue)

@@ -55,7 +55,7 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
             training: {epochs: 12, batch: 8, shuffle: false, initialize_from: old.safetensors, on_nonfinite: skip}
             checkpoint: {every: 5, keep: 1}
             validation: {every: 7, metric: mean_dice, on: coordinator, patience: 0}
-            run: {threads: auto, coordinator: shared, output: out, engine: openblas, replica_check_every: 9,
+            run: {threads: auto, coordinator: shared, output: out, engine: openblas, replica_check_every: 9, fault_timeout: 12.5,
               trace: true}
             communication: {overlap: false, bucket_mb: 0.5, compression: bf16}
             """
@@ -78,7 +78,7 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
                 length: .epochs(12), batch: 8, shuffle: false, initializeFrom: "old.safetensors", onNonFinite: .skip),
             checkpoint: .init(every: 5, keep: 1), validation: .init(every: 7, metric: .meanDice),
             run: .init(
-                threads: .automatic, coordinator: .shared, output: "out", engine: .openblas, replicaCheckEvery: 9,
+                threads: .automatic, coordinator: .shared, output: "out", engine: .openblas, replicaCheckEvery: 9, faultTimeout: 12.5,
                 trace: true),
             communication: .init(overlap: false, bucketMegabytes: 0.5, compression: .bf16))
         let configuration = try Configuration.decode(yaml: yaml, name: "a.yaml")
@@ -203,7 +203,6 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
         ("model: {normalization: group}", "model.normalization 'group' is not available in this version: use none"),
         ("validation: {on: workers}", "validation.on 'workers' is not available in this version: use coordinator"),
         ("validation: {patience: 3}", "validation.patience 3 is not available in this version: use 0"),
-        ("run: {fault_timeout: 30}", "run.fault_timeout is not available in this version: remove it"),
     ])
     func whatThisVersionHasNotIsRefused(lines: String, problem: String) {
         #expect(failure(minimal + lines + "\n") == "a.yaml line 2: \(problem)")

@@ -221,7 +221,7 @@ extension Configuration.Run {
         output = try section.text("output") ?? output
         engine = try section.word("engine", as: Engine.Kind.self) ?? engine
         replicaCheckEvery = try section.integer("replica_check_every") ?? replicaCheckEvery
-        try section.refuse("fault_timeout")
+        faultTimeout = try section.number("fault_timeout") ?? faultTimeout
         trace = try section.truth("trace") ?? trace
     }
 }

@@ -162,6 +162,7 @@ extension Configuration {
         try check.atLeast(1, "checkpoint.keep", checkpoint.keep)
         try check.atLeast(1, "validation.every", validation.every)
         try check.atLeast(1, "run.replica_check_every", run.replicaCheckEvery)
+        try check.notNegative("run.fault_timeout", run.faultTimeout)
         let bucket = communication.bucketMegabytes
         try check(
             bucket > 0 && bucket <= 4096, "communication.bucket_mb",

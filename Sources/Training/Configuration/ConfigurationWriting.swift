@@ -82,6 +82,7 @@ extension Configuration {
               output: \(text(run.output))
               engine: \(run.engine.rawValue)
               replica_check_every: \(run.replicaCheckEvery)
+              fault_timeout: \(number(run.faultTimeout))
               trace: \(run.trace)
             communication:
               overlap: \(communication.overlap)

@@ -22,11 +22,14 @@ public struct TrainingJob {
     /// Ranks on this machine, which share its cores where `run.threads` is `auto`.
     private let localRanks: Int
     private let console: Console
+    private let watch: FaultWatch?
 
-    public init(world: any Communicator, localRanks: Int, console: Console) {
+    /// - Parameter watch: the watch over the ranks, where there is one: on all ranks or on none.
+    public init(world: any Communicator, localRanks: Int, console: Console, watch: FaultWatch? = nil) {
         self.world = world
         self.localRanks = localRanks
         self.console = console
+        self.watch = watch
     }
 
     /// Runs the job; throws the same failure on every rank. A dry run ends before anything is written.
@@ -35,6 +38,8 @@ public struct TrainingJob {
         let plan = try world.agreeOnRoot { try TrainingPlan(request, ranks: world.size) }
         let setup = try RunSetup(plan)
         let configuration = setup.configuration
+        watch?.setTimeout(configuration.run.faultTimeout)
+        try enterTogether(.start, step: 0)
         let directory = RunDirectory(plan.directory)
         let layout = ProcessLayout(ranks: world.size, mode: configuration.run.coordinator)
         let pixels = try setup.checkImages(world)
@@ -65,9 +70,10 @@ public struct TrainingJob {
                 : Validator(pairs: plan.validation, cache: setup.cache, configuration: configuration, engine: engine)
             coordinator = try Coordinator(
                 configuration: configuration, directory: directory, console: console, validator: validator,
-                start: state, best: best,
+                start: state, best: best, name: world.name,
                 workers: layout.workers.map { WorkerPlace(rank: $0, host: environment.ranks[$0].host) },
-                timeline: timeline)
+                timeline: timeline, watch: watch)
+            watch?.advise(directory.adviceAfterFault)
             // Last: it is what marks the folder as a run's.
             try AtomicFile.write(configuration.yaml, to: directory.configuration)
             if plan.isResume {
@@ -99,8 +105,16 @@ public struct TrainingJob {
         case .stopped:
             throw Failure(
                 .stopped, "stopped on a signal, and a checkpoint was saved: go on with --resume \(directory.path)")
-        case .done: return result(setup, directory, try coordinator?.finish())
+        case .done:
+            try enterTogether(.shutdown)
+            return result(setup, directory, try coordinator?.finish())
         }
+    }
+
+    /// Tells the watch of a phase that all ranks begin together, so that they fail together too.
+    private func enterTogether(_ phase: Phase, step: Int? = nil) throws {
+        guard let watch else { return }
+        try world.agree { try watch.enter(phase, step: step) }
     }
 
     /// The part of this rank, to the end.

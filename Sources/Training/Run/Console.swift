@@ -78,6 +78,16 @@ public final class Console: @unchecked Sendable {
         log(line)
     }
 
+    /// Says the last words of a job, also on a console that is silent otherwise. Waits for no other thread, which may be
+    /// stuck.
+    public func complain(_ message: String) {
+        let isLocked = lock.lock(before: Date(timeIntervalSinceNow: 0.2))
+        defer { if isLocked { lock.unlock() } }
+        write("\(drawn ? "\r\u{1B}[K" : "")error: \(message)\n")
+        drawn = false
+        if !silent { log("error: \(message)") }
+    }
+
     /// Takes the progress line away.
     public func endProgress() {
         lock.withLock {

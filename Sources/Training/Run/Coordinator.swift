@@ -1,3 +1,4 @@
+import Communication
 import Diagnostics
 import Foundation
 import Logging
@@ -65,6 +66,8 @@ final class Coordinator: @unchecked Sendable {
     private let logger: Logger
     private let log: MetricsLog
     private let validator: Validator?
+    private let name: String
+    private let watch: FaultWatch?
     private var progress: ProgressLine
     private var slowest: SlowestWorker
     private let timeline: Timeline?
@@ -80,10 +83,14 @@ final class Coordinator: @unchecked Sendable {
     /// - Parameters:
     ///   - validator: nil without validation images.
     ///   - start: where the run begins: step 0, or the checkpoint that it resumes from.
+    ///   - name: how messages name this rank.
     ///   - workers: the workers, in order.
+    ///   - timeline: takes what this rank does, where one is asked for.
+    ///   - watch: is told what this rank does.
     init(
         configuration: Configuration, directory: RunDirectory, console: Console, validator: Validator?,
-        start: TrainingState, best: BestScore?, workers: [WorkerPlace], timeline: Timeline?
+        start: TrainingState, best: BestScore?, name: String, workers: [WorkerPlace], timeline: Timeline?,
+        watch: FaultWatch?
     ) throws {
         self.timeline = timeline
         self.configuration = configuration
@@ -92,6 +99,8 @@ final class Coordinator: @unchecked Sendable {
         logger = console.logger
         self.validator = validator
         self.best = best
+        self.name = name
+        self.watch = watch
         log = try MetricsLog(path: directory.metrics, lastStep: start.step)
         slowest = SlowestWorker(workers: workers, slots: configuration.training.batch)
         progress = ProgressLine(batch: configuration.training.batch)
@@ -101,6 +110,7 @@ final class Coordinator: @unchecked Sendable {
     func report(_ report: StepReport) {
         let behind = slowest.judge(workers: report.workers, seconds: report.seconds)
         append(
+            step: report.step,
             TrainEvent(
                 step: report.step, loss: report.loss.isFinite ? report.loss : nil, learningRate: report.learningRate,
                 gradientNorm: report.gradientNorm.isFinite ? report.gradientNorm : nil, seconds: report.seconds,
@@ -115,23 +125,29 @@ final class Coordinator: @unchecked Sendable {
 
     /// Logs something of note.
     func note(step: Int, _ message: String) {
-        append(NoteEvent(step: step, message: message))
+        append(step: step, NoteEvent(step: step, message: message))
         logger.notice("step \(step): \(message)")
     }
 
     /// Adds to the log. Where that fails the run must end, but on all ranks together: the workers are told, as with a
     /// snapshot that cannot be saved.
-    private func append(_ event: some Encodable) {
-        do { try log.append(event) } catch { fail(error, "the log could not be written") }
+    private func append(step: Int, _ event: some Encodable) {
+        do { try log.append(event) } catch { fail(error, "the log could not be written", step: step) }
     }
 
-    private func fail(_ error: any Error, _ what: String) {
-        let failure = error as? Failure ?? .running("\(what): \(error)")
+    private func fail(_ error: any Error, _ what: String, step: Int) {
+        let failure = (error as? Failure ?? .running("\(what): \(error)")).at(name, step: step)
         condition.withLock { self.failure = self.failure ?? failure }
     }
 
     /// Whether a snapshot would be taken at once.
     var canAccept: Bool { condition.withLock { waiting == nil } }
+
+    /// Says that this rank has nothing to do but wait for the workers, which have done so many steps.
+    func awaitWorkers(step: Int) {
+        guard !(condition.withLock { isWorking }) else { return }
+        do { try watch?.enter(.waiting, step: step) } catch { fail(error, "waiting failed", step: step) }
+    }
 
     /// Takes a snapshot; waits while another one waits.
     func accept(_ snapshot: Snapshot) {
@@ -172,8 +188,9 @@ final class Coordinator: @unchecked Sendable {
             do {
                 try process(snapshot)
             } catch {
-                fail(error, "a snapshot could not be saved")
+                fail(error, "a snapshot could not be saved", step: snapshot.state.step)
             }
+            try? watch?.enter(.waiting)
         }
     }
 
@@ -182,6 +199,7 @@ final class Coordinator: @unchecked Sendable {
         let step = snapshot.state.step
         var isBest = false
         if snapshot.isValidated, let validator {
+            try watch?.enter(.validation, step: step)
             let begin = Timeline.now
             let outcome = try validator.validate(snapshot.state.weights, previews: (directory.previews, "latest"))
             timeline?.add("validation", on: "coordinator", from: begin, to: Timeline.now, step: step)
@@ -199,12 +217,14 @@ final class Coordinator: @unchecked Sendable {
         }
         // The best is kept even between checkpoints.
         if snapshot.isCheckpoint || isBest {
+            try watch?.enter(.checkpoint, step: step)
             let best = condition.withLock { self.best }
             let begin = Timeline.now
             defer { timeline?.add("checkpoint", on: "coordinator", from: begin, to: Timeline.now, step: step) }
             try Checkpoint(configuration: configuration, state: snapshot.state, best: best)
-                .write(to: directory.checkpoint(step: step))
+                .write(to: directory.checkpoint(step: step), by: directory.unfinishedCheckpoint)
             try directory.adopt(step: step, best: best, keep: configuration.checkpoint.keep)
+            watch?.advise(directory.adviceAfterFault)
         }
     }
 }

@@ -28,7 +28,9 @@ struct CoordinatorService {
             while let data = try world.receiveWaiting(from: lead, tag: .event) {
                 isEmpty = false
                 switch try Messages.decode(CoordinatorEvent.self, from: data) {
-                case .step(let report): coordinator.report(report)
+                case .step(let report):
+                    coordinator.report(report)
+                    coordinator.awaitWorkers(step: report.step)
                 case .waited(let step): coordinator.note(step: step, Self.waitedNote)
                 case .ended(let how, let snapshots): (ending, expected) = (how, snapshots)
                 }

@@ -1,3 +1,4 @@
+import Communication
 import Diagnostics
 import Foundation
 import Kernels
@@ -14,7 +15,10 @@ final class SlotComputer {
     private let ownSlots: Range<Int>
     private let worker: Int
     private let workers: Int
+    /// How messages name this rank.
+    private let name: String
     private let timeline: Timeline?
+    private let faults: FaultWatch?
     private var times = WorkerTimes()
     /// What the last slot says beside its gradient.
     private var isAskedToStop = false
@@ -23,19 +27,21 @@ final class SlotComputer {
     private(set) var failure: Failure?
 
     /// - Parameters:
-    ///   - worker: this worker's number of `workers`.
+    ///   - workers: all workers, for this one's number and name.
     ///   - source: the tile of a step's slot; called by loader threads, ahead of the step.
     init(
         configuration: Configuration, limit: TrainingLimit, state: TrainingState, engine: Engine, ownSlots: Range<Int>,
-        worker: Int, workers: Int, timeline: Timeline?,
+        workers: any Communicator, timeline: Timeline?, faults: FaultWatch?,
         source: @escaping @Sendable (_ step: Int, _ slot: Int) throws -> TrainingTile
     ) {
         self.configuration = configuration
         self.state = state
         self.ownSlots = ownSlots
-        self.worker = worker
-        self.workers = workers
+        worker = workers.rank
+        self.workers = workers.size
+        name = workers.name
         self.timeline = timeline
+        self.faults = faults
         network = UNet(configuration.model.architecture, engine: engine)
         team = engine.team
         let first = state.step
@@ -69,15 +75,19 @@ final class SlotComputer {
         record.clearTail()
         do {
             if let failure { throw failure }
+            let step = state.step + 1
+            try faults?.enter(.data, step: step)
             let begin = Timeline.now
-            guard let tile = try loader.next() else { preconditionFailure("no tile for step \(state.step)") }
+            let tile = try nextTile(step: step)
             let loaded = Timeline.now
             let dropout = RandomStream(seed: configuration.seed, use: .dropout, state.step, slot)
-            withExtendedLifetime(tile) {
+            try faults?.enter(.forward, step: step)
+            try withExtendedLifetime(tile) {
                 let logits = network.forward(tile.image.view, parameters: state.weights.base, dropout: dropout)
                 record.loss = SoftmaxCrossEntropy.loss(
                     logits: logits, labels: tile.labels, gradient: network.logitsGradient, team: team)
                 let forwarded = Timeline.now
+                try faults?.enter(.backward, step: step)
                 network.backward(
                     tile.image.view, parameters: state.weights.base, gradient: record.base, settled: settled)
                 let done = Timeline.now
@@ -87,17 +97,31 @@ final class SlotComputer {
                 for (name, from, to) in [
                     ("data", begin, loaded), ("forward", loaded, forwarded), ("backward", forwarded, done),
                 ] {
-                    timeline?.add("\(name) \(slot)", on: "slots", from: from, to: to, step: state.step + 1)
+                    timeline?.add("\(name) \(slot)", on: "slots", from: from, to: to, step: step)
                 }
             }
         } catch {
-            failure = error as? Failure ?? .running("\(error)")
-            record.failures = 1
+            fail(error, record)
         }
         if slot == ownSlots.upperBound - 1 {
+            do { try faults?.enter(.reduction, step: state.step + 1) } catch { fail(error, record) }
             record.stops = isAskedToStop ? 1 : 0
             record.elapsed = Float(elapsed)
             record.set(times, ofWorker: worker)
         }
+    }
+
+    private func nextTile(step: Int) throws -> TrainingTile {
+        do {
+            guard let tile = try loader.next() else { preconditionFailure("no tile for step \(step)") }
+            return tile
+        } catch let failure as Failure {
+            throw failure.at(name, step: step)
+        }
+    }
+
+    private func fail(_ error: any Error, _ record: SlotRecord) {
+        failure = error as? Failure ?? .running("\(error)")
+        record.failures = 1
     }
 }

@@ -22,13 +22,15 @@ final class Trainer {
     private let startElapsed: Double
     private let hasValidation: Bool
     private let timeline: Timeline?
+    /// The watch over the ranks, which is told what this one does.
+    private let faults: FaultWatch?
 
     /// - Parameters:
     ///   - source: the tile of a step's slot; called by loader threads, ahead of the step.
     ///   - state: where the run begins, the same on every worker.
     init(
         configuration: Configuration, limit: TrainingLimit, workers: any Communicator, link: (any CoordinatorLink)?,
-        state: TrainingState, engine: Engine, hasValidation: Bool, timeline: Timeline? = nil,
+        state: TrainingState, engine: Engine, hasValidation: Bool, timeline: Timeline? = nil, faults: FaultWatch? = nil,
         source: @escaping @Sendable (_ step: Int, _ slot: Int) throws -> TrainingTile
     ) {
         self.configuration = configuration
@@ -38,6 +40,7 @@ final class Trainer {
         self.state = state
         self.hasValidation = hasValidation
         self.timeline = timeline
+        self.faults = faults
         team = engine.team
         let communication = configuration.communication
         tree = GradientTree(
@@ -48,8 +51,7 @@ final class Trainer {
             overlap: communication.overlap, compression: communication.compression, team: engine.team)
         computer = SlotComputer(
             configuration: configuration, limit: limit, state: state, engine: engine, ownSlots: tree.ownSlots,
-            worker: workers.rank, workers: workers.size, timeline: timeline,
-            source: source)
+            workers: workers, timeline: timeline, faults: faults, source: source)
         optimizer = MomentumSGD(
             momentum: configuration.optimizer.momentum, nesterov: configuration.optimizer.nesterov,
             weightDecay: configuration.optimizer.weightDecay)
@@ -127,6 +129,8 @@ final class Trainer {
     private func update(_ total: GradientTree.Total) throws -> StepOutcome {
         let sum = SlotRecord(base: total.base, parameters: state.weights.count, workers: workers.size)
         if sum.failures > 0 { throw try sharedFailure() }
+        // What a test may ask for here would come too late for this step's agreement.
+        try? faults?.enter(.update, step: state.step + 1)
         let batch = Double(configuration.training.batch)
         let loss = Double(sum.loss) / batch
         let norm = total.squaredNorm.squareRoot() / batch
@@ -167,6 +171,7 @@ final class Trainer {
     /// Gives the coordinator a copy of weights and momentum, once the replicas are known to be equal.
     private func hand(over isCheckpoint: Bool, validate: Bool) throws {
         guard isCheckpoint || validate else { return }
+        if let faults { try workers.agree { try faults.enter(.checkpoint, step: state.step) } }
         try checkReplicas()
         try link?.submit(state, isCheckpoint: isCheckpoint, isValidated: validate)
     }

@@ -43,7 +43,9 @@ struct TrainCommand: JobCommand {
         if output != nil && resume != nil {
             throw Failure.request("--output and --resume both name a run's folder: give one of them")
         }
-        let result = try TrainingJob(world: job.world, localRanks: job.localRanks, console: job.console).run(request)
+        let result = try TrainingJob(
+            world: job.world, localRanks: job.localRanks, console: job.console, watch: job.watch
+        ).run(request)
         try job.answer(
             dryRun ? "the run can begin; nothing was written" : Self.text(result), json: json ? Answer(result) : nil)
     }

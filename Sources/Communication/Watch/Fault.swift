@@ -1,0 +1,43 @@
+/// What the watch has found: the rank at fault, and what is wrong with it.
+struct Fault: Sendable, Equatable {
+    enum Cause: Sendable, Equatable {
+        /// Its connection ended and it had not taken its leave.
+        case lost
+        /// Nothing was heard of it for so many seconds.
+        case silent(Double)
+        /// It is alive and has been in one phase for so many seconds.
+        case stuck(Double)
+        /// It says itself that it cannot go on.
+        case failed(String)
+    }
+
+    let rank: Int
+    /// nil for a rank that was never heard of.
+    let host: String?
+    let status: RankStatus
+    let cause: Cause
+
+    /// What is wrong and where, without what to do about the run.
+    var description: String {
+        let name = host.map { "rank \(rank) on \($0)" } ?? "rank \(rank)"
+        let step = "at step \(status.step)"
+        switch cause {
+        case .lost:
+            return
+                "\(name) was lost \(step), \(status.phase.when): its process ended without a word (killed, or out of memory?)"
+        case .silent(let seconds):
+            return
+                "\(name) has not answered for \(Int(seconds.rounded())) s, \(step), \(status.phase.when): stopped, or its machine or network is down"
+        case .stuck(let seconds):
+            let reason = status.phase == .reduction ? "a message between workers is lost" : "its machine or disk hangs"
+            return "\(name) has been \(status.phase.doing) for \(Int(seconds.rounded())) s, \(step): \(reason)"
+        case .failed(let reason):
+            return "\(name) failed \(step), \(status.phase.when): \(reason)"
+        }
+    }
+
+    /// The whole line, less "error: ".
+    ///
+    /// - Parameter advice: what to do, such as "go on with --resume runs/x".
+    func line(advice: String) -> String { advice.isEmpty ? description : "\(description); \(advice)" }
+}

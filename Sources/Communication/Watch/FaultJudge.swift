@@ -1,0 +1,131 @@
+/// Decides from what the ranks say, and when, which of them is at fault, if any.
+///
+/// It has no clock: all times are passed in, as seconds of any clock that only goes forward.
+struct FaultJudge {
+    private struct Member {
+        var host: String?
+        var status: RankStatus?
+        /// When it was heard last.
+        var heard: Double
+        /// When it was first known to be in its phase.
+        var since: Double
+        var isLost = false
+        var failure: (reason: String, at: Double)?
+    }
+
+    private var members: [Int: Member] = [:]
+    private var pace = Pace()
+    var times: WatchTimes
+
+    init(times: WatchTimes) { self.times = times }
+
+    /// Watches a rank from now on.
+    mutating func expect(_ rank: Int, at now: Double) { members[rank] = Member(heard: now, since: now) }
+
+    /// The rank has come.
+    mutating func welcome(_ rank: Int, host: String, at now: Double) {
+        members[rank]?.host = host
+        members[rank]?.heard = now
+    }
+
+    /// Watches a rank no more: it has taken its leave, or cannot be watched.
+    mutating func dismiss(_ rank: Int) { members[rank] = nil }
+
+    /// The ranks that are watched.
+    var watched: [Int] { members.keys.sorted() }
+
+    /// The rank has said what it does.
+    mutating func hear(_ rank: Int, _ status: RankStatus, at now: Double) {
+        guard var member = members[rank] else { return }
+        member.heard = now
+        if member.status?.entries != status.entries { member.since = now }
+        member.status = status
+        members[rank] = member
+        if status.phase.isOwnWork || status.phase == .reduction { pace.reach(status.step, at: now) }
+    }
+
+    /// The rank's connection has ended, and it had not taken its leave.
+    mutating func lose(_ rank: Int) { members[rank]?.isLost = true }
+
+    /// The rank cannot go on, maybe since another one is lost.
+    mutating func fail(_ rank: Int, because reason: String, at now: Double) {
+        if members[rank]?.failure == nil { members[rank]?.failure = (reason, now) }
+    }
+
+    /// Gives everybody time anew: this process was stopped itself, and what it has not heard is nobody's fault.
+    mutating func startAnew(at now: Double) {
+        for rank in members.keys {
+            members[rank]?.heard = now
+            members[rank]?.since = now
+        }
+        pace.pause()
+    }
+
+    /// The fault to end the job for; nil where there is none.
+    func fault(at now: Double) -> Fault? {
+        guard times.timeout > 0 else { return nil }
+        let byRank = members.sorted { $0.key < $1.key }
+        if let (rank, member) = byRank.first(where: { $0.value.isLost }) { return Self.fault(rank, member, .lost) }
+        for (rank, member) in byRank where now - member.heard > times.silence {
+            return Self.fault(rank, member, .silent(now - member.heard))
+        }
+        for (rank, member) in byRank {
+            guard let failure = member.failure, now - failure.at >= times.consequence else { continue }
+            return Self.fault(rank, member, .failed(failure.reason))
+        }
+        return stuck(byRank, at: now)
+    }
+
+    /// A rank that is alive and does not get on with its own work; or all of them, where each waits for the others.
+    private func stuck(_ byRank: [(key: Int, value: Member)], at now: Double) -> Fault? {
+        guard let median = pace.median else { return nil }
+        let limit = max(times.timeout, 5 * median)
+        for (rank, member) in byRank where member.status?.phase.isOwnWork == true && now - member.since > limit {
+            return Self.fault(rank, member, .stuck(now - member.since))
+        }
+        let workers = byRank.filter { rank, member in
+            // A coordinator of its own is none.
+            rank > 0 || member.status?.phase.isOwnWork == true || member.status?.phase == .reduction
+        }
+        guard workers.allSatisfy({ $0.value.status?.phase == .reduction }),
+            let last = workers.max(by: { $0.value.since < $1.value.since }), now - last.value.since > limit
+        else { return nil }
+        return Self.fault(last.key, last.value, .stuck(now - last.value.since))
+    }
+
+    private static func fault(_ rank: Int, _ member: Member, _ cause: Fault.Cause) -> Fault {
+        Fault(rank: rank, host: member.host, status: member.status ?? RankStatus(), cause: cause)
+    }
+
+    /// The rank that says who is at fault should rank 0 be lost: the first, if possible one on another machine.
+    var successor: Int? {
+        let others = members.filter { $0.key != 0 && $0.value.host != nil && !$0.value.isLost }
+        let elsewhere = others.filter { $0.value.host != members[0]?.host }
+        return (elsewhere.isEmpty ? others : elsewhere).keys.min()
+    }
+}
+
+/// How long steps take, as seen from outside: the time between looks over the steps between them.
+private struct Pace {
+    private var last: (step: Int, time: Double)?
+    /// Seconds a step; the newest last.
+    private var samples: [Double] = []
+
+    private static let kept = 25
+
+    mutating func reach(_ step: Int, at now: Double) {
+        guard let last else {
+            last = (step, now)
+            return
+        }
+        guard step > last.step else { return }
+        samples.append((now - last.time) / Double(step - last.step))
+        if samples.count > Self.kept { samples.removeFirst() }
+        self.last = (step, now)
+    }
+
+    /// What happens until the next step is no measure of anything.
+    mutating func pause() { last = nil }
+
+    var median: Double? { samples.isEmpty ? nil : samples.sorted()[samples.count / 2] }
+}

@@ -1,0 +1,39 @@
+import Diagnostics
+import Glibc
+
+/// A fault that a test asks for: `LOCKSTEP_FAULT="RANK:PHASE:STEP:kill|stop|error"` in the environment makes that rank
+/// kill or stop itself, or fail, when it enters the phase at that step. Steps count from 1; `start` is at step 0.
+struct InjectedFault: Sendable, Equatable {
+    enum Kind: String, Sendable { case kill, stop, error }
+
+    let rank: Int
+    let phase: Phase
+    let step: Int
+    let kind: Kind
+
+    static let variable = "LOCKSTEP_FAULT"
+
+    init(_ text: String) throws {
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+        guard parts.count == 4, let rank = Int(parts[0]), rank >= 0,
+            let phase = Phase.allCases.first(where: { "\($0)" == parts[1] }), let step = Int(parts[2]), step >= 0,
+            let kind = Kind(rawValue: String(parts[3]))
+        else {
+            throw Failure.request(
+                "\(Self.variable)=\(text): must be RANK:PHASE:STEP:KIND with a phase of "
+                    + "\(Phase.allCases.map { "\($0)" }.joined(separator: ", ")) and kill, stop or error: unset it")
+        }
+        (self.rank, self.phase, self.step, self.kind) = (rank, phase, step, kind)
+    }
+
+    /// Does it.
+    ///
+    /// - Parameter name: how messages name this process.
+    func strike(_ name: String) throws {
+        switch kind {
+        case .kill: kill(getpid(), SIGKILL)
+        case .stop: kill(getpid(), SIGSTOP)
+        case .error: throw Failure.running("an injected error (\(name), step \(step))")
+        }
+    }
+}

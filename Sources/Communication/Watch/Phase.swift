@@ -1,0 +1,39 @@
+/// What a rank is doing, as the watch over ranks tells it.
+public enum Phase: UInt8, Sendable, CaseIterable {
+    case start, data, forward, backward, reduction, update, checkpoint, validation, waiting, shutdown
+
+    /// Behind "has been": "reading images".
+    var doing: String {
+        switch self {
+        case .start: "starting"
+        case .data: "reading images"
+        case .forward: "in the forward pass"
+        case .backward: "in the backward pass"
+        case .reduction: "summing gradients"
+        case .update: "updating the weights"
+        case .checkpoint: "saving a checkpoint"
+        case .validation: "validating"
+        case .waiting: "waiting for the workers"
+        case .shutdown: "shutting down"
+        }
+    }
+
+    /// Behind "was lost at step 57, ": "while reading images".
+    var when: String { doing.hasPrefix("in ") ? doing : "while \(doing)" }
+
+    /// Whether a rank gets through the phase by itself, without waiting for another one.
+    var isOwnWork: Bool {
+        switch self {
+        case .data, .forward, .backward, .update: true
+        case .start, .reduction, .checkpoint, .validation, .waiting, .shutdown: false
+        }
+    }
+}
+
+/// What a rank says of itself.
+struct RankStatus: Sendable, Equatable {
+    var step = 0
+    var phase = Phase.start
+    /// Counts what the rank has entered: a rank that enters nothing new is in the same phase still.
+    var entries: UInt64 = 0
+}

@@ -1,0 +1,136 @@
+import Foundation
+import Glibc
+
+/// One end of a connection between a rank's watch and rank 0's. Any thread sends; one thread, the watch's, receives.
+/// Nothing here ever waits.
+final class WatchConnection: @unchecked Sendable {
+    let descriptor: Int32
+    private let lock = NSLock()
+    /// What the kernel has not taken yet.
+    private var unsent: [UInt8] = []
+    private var isClosed = false
+    private var buffer = WatchMessageBuffer()
+
+    /// Takes over a connected socket.
+    init(_ descriptor: Int32) {
+        self.descriptor = descriptor
+        let flags = fcntl(descriptor, F_GETFL)
+        _ = fcntl(descriptor, F_SETFL, flags | O_NONBLOCK)
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        // A status is worth most when it comes before its rank dies.
+        var on: Int32 = 1
+        setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<Int32>.size))
+    }
+
+    deinit { close() }
+
+    /// Sends a message. One that repeats itself soon is left out where the other end takes nothing at the moment.
+    func send(_ message: WatchMessage, isRepeated: Bool = false) {
+        lock.lock()
+        defer { lock.unlock() }
+        guard !isClosed else { return }
+        flush()
+        if isRepeated && !unsent.isEmpty { return }
+        unsent += message.bytes
+        flush()
+    }
+
+    private func flush() {
+        while !unsent.isEmpty {
+            // No signal where the other end is gone: that is noticed in receiving.
+            let count = unsent.withUnsafeBytes {
+                Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
+            if count < 0 && errno == EINTR { continue }
+            guard count > 0 else { return }
+            unsent.removeFirst(count)
+        }
+    }
+
+    /// All that has come, and whether the connection has ended behind it.
+    func receive() -> (messages: [WatchMessage], hasEnded: Bool) {
+        var messages: [WatchMessage] = []
+        var hasEnded = false
+        withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) { bytes in
+            while true {
+                let count = recv(descriptor, bytes.baseAddress, bytes.count, 0)
+                if count < 0 && errno == EINTR { continue }
+                if count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) { return }
+                // Reset by the other end is an end too.
+                guard count > 0 else {
+                    hasEnded = true
+                    return
+                }
+                buffer.append(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[..<count]))
+                while let message = buffer.next() { messages.append(message) }
+                if buffer.isBroken {
+                    hasEnded = true
+                    return
+                }
+            }
+        }
+        return (messages, hasEnded)
+    }
+
+    /// Says that nothing more will be sent; the other end notices at once.
+    func finishSending() {
+        lock.withLock { if !isClosed { shutdown(descriptor, Int32(SHUT_WR)) } }
+    }
+
+    func close() {
+        lock.lock()
+        defer { lock.unlock() }
+        guard !isClosed else { return }
+        isClosed = true
+        Glibc.close(descriptor)
+    }
+}
+
+/// Wakes a thread that sleeps in `poll`.
+final class WatchBell: Sendable {
+    /// There is something to read once it was rung.
+    let descriptor: Int32
+    private let rope: Int32
+
+    init() {
+        var ends: [Int32] = [-1, -1]
+        pipe(&ends)
+        (descriptor, rope) = (ends[0], ends[1])
+        for end in ends {
+            _ = fcntl(end, F_SETFL, fcntl(end, F_GETFL) | O_NONBLOCK)
+            _ = fcntl(end, F_SETFD, FD_CLOEXEC)
+        }
+    }
+
+    deinit {
+        close(descriptor)
+        close(rope)
+    }
+
+    func ring() {
+        var byte: UInt8 = 0
+        _ = write(rope, &byte, 1)
+    }
+
+    /// Makes it silent again.
+    func answer() {
+        withUnsafeTemporaryAllocation(byteCount: 64, alignment: 1) { while read(descriptor, $0.baseAddress, 64) > 0 {} }
+    }
+}
+
+/// `POLLRDHUP`, which Swift does not see: the other end has sent all that it will.
+private let pollEnd: Int16 = 0x2000
+
+/// Sleeps until something happens on one of the descriptors, or the seconds are over; returns those on which it did.
+///
+/// - Parameters:
+///   - reading: wake when there is something to read.
+///   - ending: wake only when the connection ends.
+func sleep(reading: [Int32], ending: [Int32] = [], seconds: Double) -> Set<Int32> {
+    var polled =
+        reading.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+        + ending.map { pollfd(fd: $0, events: pollEnd, revents: 0) }
+    let count = poll(&polled, nfds_t(polled.count), Int32(min(max(seconds * 1000, 0), 1e6).rounded(.up)))
+    guard count > 0 else { return [] }
+    return Set(polled.filter { $0.revents != 0 }.map { $0.fd })
+}

@@ -1,0 +1,162 @@
+import Foundation
+
+/// What a watch does with a fault.
+struct WatchActions: Sendable {
+    /// Says the one line.
+    let say: @Sendable (String) -> Void
+    /// Whether somebody is ending the whole job, so that ranks that go are nobody's fault.
+    let isBeingEnded: @Sendable () -> Bool
+    /// Ends this process.
+    let end: @Sendable () -> Void
+}
+
+/// Rank 0's thread: hears all other ranks, and ends the job when one is at fault.
+///
+/// It sleeps between beats; only a connection that ends wakes it, so that its cost does not grow with what the ranks
+/// have to say.
+final class WatchHub {
+    private let shared: WatchShared
+    private let actions: WatchActions
+    private let token: UInt64
+    private var listener: WatchListener?
+    private var judge: FaultJudge
+    private var members: [Int: WatchConnection] = [:]
+    /// Connections that have not said yet who they are.
+    private var strangers: [Stranger] = []
+    /// Who was heard of or given up; when all are, the door is shut.
+    private var expected: Set<Int>
+    private var successor: Int?
+    /// Whether somebody has come since the last beat.
+    private var hasCompany = false
+    /// What the last beat said.
+    private var advice = ""
+    /// Whether the others have ended the job, since this rank was silent.
+    private var isGivenUp = false
+
+    private struct Stranger {
+        let connection: WatchConnection
+        let deadline: Double
+    }
+
+    /// Seconds that a stranger has to say who it is.
+    private static let patience = 5.0
+    /// Seconds that the others have to take note of the end.
+    private static let lastWords = 0.5
+
+    init(shared: WatchShared, actions: WatchActions, listener: WatchListener, ranks: Int) {
+        self.shared = shared
+        self.actions = actions
+        self.listener = listener
+        token = listener.invitation.token
+        expected = Set(1..<ranks)
+        judge = FaultJudge(times: shared.times)
+        for rank in 0..<ranks { judge.expect(rank, at: WatchTimes.now) }
+        judge.welcome(0, host: listener.invitation.host, at: WatchTimes.now)
+    }
+
+    /// Watches until all ranks have taken their leave, or one is at fault.
+    func run() {
+        var due = WatchTimes.now
+        while !(shared.isLeaving && members.isEmpty) {
+            let rung = sleep(
+                reading: [shared.bell.descriptor] + (listener.map { [$0.descriptor] } ?? [])
+                    + strangers.map(\.connection.descriptor),
+                ending: members.values.map(\.descriptor), seconds: due - WatchTimes.now)
+            let now = WatchTimes.now
+            let isDue = now >= due
+            judge.times = shared.times
+            shared.bell.answer()
+            for rank in shared.takeDismissed() { dismiss(rank) }
+            if let failure = shared.failure { judge.fail(0, because: failure, at: now) }
+            openDoor(at: now)
+            for (rank, connection) in members where isDue || rung.contains(connection.descriptor) {
+                listen(to: rank, connection, at: now)
+            }
+            if isGivenUp { return actions.end() }
+            judge.hear(0, shared.status, at: now)
+            if now - due > judge.times.lateness { judge.startAnew(at: now) }
+            if let fault = judge.fault(at: now) { return end(because: fault) }
+            if isDue || hasCompany || advice != shared.advice {
+                beat()
+                due = now + judge.times.beat
+            }
+        }
+    }
+
+    /// Lets ranks in that know the word.
+    private func openDoor(at now: Double) {
+        while let connection = listener?.accept() {
+            strangers.append(Stranger(connection: connection, deadline: now + Self.patience))
+        }
+        strangers = strangers.filter { stranger in
+            let (messages, hasEnded) = stranger.connection.receive()
+            guard let first = messages.first else { return !hasEnded && now < stranger.deadline }
+            if case .hello(token, let rank, let host) = first, expected.remove(rank) != nil {
+                members[rank] = stranger.connection
+                hasCompany = true
+                judge.welcome(rank, host: host, at: now)
+                stranger.connection.send(.welcome(token: token))
+                take(messages.dropFirst(), from: rank, at: now)
+                if hasEnded { drop(rank, isLost: true) }
+            }
+            return false
+        }
+        if expected.isEmpty { listener = nil }
+    }
+
+    private func listen(to rank: Int, _ connection: WatchConnection, at now: Double) {
+        let (messages, hasEnded) = connection.receive()
+        take(messages[...], from: rank, at: now)
+        // A goodbye has closed it already.
+        if hasEnded, members[rank] != nil { drop(rank, isLost: true) }
+    }
+
+    private func take(_ messages: ArraySlice<WatchMessage>, from rank: Int, at now: Double) {
+        for message in messages {
+            switch message {
+            case .status(let status): judge.hear(rank, status, at: now)
+            case .failing(let reason): judge.fail(rank, because: reason, at: now)
+            case .goodbye: drop(rank, isLost: false)
+            case .end: isGivenUp = true
+            case .hello, .welcome, .beat: break
+            }
+        }
+    }
+
+    private func drop(_ rank: Int, isLost: Bool) {
+        members.removeValue(forKey: rank)?.close()
+        if isLost { judge.lose(rank) } else { judge.dismiss(rank) }
+    }
+
+    private func dismiss(_ rank: Int) {
+        expected.remove(rank)
+        drop(rank, isLost: false)
+    }
+
+    private func beat() {
+        hasCompany = false
+        if successor != judge.successor {
+            successor = judge.successor
+            shared.tell(successor.flatMap { members[$0] })
+        }
+        advice = shared.advice
+        let beat = WatchMessage.beat(shared.status, successor: successor ?? 0, advice: advice)
+        for connection in members.values { connection.send(beat, isRepeated: true) }
+    }
+
+    /// Says the line, and tells the others that it is said.
+    private func end(because fault: Fault) {
+        if fault.cause != .lost || !actions.isBeingEnded() { actions.say(fault.line(advice: shared.advice)) }
+        for connection in members.values {
+            connection.send(.end)
+            connection.finishSending()
+        }
+        // Ends this process before they have read it, they could take rank 0 for lost. A rank that is stopped never does.
+        let deadline = WatchTimes.now + Self.lastWords
+        while !members.isEmpty, WatchTimes.now < deadline {
+            _ = sleep(reading: members.values.map(\.descriptor), seconds: deadline - WatchTimes.now)
+            for (rank, connection) in members where connection.receive().hasEnded { members[rank] = nil }
+        }
+        actions.end()
+    }
+}

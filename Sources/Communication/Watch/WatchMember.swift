@@ -1,0 +1,72 @@
+import Foundation
+
+/// The thread of every other rank: answers rank 0's beats, and ends the process when rank 0 says so or is at fault
+/// itself.
+final class WatchMember {
+    private let shared: WatchShared
+    private let actions: WatchActions
+    private let rank: Int
+    /// Rank 0's.
+    private let host: String
+    private let connection: WatchConnection
+    private var heard: Double
+    // What rank 0 said last.
+    private var status = RankStatus()
+    private var successor = 1
+    private var advice = ""
+
+    /// Seconds that the rank which speaks for a lost rank 0 is ahead of the others.
+    private static let courtesy = 0.5
+
+    init(shared: WatchShared, actions: WatchActions, rank: Int, host: String, connection: WatchConnection) {
+        self.shared = shared
+        self.actions = actions
+        self.rank = rank
+        self.host = host
+        self.connection = connection
+        heard = WatchTimes.now
+    }
+
+    /// Watches until this rank has taken its leave, or the job ends.
+    func run() {
+        while true {
+            // A beat comes first, as a rule: one waking a beat.
+            let planned = WatchTimes.now + 1.25 * shared.times.beat
+            _ = sleep(
+                reading: [connection.descriptor, shared.bell.descriptor], seconds: planned - WatchTimes.now)
+            let now = WatchTimes.now
+            let times = shared.times
+            shared.bell.answer()
+            if now - planned > times.lateness { heard = now }
+            let (messages, hasEnded) = connection.receive()
+            for message in messages {
+                switch message {
+                case .beat(let status, let successor, let advice):
+                    (heard, self.status, self.successor, self.advice) = (now, status, successor, advice)
+                    connection.send(.status(shared.status), isRepeated: true)
+                case .status(let status): self.status = status
+                case .end: return actions.end()
+                case .hello, .welcome, .failing, .goodbye: break
+                }
+            }
+            if hasEnded {
+                // Rank 0 closes the connection of a rank that has taken its leave.
+                if shared.isLeaving || times.timeout == 0 { return }
+                return end(because: .lost)
+            }
+            if times.timeout > 0, now - heard > times.silence { return end(because: .silent(now - heard)) }
+        }
+    }
+
+    /// Rank 0 is at fault: one rank says so for all.
+    private func end(because cause: Fault.Cause) {
+        if successor == rank, cause != .lost || !actions.isBeingEnded() {
+            actions.say(Fault(rank: 0, host: host, status: status, cause: cause).line(advice: advice))
+        } else {
+            usleep(UInt32(Self.courtesy * 1e6))
+        }
+        // For a rank 0 that comes to life again: it must not take the others for lost.
+        connection.send(.end)
+        actions.end()
+    }
+}

@@ -1,0 +1,116 @@
+import Foundation
+
+/// What a watch's thread and the threads of its rank share.
+final class WatchShared: @unchecked Sendable {
+    private let condition = NSCondition()
+    private var ownStatus = RankStatus()
+    private var ownTimes = WatchTimes(timeout: 30)
+    private var ownAdvice = ""
+    private var ownFailure: String?
+    private var dismissed: [Int] = []
+    private var leaves = false
+    private var over = false
+    /// Who is told of every phase at once: rank 0, and of rank 0 its successor.
+    private var listener: WatchConnection?
+    private var budget = SendingBudget()
+    /// Wakes the thread.
+    let bell = WatchBell()
+
+    var status: RankStatus { condition.withLock { ownStatus } }
+
+    /// Takes note of a phase, and tells who listens; where phases follow each other too fast, only now and then.
+    ///
+    /// - Parameters:
+    ///   - step: nil for the same as before.
+    ///   - isUrgent: tells in any case.
+    func enter(_ phase: Phase, step: Int?, isUrgent: Bool) {
+        let (status, told) = condition.withLock {
+            ownStatus.phase = phase
+            ownStatus.step = step ?? ownStatus.step
+            ownStatus.entries += 1
+            let isTold = listener != nil && (budget.spend(at: WatchTimes.now) || isUrgent)
+            return (ownStatus, isTold ? listener : nil)
+        }
+        told?.send(.status(status), isRepeated: true)
+    }
+
+    func tell(_ connection: WatchConnection?) { condition.withLock { listener = connection } }
+
+    var times: WatchTimes {
+        get { condition.withLock { ownTimes } }
+        set { condition.withLock { ownTimes = newValue } }
+    }
+
+    /// What the user can do once a rank is lost.
+    var advice: String {
+        get { condition.withLock { ownAdvice } }
+        set {
+            condition.withLock { ownAdvice = newValue }
+            bell.ring()
+        }
+    }
+
+    /// Why this rank cannot go on.
+    var failure: String? {
+        get { condition.withLock { ownFailure } }
+        set {
+            condition.withLock { ownFailure = newValue }
+            bell.ring()
+        }
+    }
+
+    /// Ranks to watch no more, for rank 0's thread to take.
+    func dismiss(_ ranks: [Int]) {
+        condition.withLock { dismissed += ranks }
+        bell.ring()
+    }
+
+    func takeDismissed() -> [Int] {
+        condition.withLock {
+            defer { dismissed = [] }
+            return dismissed
+        }
+    }
+
+    /// Whether this rank has done all its work.
+    var isLeaving: Bool {
+        get { condition.withLock { leaves } }
+        set {
+            condition.withLock { leaves = newValue }
+            bell.ring()
+        }
+    }
+
+    /// The thread is done.
+    func end() {
+        condition.withLock {
+            over = true
+            condition.broadcast()
+        }
+    }
+
+    /// Waits for the thread, so many seconds at most.
+    func waitForEnd(seconds: Double) {
+        let deadline = Date(timeIntervalSinceNow: seconds)
+        condition.lock()
+        defer { condition.unlock() }
+        while !over, condition.wait(until: deadline) {}
+    }
+}
+
+/// How often a rank may tell its phase: a system call costs some 10 µs, and small networks change phases all the time.
+private struct SendingBudget {
+    private static let most = 20.0
+    private static let perSecond = 40.0
+
+    private var left = most
+    private var time = 0.0
+
+    mutating func spend(at now: Double) -> Bool {
+        left = min(Self.most, left + (now - time) * Self.perSecond)
+        time = now
+        guard left >= 1 else { return false }
+        left -= 1
+        return true
+    }
+}

@@ -1,0 +1,28 @@
+import Glibc
+
+/// The times of a watch, all in seconds, which follow from `run.fault_timeout`.
+struct WatchTimes: Sendable, Equatable {
+    /// Within this, every rank has ended after a fault; 0 = nothing is a fault.
+    let timeout: Double
+
+    /// Silence that is a fault. What is left of the time-out is for the end itself: mpirun gives the ranks a second
+    /// before it kills them.
+    var silence: Double { min(0.75 * timeout, max(timeout - 2.5, timeout / 2)) }
+
+    /// From one beat to the next.
+    var beat: Double { timeout > 0 ? min(1, silence / 4) : 1 }
+
+    /// Being late by more than this means that this process was stopped, or the machine slept: all have to be given time
+    /// anew.
+    var lateness: Double { timeout > 0 ? min(2, silence / 2) : 2 }
+
+    /// For how long a rank's own failure may be the consequence of another one's, which is not yet known.
+    var consequence: Double { min(2, silence / 2) }
+
+    /// The clock of the watch: it stands still while the machine sleeps.
+    static var now: Double {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+    }
+}
