@@ -78,7 +78,8 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
                 length: .epochs(12), batch: 8, shuffle: false, initializeFrom: "old.safetensors", onNonFinite: .skip),
             checkpoint: .init(every: 5, keep: 1), validation: .init(every: 7, metric: .meanDice),
             run: .init(
-                threads: .automatic, coordinator: .shared, output: "out", engine: .openblas, replicaCheckEvery: 9, faultTimeout: 12.5,
+                threads: .automatic, coordinator: .shared, output: "out", engine: .openblas, replicaCheckEvery: 9,
+                faultTimeout: 12.5,
                 trace: true),
             communication: .init(overlap: false, bucketMegabytes: 0.5, compression: .bf16))
         let configuration = try Configuration.decode(yaml: yaml, name: "a.yaml")

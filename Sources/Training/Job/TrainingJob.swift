@@ -134,7 +134,7 @@ public struct TrainingJob {
             ? coordinator.map { LocalLink($0) } ?? RemoteLink(world, coordinator: layout.coordinator) : nil
         let trainer = Trainer(
             configuration: setup.configuration, limit: setup.limit, workers: workers, link: link, state: state,
-            engine: engine, hasValidation: !setup.plan.validation.isEmpty, timeline: timeline
+            engine: engine, hasValidation: !setup.plan.validation.isEmpty, timeline: timeline, faults: watch
         ) { step, slot in try setup.tile(step: step, slot: slot) }
         let ending: Ending
         do {

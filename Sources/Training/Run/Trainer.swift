@@ -30,7 +30,7 @@ final class Trainer {
     ///   - state: where the run begins, the same on every worker.
     init(
         configuration: Configuration, limit: TrainingLimit, workers: any Communicator, link: (any CoordinatorLink)?,
-        state: TrainingState, engine: Engine, hasValidation: Bool, timeline: Timeline? = nil, faults: FaultWatch? = nil,
+        state: TrainingState, engine: Engine, hasValidation: Bool, timeline: Timeline?, faults: FaultWatch?,
         source: @escaping @Sendable (_ step: Int, _ slot: Int) throws -> TrainingTile
     ) {
         self.configuration = configuration
