@@ -30,10 +30,12 @@ quietly() {
 log=
 child=
 notice=
+folder=
 tidy() {
     [ -z "$child" ] || kill "$child" 2>/dev/null || true
     [ -z "$notice" ] || kill "$notice" 2>/dev/null || true
     [ -z "$log" ] || rm -f "$log"
+    [ -z "$folder" ] || rm -rf "$folder"
 }
 trap tidy EXIT
 
@@ -115,59 +117,4 @@ prepare_environment() {
         export OMPI_MCA_btl_vader_single_copy_mechanism="${OMPI_MCA_btl_vader_single_copy_mechanism:-none}"
     fi
     export OPENBLAS_NUM_THREADS=1
-}
-
-# The cores that this shell may use: what Open MPI counts as slots.
-count_cores() {
-    local cores processors
-    processors="$(nproc)"
-    cores="$(lscpu -p=CORE,SOCKET 2>/dev/null | grep -v '^#' | sort -u | wc -l || true)"
-    if [ "${cores:-0}" -gt 0 ] && [ "$cores" -lt "$processors" ]; then echo "$cores"; else echo "$processors"; fi
-}
-
-# Runs a command as so many ranks on this machine and returns its exit status: run_ranks COUNT COMMAND…
-#
-# The ranks are out of the terminal's reach: the first Ctrl-C (or SIGTERM, SIGHUP) becomes SIGUSR1, on which they save
-# a checkpoint and end with status 75; the second ends them at once.
-run_ranks() {
-    local ranks="$1" options=(-q --bind-to none) columns status=0
-    shift
-    [ "$ranks" -le "$(count_cores)" ] || options+=(--oversubscribe)
-    unset LOCKSTEP_TERMINAL
-    if [ -t 2 ]; then
-        # Ranks write to mpirun's pipe and cannot see the terminal.
-        columns="$(stty size <&2 2>/dev/null | cut -d ' ' -f 2 || true)"
-        case "$columns" in '' | 0) columns=80 ;; esac
-        export LOCKSTEP_TERMINAL="$columns"
-        options+=(-x LOCKSTEP_TERMINAL)
-    fi
-
-    signals=0
-    interrupted=0
-    trap 'on_signal' INT TERM HUP USR1
-    setsid mpirun "${options[@]}" -np "$ranks" "$@" </dev/null &
-    job=$!
-    while :; do
-        interrupted=0
-        status=0
-        wait "$job" || status=$?
-        # A signal ends the wait early, with a status of its own; the shell remembers the job's for the next one.
-        [ "$interrupted" -ne 0 ] || break
-    done
-    trap - INT TERM HUP USR1
-    return "$status"
-}
-
-# Passes a signal on to the job of run_ranks.
-on_signal() {
-    interrupted=1
-    signals=$((signals + 1))
-    case "$signals" in
-        1)
-            echo "stopping after a checkpoint; once more stops at once" >&2
-            kill -USR1 "$job" 2>/dev/null || true
-            ;;
-        2) kill -TERM "$job" 2>/dev/null || true ;;
-        *) kill -KILL "$job" 2>/dev/null || true ;;
-    esac
 }
