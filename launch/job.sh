@@ -122,7 +122,7 @@ json_value() { sed -nE "s/^  \"$1\" : \"?(.*[^\",])\"?,?\$/\1/p" <<<"$2" | sed '
 # The ranks are out of the terminal's reach: the first Ctrl-C (or SIGTERM, SIGHUP) becomes SIGUSR1, on which they save
 # a checkpoint and end with status 75; the second ends them at once.
 run_ranks() {
-    local options=() columns status=0 pipe relay said open
+    local options=() columns status=0 relay said open
     unset LOCKSTEP_TERMINAL
     if [ -t 2 ]; then
         # Ranks write to mpirun's pipe and cannot see the terminal.
@@ -133,14 +133,15 @@ run_ranks() {
     fi
 
     : >"$folder/verdict"
-    exec {pipe}> >(exec setsid "$root/launch/relay" "$folder/verdict")
+    rm -f "$folder/errors"
+    mkfifo "$folder/errors"
+    setsid "$root/launch/relay" "$folder/verdict" <"$folder/errors" &
     relay=$!
     signals=0
     interrupted=0
     trap 'on_signal' INT TERM HUP USR1
-    setsid mpirun ${options[@]+"${options[@]}"} "$@" </dev/null 2>&"$pipe" {pipe}>&- &
+    setsid mpirun ${options[@]+"${options[@]}"} "$@" </dev/null 2>"$folder/errors" &
     job=$!
-    exec {pipe}>&-
     wait_for "$job" || status=$?
     # A remote shell that hangs may still hold the pipe.
     kill -TERM "$relay" 2>/dev/null || true

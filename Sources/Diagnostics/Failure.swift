@@ -17,10 +17,15 @@ public struct Failure: Error, Sendable, Equatable, CustomStringConvertible {
 
     public let kind: Kind
     public let message: String
+    /// Whether the same would only happen again, so that a supervisor need not start the job anew.
+    public let repeats: Bool
 
-    public init(_ kind: Kind, _ message: String) {
+    /// - Parameters:
+    ///   - repeats: left out: so for a wrong request, and not for what failed while running.
+    public init(_ kind: Kind, _ message: String, repeats: Bool? = nil) {
         self.kind = kind
         self.message = message
+        self.repeats = repeats ?? (kind == .request)
     }
 
     /// The request itself is wrong.
@@ -30,7 +35,9 @@ public struct Failure: Error, Sendable, Equatable, CustomStringConvertible {
     public static func running(_ message: String) -> Failure { Failure(.running, message) }
 
     /// The same failure with its place behind the message: "… (rank 2 on node7, step 57)".
-    public func at(_ place: String, step: Int) -> Failure { Failure(kind, "\(message) (\(place), step \(step))") }
+    public func at(_ place: String, step: Int) -> Failure {
+        Failure(kind, "\(message) (\(place), step \(step))", repeats: repeats)
+    }
 
     public var exitStatus: Int32 { kind.rawValue }
 

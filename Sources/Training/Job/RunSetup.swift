@@ -78,8 +78,9 @@ struct RunSetup {
         }
         let state = TrainingState(ParameterLayout(configuration.model.architecture))
         let start = try world.agreeOnRoot { () throws -> Start in
-            if plan.isResume {
-                let directory = RunDirectory(plan.directory)
+            let directory = RunDirectory(plan.directory)
+            // A run that was lost before its first checkpoint begins again.
+            if plan.isResume, !directory.checkpointSteps.isEmpty {
                 let (checkpoint, damage) = try directory.newestCheckpoint()
                 var then = checkpoint.configuration.model.architecture
                 then.dropout = configuration.model.architecture.dropout

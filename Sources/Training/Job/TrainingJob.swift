@@ -78,27 +78,33 @@ public struct TrainingJob {
             try AtomicFile.write(configuration.yaml, to: directory.configuration)
             if plan.isResume {
                 for remark in remarks { coordinator?.note(step: state.step, remark) }
-                try directory.adopt(step: state.step, best: best, keep: configuration.checkpoint.keep)
                 let isDone = setup.limit.isReached(step: state.step, elapsed: state.elapsed)
+                let hasCheckpoint = !directory.checkpointSteps.isEmpty
+                if hasCheckpoint {
+                    try directory.adopt(step: state.step, best: best, keep: configuration.checkpoint.keep)
+                }
                 coordinator?.note(
                     step: state.step,
                     isDone
                         ? "the run has ended here, and nothing is left to do"
-                        : "going on from the checkpoint of this step")
+                        : hasCheckpoint
+                            ? "going on from the checkpoint of this step"
+                            : "the run has no checkpoint yet: beginning again")
             }
             return 0
         }
         let clockOffset = timeline == nil ? 0 : try TraceFile.clockOffset(world)
-        let ending = try train(setup, layout, state, engine, coordinator, timeline)
-        let verdict = try agree(on: ending, coordinator, layout)
-        if let timeline {
-            let own = environment.ranks[world.rank]
-            let file = try TraceFile.gather(
-                TraceFile.Part(
-                    rank: own.rank, label: "rank \(own.rank) on \(own.host), \(own.role)", clockOffset: clockOffset,
-                    spans: timeline.spans), world)
-            // What was trained is safe by now.
-            do { try file?.write(to: directory.trace) } catch { console.logger.warning("\(error)") }
+        let verdict: Ending
+        do {
+            verdict = try agree(
+                on: train(setup, layout, state, engine, coordinator, timeline), coordinator, layout)
+            if let timeline {
+                try writeTrace(timeline, clockOffset, environment.ranks[world.rank], to: directory.trace)
+            }
+            if case .failed(let record) = verdict { throw record.failure }
+        } catch {
+            coordinator?.logFailure(error)
+            throw error
         }
         switch verdict {
         case .failed(let record): throw record.failure
@@ -109,6 +115,17 @@ public struct TrainingJob {
             try enterTogether(.shutdown)
             return result(setup, directory, try coordinator?.finish())
         }
+    }
+
+    /// Gathers all ranks' timelines in one file. What was trained is safe by now, so a full disk is only a warning.
+    private func writeTrace(
+        _ timeline: Timeline, _ clockOffset: Double, _ place: RunEnvironment.Rank, to path: String
+    ) throws {
+        let part = TraceFile.Part(
+            rank: place.rank, label: "rank \(place.rank) on \(place.host), \(place.role)", clockOffset: clockOffset,
+            spans: timeline.spans)
+        let file = try TraceFile.gather(part, world)
+        do { try file?.write(to: path) } catch { console.logger.warning("\(error)") }
     }
 
     /// Tells the watch of a phase that all ranks begin together, so that they fail together too.

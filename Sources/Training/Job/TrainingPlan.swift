@@ -54,12 +54,9 @@ struct TrainingPlan: Codable {
             guard directory.holdsRun else {
                 throw Failure.request("\(directory.path) holds no run to resume: name a run's folder")
             }
-            guard !directory.checkpointSteps.isEmpty else { throw RunDirectory.nothingToResume(directory.path) }
         } else if directory.holdsRun {
             throw Failure.request(
-                directory.checkpointSteps.isEmpty
-                    ? "\(directory.path) holds a run already, which ended before its first checkpoint: remove it, or choose another folder with --output"
-                    : "\(directory.path) holds a run already: go on with --resume \(directory.path), or choose another folder with --output"
+                "\(directory.path) holds a run already: go on with --resume \(directory.path), or choose another folder with --output"
             )
         }
         try directory.checkWritable()

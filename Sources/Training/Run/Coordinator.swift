@@ -71,6 +71,7 @@ final class Coordinator: @unchecked Sendable {
     private var progress: ProgressLine
     private var slowest: SlowestWorker
     private let timeline: Timeline?
+    private var lastStep: Int
 
     /// Guards what both threads see.
     private let condition = NSCondition()
@@ -104,10 +105,12 @@ final class Coordinator: @unchecked Sendable {
         log = try MetricsLog(path: directory.metrics, lastStep: start.step)
         slowest = SlowestWorker(workers: workers, slots: configuration.training.batch)
         progress = ProgressLine(batch: configuration.training.batch)
+        lastStep = start.step
     }
 
     /// Logs a step.
     func report(_ report: StepReport) {
+        lastStep = report.step
         let behind = slowest.judge(workers: report.workers, seconds: report.seconds)
         append(
             step: report.step,
@@ -127,6 +130,12 @@ final class Coordinator: @unchecked Sendable {
     func note(step: Int, _ message: String) {
         append(step: step, NoteEvent(step: step, message: message))
         logger.notice("step \(step): \(message)")
+    }
+
+    /// Logs what ends the run. A log that cannot be written may be what ends it.
+    func logFailure(_ error: any Error) {
+        let failure = error as? Failure ?? .running("\(error)")
+        try? log.append(FailureEvent(step: lastStep, message: failure.message, repeats: failure.repeats))
     }
 
     /// Adds to the log. Where that fails the run must end, but on all ranks together: the workers are told, as with a

@@ -39,13 +39,15 @@ enum Ending: Codable, Sendable {
 struct FailureRecord: Codable, Sendable {
     let kind: Int32
     let message: String
+    let repeats: Bool
 
     init(_ failure: Failure) {
         kind = failure.kind.rawValue
         message = failure.message
+        repeats = failure.repeats
     }
 
-    var failure: Failure { Failure(Failure.Kind(rawValue: kind) ?? .running, message) }
+    var failure: Failure { Failure(Failure.Kind(rawValue: kind) ?? .running, message, repeats: repeats) }
 }
 
 /// The coordinator in the same process.

@@ -72,3 +72,12 @@ struct NoteEvent: Encodable {
     let step: Int
     let message: String
 }
+
+/// What ended a run, its last event; the resume of an earlier step drops it.
+struct FailureEvent: Encodable {
+    var event = "failure"
+    let step: Int
+    let message: String
+    /// Whether the same would happen again: `launch/supervise` then does not start the run anew.
+    let repeats: Bool
+}

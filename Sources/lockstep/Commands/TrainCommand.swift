@@ -76,6 +76,9 @@ struct TrainCommand: JobCommand {
         let step: Int?
         let best: BestScore?
         let scores: SegmentationScores?
+        /// Threads of a rank; 0 where its ranks share a machine's cores.
+        let threads: Int
+        let coordinator: String
 
         init(_ result: TrainingResult) {
             run = result.directory.path
@@ -86,6 +89,8 @@ struct TrainCommand: JobCommand {
             step = result.scoresStep
             best = result.best
             scores = result.scores
+            if case .count(let count) = result.configuration.run.threads { threads = count } else { threads = 0 }
+            coordinator = result.configuration.run.coordinator.rawValue
         }
     }
 }
