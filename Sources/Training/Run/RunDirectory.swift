@@ -40,8 +40,9 @@ public struct RunDirectory: Sendable {
         var folder = path
         var isFolder: ObjCBool = false
         while !manager.fileExists(atPath: folder, isDirectory: &isFolder) {
-            let parent = (folder as NSString).deletingLastPathComponent
-            folder = parent.isEmpty ? "." : parent
+            // Not Foundation's deletingLastPathComponent, which traps where the path is one character.
+            let slash = folder.lastIndex(of: "/")
+            folder = slash.map { $0 == folder.startIndex ? "/" : String(folder[..<$0]) } ?? "."
         }
         guard isFolder.boolValue else {
             throw Failure.request("the run cannot be written to \(path): \(folder) is a file; choose another --output")
