@@ -89,6 +89,7 @@ prepare() {
         program="$root/.build/release/lockstep"
     fi
     prepare_environment
+    command -v perl >/dev/null || fail 2 "perl is missing: install it, apt-get install perl-base"
     folder="$(mktemp -d)"
 }
 
@@ -135,7 +136,7 @@ run_ranks() {
     : >"$folder/verdict"
     rm -f "$folder/errors"
     mkfifo "$folder/errors"
-    setsid "$root/launch/relay" "$folder/verdict" <"$folder/errors" &
+    setsid "$root/launch/relay" "$folder/errors" "$folder/verdict" </dev/null &
     relay=$!
     signals=0
     interrupted=0

@@ -31,8 +31,10 @@ public struct Failure: Error, Sendable, Equatable, CustomStringConvertible {
     /// The request itself is wrong.
     public static func request(_ message: String) -> Failure { Failure(.request, message) }
 
-    /// Something failed while running.
-    public static func running(_ message: String) -> Failure { Failure(.running, message) }
+    /// Something failed while running; `repeats`: and would again.
+    public static func running(_ message: String, repeats: Bool = false) -> Failure {
+        Failure(.running, message, repeats: repeats)
+    }
 
     /// The same failure with its place behind the message: "… (rank 2 on node7, step 57)".
     public func at(_ place: String, step: Int) -> Failure {

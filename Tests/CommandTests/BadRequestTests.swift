@@ -68,9 +68,16 @@ extension ProgramTests {
                 try $0.folder.write("name: cells\n", to: "runs/cells/config.yaml")
             },
             Case("a resume without a run", ["train", "--resume", "nothing"], says: ["nothing"]),
-            Case("a resume without a checkpoint", ["train", "--resume", "run"], says: ["run", "checkpoint"]) { place in
+            Case(
+                "a resume from a checkpoint that is damaged", ["train", "--resume", "run"],
+                says: ["run/checkpoints/step-00000002.safetensors"]
+            ) { place in
                 let text = try String(contentsOfFile: place.folder.path("cells.yaml"), encoding: .utf8)
                 try place.folder.write(text, to: "run/config.yaml")
+                try place.folder.write("torn", to: "run/checkpoints/step-00000002.safetensors")
+            },
+            Case("an output below a file with a short name", ["train", "cells.yaml", "--output", "x/y"], says: ["x"]) {
+                try $0.folder.write("a file", to: "x")
             },
             Case("--output and --resume", ["train", "--output", "a", "--resume", "b"], says: ["--output"]),
             Case("an unknown option", ["train", "cells.yaml", "--wrokers", "2"], says: ["--wrokers"]),

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// What the scripts in `launch` answer before they build anything.
@@ -39,12 +40,93 @@ import Testing
         #expect(errors.hasPrefix("error: ") && errors.filter { $0 == "\n" }.count == 1)
     }
 
-    @Test(arguments: ["launch/train", "launch/test", "launch/setup", "launch/bench"]) func explains(script: String)
+    @Test(arguments: [
+        "launch/train", "launch/cluster", "launch/supervise", "launch/test", "launch/setup", "launch/bench",
+    ]) func explains(script: String)
         throws
     {
         let (status, output, errors) = try Self.run(script, ["--help"])
         #expect(status == 0)
         #expect(output.hasPrefix("usage: \(script)"))
         #expect(errors.isEmpty)
+    }
+
+    @Test(
+        "a wrong line of a hostfile is named",
+        arguments: [
+            ("node1 slot=2", "line 1: slot=2"), ("# none\n", "names no host"), ("a\n\nb slots=0", "line 3: slots=0"),
+            ("a slots=1\na slots=2", "line 2: a is there twice"),
+            ("-oProxyCommand=x", "line 1: -oProxyCommand=x is no host"),
+        ]) func refusesHosts(text: String, says: String) throws
+    {
+        let folder = try TemporaryFolder()
+        let hosts = try folder.write(text, to: "hosts")
+        for script in ["launch/cluster", "launch/supervise"] {
+            let (status, _, errors) = try Self.run(script, ["--hosts", hosts, "some.yaml"])
+            #expect(status == 2)
+            #expect(errors.hasPrefix("error: \(hosts)") && errors.contains(says), "\(errors)")
+            #expect(errors.filter { $0 == "\n" }.count == 1, "\(errors)")
+        }
+    }
+
+    @Test func aClusterNeedsHosts() throws {
+        for arguments in [[], ["--hosts", "/nowhere"], ["--hosts"]] {
+            let (status, _, errors) = try Self.run("launch/cluster", arguments)
+            #expect(status == 2)
+            #expect(errors.hasPrefix("error: ") && errors.filter { $0 == "\n" }.count == 1, "\(errors)")
+        }
+    }
+
+    /// What stands between mpirun and the user, fed piece by piece: what it passed on after each piece, and its verdict.
+    private func relay(_ pieces: [String]) throws -> (shown: [String], verdict: String) {
+        let folder = try TemporaryFolder()
+        let (verdict, pipe) = (folder.path("verdict"), folder.path("pipe"))
+        try #require(mkfifo(pipe, 0o600) == 0)
+        let process = Process()
+        process.executableURL = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appending(path: "launch/relay")
+        process.arguments = [pipe, verdict]
+        let output = Pipe()
+        process.standardError = output
+        try process.run()
+        let input = try #require(FileHandle(forWritingAtPath: pipe))
+        var shown: [String] = []
+        for piece in pieces {
+            try input.write(contentsOf: Data(piece.utf8))
+            // Long enough for what is passed on at once; what is kept back does not come in any time.
+            var ready = pollfd(fd: output.fileHandleForReading.fileDescriptor, events: Int16(POLLIN), revents: 0)
+            shown.append(
+                poll(&ready, 1, 300) > 0
+                    ? String(decoding: output.fileHandleForReading.availableData, as: UTF8.self) : "")
+        }
+        try input.close()
+        process.waitUntilExit()
+        shown.append(String(decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self))
+        return (shown, try String(contentsOfFile: verdict, encoding: .utf8))
+    }
+
+    @Test func theRelayPassesProgressOnAtOnceAndKeepsMpirunsWordsBack() throws {
+        let row = String(repeating: "-", count: 74) + "\n"
+        let (shown, verdict) = try relay([
+            "\r\u{1B}[Kstep 1", "\r\u{1B}[Kstep 2" + row.prefix(20),
+            String(row.dropFirst(20)) + "Primary job  terminated",
+            " normally, but\n" + row + row
+                + "mpirun noticed that process rank 2 with PID 5 on node n7 exited on signal 9 (Killed).\n" + row,
+            "a -- b\n", "[n7:12] 2 more processes have sent help message x\n", "[not his] last",
+        ])
+        #expect(
+            shown == ["\r\u{1B}[Kstep 1", "\r\u{1B}[Kstep 2", "", "", "a -- b\n", "", "", "[not his] last"], "\(shown)")
+        #expect(verdict == "said=0\nopen=1\nlost=\ncause=rank 2 on n7 was killed (signal 9)\n")
+    }
+
+    @Test func theRelayKnowsLostHostsAndErrors() throws {
+        let row = String(repeating: "-", count: 74) + "\n"
+        let (shown, verdict) = try relay([
+            "step 9\nerr", "or: it broke\n",
+            row + "ORTE has lost communication with a remote daemon.\n\n  HNP daemon   : [[1,0],0] on node a\n"
+                + "  Remote daemon: [[1,0],1] on node b\n\nThis is usually\n" + row,
+        ])
+        #expect(shown.joined() == "step 9\nerror: it broke\n")
+        #expect(verdict == "said=1\nopen=0\nlost=b\ncause=b no longer answers\n")
     }
 }

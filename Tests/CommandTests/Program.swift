@@ -107,7 +107,7 @@ final class RunningProgram {
 
     /// The ranks' processes, in order.
     func ranks() -> [Int32] {
-        Self.children(of: identifier).compactMap { child -> (Int, Int32)? in
+        Self.descendants(of: identifier).compactMap { child -> (Int, Int32)? in
             let environment = FileManager.default.contents(atPath: "/proc/\(child)/environ") ?? Data()
             let key = "OMPI_COMM_WORLD_RANK="
             let entry = environment.split(separator: 0).lazy.map { String(decoding: $0, as: UTF8.self) }
@@ -122,6 +122,18 @@ final class RunningProgram {
             let list = FileManager.default.contents(atPath: "/proc/\(parent)/task/\(task)/children") ?? Data()
             return String(decoding: list, as: UTF8.self).split(separator: " ").compactMap { Int32($0) }
         }
+    }
+
+    /// Whether a process below this one has this command line.
+    func isRunning(_ command: [String]) -> Bool {
+        Self.descendants(of: identifier).contains { child in
+            let line = FileManager.default.contents(atPath: "/proc/\(child)/cmdline") ?? Data()
+            return line == Data(command.map { $0 + "\0" }.joined().utf8)
+        }
+    }
+
+    private static func descendants(of parent: Int32) -> [Int32] {
+        children(of: parent).flatMap { [$0] + descendants(of: $0) }
     }
 
     func send(_ signal: Int32) { Glibc.kill(identifier, signal) }
@@ -143,7 +155,8 @@ final class RunningProgram {
             seconds: Date().timeIntervalSince(start))
     }
 
-    private func said() throws -> String { try String(contentsOfFile: errors, encoding: .utf8) }
+    /// What it has said so far on standard error.
+    func said() throws -> String { try String(contentsOfFile: errors, encoding: .utf8) }
 
     /// Waits until something is so, while the program runs.
     func wait(_ what: String, within seconds: Double = 60, until holds: () throws -> Bool) throws {
@@ -160,10 +173,7 @@ final class RunningProgram {
     /// Kills what this started, and nothing else.
     private func kill() {
         guard process.isRunning else { return }
-        func descendants(_ parent: Int32) -> [Int32] {
-            Self.children(of: parent).flatMap { [$0] + descendants($0) }
-        }
-        for child in descendants(identifier) { Glibc.kill(child, SIGKILL) }
+        for child in Self.descendants(of: identifier) { Glibc.kill(child, SIGKILL) }
         Glibc.kill(identifier, SIGKILL)
         process.waitUntilExit()
     }

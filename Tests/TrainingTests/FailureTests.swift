@@ -40,6 +40,35 @@ extension TrainingRuns {
             #expect(failure.message.contains("cell-0003.png"), "\(failure)")
         }
 
+        @Test(
+            "the log says why, and a resume drops it", arguments: [(1, "dedicated"), (3, "dedicated"), (3, "shared")])
+        func isLogged(ranks: Int, mode: String) throws {
+            let task = try TinyTask()
+            let request = try task.request(
+                "run",
+                [
+                    "training.steps=100000", "checkpoint.every=20", "validation.every=100000",
+                    "run.coordinator=\(mode)",
+                ])
+            let run = task.run("run")
+            after(step: 25, of: run) { try? FileManager.default.removeItem(atPath: $0.checkpoints) }
+            let failure = try task.failure(request, ranks: ranks)
+            let events = try run.events("failure")
+            #expect(events.count == 1 && events.first?["message"] as? String == failure.message, "\(events)")
+            #expect(events.first?["repeats"] as? Bool == false)
+            #expect(try #require(events.first?["step"] as? Int) >= 25)
+            try FileManager.default.createDirectory(
+                atPath: run.directory.checkpoints, withIntermediateDirectories: true)
+            try task.resume("run", ["training.steps=6"])
+            #expect(try run.events("failure").isEmpty)
+            #expect(try run.steps("train") == Array(1...6))
+        }
+
+        @Test func aWrongRequestRepeatsAndAFailureDoesNot() {
+            #expect(Failure.request("x").repeats && !Failure.running("x").repeats)
+            #expect(Failure(.running, "x", repeats: true).repeats)
+        }
+
         @Test("a folder of checkpoints that vanishes", arguments: [(1, "dedicated"), (3, "dedicated"), (3, "shared")])
         func noCheckpoints(ranks: Int, mode: String) throws {
             let task = try TinyTask()

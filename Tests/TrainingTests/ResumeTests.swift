@@ -34,6 +34,21 @@ extension TrainingRuns {
             }
         }
 
+        @Test("a run that was lost before its first checkpoint begins again", arguments: [(1, 3), (3, 1)])
+        func noCheckpoint(before: Int, after: Int) throws {
+            let task = try TinyTask()
+            let whole = try task.train("whole")
+            let run = try task.train("run", ranks: before)
+            try cut(run, after: 0)
+            try FileManager.default.removeItem(atPath: run.directory.checkpoints)
+            try task.resume("run", ranks: after)
+            #expect(try run.digest == whole.digest)
+            #expect(try run.steps("train") == Array(1...6))
+            #expect(try run.validations == whole.validations)
+            let notes = try run.events("note").compactMap { $0["message"] as? String }
+            #expect(notes.contains { $0.contains("beginning again") }, "\(notes)")
+        }
+
         @Test func momentumIsRestored() throws {
             let task = try TinyTask()
             let whole = try task.train("whole")

@@ -1,0 +1,103 @@
+import Foundation
+import TestSupport
+import Testing
+
+extension ProgramTests {
+    /// `launch/cluster` and `launch/supervise` on several hosts that talk over TCP.
+    @Suite(.enabled(if: Cluster.isPermitted, "network namespaces need root and iproute2"))
+    struct ClusterTests {
+        /// Settings of a run that lasts for seconds, so that something can happen to it.
+        private static let long = [
+            "cells.yaml", "--set", "training.steps=250", "--set", "checkpoint.every=25", "--set",
+            "validation.every=125", "--set", "model.base_channels=8", "--set", "training.batch=8",
+        ]
+
+        /// The digest of such a run in one process.
+        private static let alone = Result { () throws -> String in
+            let place = try Place()
+            try place.succeed(["train"] + long)
+            return try place.digest("runs/cells")
+        }
+
+        /// One line each, mpirun's own words not among them.
+        private func expectQuiet(_ outcome: Program.Outcome, sourceLocation: SourceLocation = #_sourceLocation) {
+            for word in ["-----", "mpirun", "orte", "ORTE", "[node"] {
+                #expect(!outcome.errors.contains(word), "\(outcome.errors)", sourceLocation: sourceLocation)
+            }
+        }
+
+        @Test func aSignalSavesAndAResumeOnOtherHostsHasTheSameBits() throws {
+            let place = try Place()
+            let cluster = try Cluster(hosts: 3)
+            try place.folder.write("node1 slots=2 # the coordinator too\n\nnode2\n", to: "hosts")
+            let run = try cluster.start("cluster", ["--hosts", "hosts"] + Self.long, in: place)
+            try run.wait("trained") { (try? place.losses("runs/cells").count) ?? 0 > 20 }
+            run.send(SIGTERM)
+            let stopped = try run.outcome(within: 30)
+            #expect(stopped.status == 75, "\(stopped.errors)")
+            #expect(stopped.errors.contains("3 workers and a coordinator"))
+            #expect(stopped.errors.contains("stopping after a checkpoint") && stopped.errors.contains("--resume"))
+            expectQuiet(stopped)
+            #expect(try #require(place.steps("runs/cells").last) < 250)
+
+            try place.folder.write("node1\nnode3 slots=1\n", to: "hosts")
+            let rest = try cluster.start("cluster", ["--hosts", "hosts", "--resume", "runs/cells"], in: place)
+                .outcome(within: 60)
+            #expect(rest.status == 0, "\(rest.errors)")
+            #expect(rest.errors.contains("2 workers and a coordinator"))
+            expectQuiet(rest)
+            #expect(try place.digest("runs/cells") == Self.alone.get())
+            let environment = try String(
+                contentsOfFile: place.folder.path("runs/cells/environment.json"), encoding: .utf8)
+            #expect(environment.contains("node3") && !environment.contains("node2"))
+        }
+
+        @Test func aRunGoesOnWithoutAHostThatVanishes() throws {
+            let place = try Place()
+            let cluster = try Cluster(hosts: 3)
+            try place.folder.write("node1\nnode2\nnode3\n", to: "hosts")
+            let run = try cluster.start("supervise", ["--hosts", "hosts"] + Self.long, in: place)
+            try run.wait("saved") { !place.steps("runs/cells").isEmpty }
+            try cluster.lose("node2")
+            let outcome = try run.outcome(within: 60)
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            #expect(outcome.errors.contains("going on without node2: "), "\(outcome.errors)")
+            let restart = outcome.errors.split(separator: "\n").filter { $0.hasPrefix("restart ") }
+            #expect(restart.count == 1, "\(outcome.errors)")
+            #expect(restart.first?.hasPrefix("restart 1 of 5: ") == true)
+            #expect(restart.first?.hasSuffix(" with 2 workers") == true && restart.first?.contains("step 0") == false)
+            expectQuiet(outcome)
+            #expect(try place.digest("runs/cells") == Self.alone.get())
+            #expect(try place.events("runs/cells", "train").compactMap { $0["step"] as? Int } == Array(1...250))
+        }
+
+        @Test("a host that cannot take part is one line", arguments: ["cluster", "supervise"])
+        func missing(script: String) throws {
+            let place = try Place()
+            let cluster = try Cluster(hosts: 2)
+            try place.folder.write("node1\nnode2\nnode8\nnode9\n", to: "hosts")
+            let outcome = try cluster.start(script, ["--hosts", "hosts"] + Self.long, in: place).outcome(within: 30)
+            #expect(outcome.status == 2)
+            #expect(outcome.errors.hasPrefix("error: node8 cannot be reached"), "\(outcome.errors)")
+            #expect(outcome.errors.filter { $0 == "\n" }.count == 1, "\(outcome.errors)")
+            #expect(!FileManager.default.fileExists(atPath: place.folder.path("runs")))
+        }
+
+        @Test func aHostWithAnotherBuildIsNamed() throws {
+            let place = try Place()
+            let cluster = try Cluster(hosts: 2)
+            try place.folder.write("node1\nnode2\n", to: "hosts")
+            // The same path, but on node2 the program says that it is another one.
+            let program = try place.folder.write(
+                "#!/bin/sh\nif [ $(hostname) = node2 ]; then echo 'target CPU: abacus'; else exec \(Program.executable) \"$@\"; fi\n",
+                to: "lockstep")
+            chmod(program, 0o755)
+            let outcome = try cluster.start(
+                "cluster", ["--program", program, "--hosts", "hosts"] + Self.long, in: place
+            ).outcome(within: 30)
+            #expect(outcome.status == 2)
+            #expect(outcome.errors.hasPrefix("error: node2 has another build of "), "\(outcome.errors)")
+            #expect(outcome.errors.contains("abacus") && outcome.errors.filter { $0 == "\n" }.count == 1)
+        }
+    }
+}
