@@ -78,7 +78,9 @@ let package = Package(
         .testTarget(name: "CommunicationTests", dependencies: ["Communication", "TestSupport"]),
         .testTarget(name: "TrainingTests", dependencies: ["Training", "TestSupport"]),
         .testTarget(name: "SweepsTests", dependencies: ["Sweeps", "TestSupport"]),
-        .testTarget(name: "CommandTests", dependencies: ["lockstep", "kernel-benchmark", "Training", "TestSupport"]),
+        .testTarget(
+            name: "CommandTests", dependencies: ["lockstep", "kernel-benchmark", "Training", "TestSupport"],
+            exclude: ["cluster"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -52,7 +52,7 @@ extension ProgramTests {
             let outcome = try run.outcome(within: 20)
             #expect(outcome.status == 1)
             let pattern = /error: rank 2 on \S+ was killed \(signal 9\): go on with --resume runs\/cells/
-            #expect(try outcome.errors.split(separator: "\n").last?.wholeMatch(of: pattern) != nil, "\(outcome.errors)")
+            #expect(outcome.errors.split(separator: "\n").last?.wholeMatch(of: pattern) != nil, "\(outcome.errors)")
             #expect(!outcome.errors.contains("-----") && !outcome.errors.contains("restart"), "\(outcome.errors)")
         }
 

@@ -146,8 +146,7 @@ final class Trainer {
                 gradientScale: GradientClipping.scale(norm: norm, limit: configuration.optimizer.clipNorm) / batch,
                 team: team)
         } else if configuration.training.onNonFinite == .stop {
-            throw Failure(
-                .running,
+            throw Failure.running(
                 "the loss or its gradient is not finite at step \(state.step + 1) (loss \(loss), learning rate \(rate)): lower optimizer.learning_rate, set optimizer.clip_norm, or go on with training.on_nonfinite: skip",
                 repeats: true)
         }
