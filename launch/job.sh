@@ -123,7 +123,7 @@ json_value() { sed -nE "s/^  \"$1\" : \"?(.*[^\",])\"?,?\$/\1/p" <<<"$2" | sed '
 # The ranks are out of the terminal's reach: the first Ctrl-C (or SIGTERM, SIGHUP) becomes SIGUSR1, on which they save
 # a checkpoint and end with status 75; the second ends them at once.
 run_ranks() {
-    local options=() columns status=0 relay said open
+    local options=() columns status=0 relay pipe said open
     unset LOCKSTEP_TERMINAL
     if [ -t 2 ]; then
         # Ranks write to mpirun's pipe and cannot see the terminal.
@@ -136,16 +136,18 @@ run_ranks() {
     : >"$folder/verdict"
     rm -f "$folder/errors"
     mkfifo "$folder/errors"
-    setsid "$root/launch/relay" "$folder/errors" "$folder/verdict" </dev/null &
+    # Held open at both ends, so that nobody waits for the other to come.
+    exec {pipe}<>"$folder/errors"
+    setsid "$root/launch/relay" "$folder/verdict" <"$folder/errors" {pipe}>&- &
     relay=$!
     signals=0
     interrupted=0
     trap 'on_signal' INT TERM HUP USR1
-    setsid mpirun ${options[@]+"${options[@]}"} "$@" </dev/null 2>"$folder/errors" &
+    setsid mpirun ${options[@]+"${options[@]}"} "$@" </dev/null 2>"$folder/errors" {pipe}>&- &
     job=$!
     wait_for "$job" || status=$?
-    # A remote shell that hangs may still hold the pipe.
-    kill -TERM "$relay" 2>/dev/null || true
+    kill -0 "$relay" 2>/dev/null && printf '\0end\0' >&"$pipe"
+    exec {pipe}>&-
     wait_for "$relay" || true
     trap - INT TERM HUP USR1
 

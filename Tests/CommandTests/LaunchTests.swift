@@ -80,26 +80,26 @@ import Testing
     /// What stands between mpirun and the user, fed piece by piece: what it passed on after each piece, and its verdict.
     private func relay(_ pieces: [String]) throws -> (shown: [String], verdict: String) {
         let folder = try TemporaryFolder()
-        let (verdict, pipe) = (folder.path("verdict"), folder.path("pipe"))
-        try #require(mkfifo(pipe, 0o600) == 0)
+        let verdict = folder.path("verdict")
         let process = Process()
         process.executableURL = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().appending(path: "launch/relay")
-        process.arguments = [pipe, verdict]
-        let output = Pipe()
+        process.arguments = [verdict]
+        let (input, output) = (Pipe(), Pipe())
+        process.standardInput = input
         process.standardError = output
         try process.run()
-        let input = try #require(FileHandle(forWritingAtPath: pipe))
         var shown: [String] = []
         for piece in pieces {
-            try input.write(contentsOf: Data(piece.utf8))
+            try input.fileHandleForWriting.write(contentsOf: Data(piece.utf8))
             // Long enough for what is passed on at once; what is kept back does not come in any time.
             var ready = pollfd(fd: output.fileHandleForReading.fileDescriptor, events: Int16(POLLIN), revents: 0)
             shown.append(
                 poll(&ready, 1, 300) > 0
                     ? String(decoding: output.fileHandleForReading.availableData, as: UTF8.self) : "")
         }
-        try input.close()
+        // The pipe stays open, as a remote shell that hangs would keep it.
+        try input.fileHandleForWriting.write(contentsOf: Data("\0end\0".utf8))
         process.waitUntilExit()
         shown.append(String(decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self))
         return (shown, try String(contentsOfFile: verdict, encoding: .utf8))
