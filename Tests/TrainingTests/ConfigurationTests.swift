@@ -30,6 +30,7 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
         #expect(configuration.optimizer.learningRate == 0.01 && configuration.optimizer.momentum == 0.99)
         #expect(configuration.training.length == .steps(1000) && configuration.training.batch == 4)
         #expect(configuration.run.threads == .count(1) && configuration.run.coordinator == .dedicated)
+        #expect(configuration.run.faultTimeout == 30)
     }
 
     @Test func everyKeyIsRead() throws {
@@ -55,8 +56,8 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
             training: {epochs: 12, batch: 8, shuffle: false, initialize_from: old.safetensors, on_nonfinite: skip}
             checkpoint: {every: 5, keep: 1}
             validation: {every: 7, metric: mean_dice, on: coordinator, patience: 0}
-            run: {threads: auto, coordinator: shared, output: out, engine: openblas, replica_check_every: 9, fault_timeout: 12.5,
-              trace: true}
+            run: {threads: auto, coordinator: shared, output: out, engine: openblas, replica_check_every: 9,
+              fault_timeout: 12.5, trace: true}
             communication: {overlap: false, bucket_mb: 0.5, compression: bf16}
             """
         let palette = [RGBColor(0, 0, 0), RGBColor(255, 128, 0), RGBColor(0, 0, 255)]
@@ -173,6 +174,8 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
         ),
         ("run: {threads: some}", "a.yaml line 2: run.threads must be a whole number or auto, not 'some'"),
         ("run: {threads: 0}", "a.yaml line 2: run.threads must be 1 to 1024, not 0"),
+        ("run: {fault_timeout: -1}", "a.yaml line 2: run.fault_timeout must be 0 or more, not -1"),
+        ("run: {fault_timeout: never}", "a.yaml line 2: run.fault_timeout must be a number, not 'never'"),
         ("name: a/b", "a.yaml line 2: name must be a folder's name without '/', not 'a/b'"),
         ("seed: -1", "a.yaml line 2: seed must be 0 or more, not -1"),
         (

@@ -1,6 +1,6 @@
 /// What the watch has found: the rank at fault, and what is wrong with it.
-struct Fault: Sendable, Equatable {
-    enum Cause: Sendable, Equatable {
+package struct Fault: Sendable, Equatable {
+    package enum Cause: Sendable, Equatable {
         /// Its connection ended and it had not taken its leave.
         case lost
         /// Nothing was heard of it for so many seconds.
@@ -11,11 +11,11 @@ struct Fault: Sendable, Equatable {
         case failed(String)
     }
 
-    let rank: Int
+    package let rank: Int
     /// nil for a rank that was never heard of.
-    let host: String?
-    let status: RankStatus
-    let cause: Cause
+    package let host: String?
+    package let status: RankStatus
+    package let cause: Cause
 
     /// What is wrong and where, without what to do about the run.
     var description: String {
@@ -39,5 +39,5 @@ struct Fault: Sendable, Equatable {
     /// The whole line, less "error: ".
     ///
     /// - Parameter advice: what to do, such as "go on with --resume runs/x".
-    func line(advice: String) -> String { advice.isEmpty ? description : "\(description); \(advice)" }
+    package func line(advice: String) -> String { advice.isEmpty ? description : "\(description); \(advice)" }
 }

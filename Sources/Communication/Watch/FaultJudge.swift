@@ -1,7 +1,7 @@
 /// Decides from what the ranks say, and when, which of them is at fault, if any.
 ///
 /// It has no clock: all times are passed in, as seconds of any clock that only goes forward.
-struct FaultJudge {
+package struct FaultJudge {
     private struct Member {
         var host: String?
         var status: RankStatus?
@@ -17,43 +17,44 @@ struct FaultJudge {
     private var pace = Pace()
     var times: WatchTimes
 
-    init(times: WatchTimes) { self.times = times }
+    package init(times: WatchTimes) { self.times = times }
 
     /// Watches a rank from now on.
-    mutating func expect(_ rank: Int, at now: Double) { members[rank] = Member(heard: now, since: now) }
+    package mutating func expect(_ rank: Int, at now: Double) { members[rank] = Member(heard: now, since: now) }
 
     /// The rank has come.
-    mutating func welcome(_ rank: Int, host: String, at now: Double) {
+    package mutating func welcome(_ rank: Int, host: String, at now: Double) {
         members[rank]?.host = host
         members[rank]?.heard = now
     }
 
     /// Watches a rank no more: it has taken its leave, or cannot be watched.
-    mutating func dismiss(_ rank: Int) { members[rank] = nil }
-
-    /// The ranks that are watched.
-    var watched: [Int] { members.keys.sorted() }
+    package mutating func dismiss(_ rank: Int) { members[rank] = nil }
 
     /// The rank has said what it does.
-    mutating func hear(_ rank: Int, _ status: RankStatus, at now: Double) {
+    package mutating func hear(_ rank: Int, _ status: RankStatus, at now: Double) {
         guard var member = members[rank] else { return }
         member.heard = now
-        if member.status?.entries != status.entries { member.since = now }
-        member.status = status
+        // The rank's threads tell in no order: an older status says only that the rank lives.
+        let isOld = member.status.map { $0.entries > status.entries } ?? false
+        if !isOld {
+            if member.status?.entries != status.entries { member.since = now }
+            member.status = status
+        }
         members[rank] = member
-        if status.phase.isOwnWork || status.phase == .reduction { pace.reach(status.step, at: now) }
+        if !isOld, status.phase.isOwnWork || status.phase == .reduction { pace.reach(status.step, at: now) }
     }
 
     /// The rank's connection has ended, and it had not taken its leave.
-    mutating func lose(_ rank: Int) { members[rank]?.isLost = true }
+    package mutating func lose(_ rank: Int) { members[rank]?.isLost = true }
 
     /// The rank cannot go on, maybe since another one is lost.
-    mutating func fail(_ rank: Int, because reason: String, at now: Double) {
+    package mutating func fail(_ rank: Int, because reason: String, at now: Double) {
         if members[rank]?.failure == nil { members[rank]?.failure = (reason, now) }
     }
 
     /// Gives everybody time anew: this process was stopped itself, and what it has not heard is nobody's fault.
-    mutating func startAnew(at now: Double) {
+    package mutating func startAnew(at now: Double) {
         for rank in members.keys {
             members[rank]?.heard = now
             members[rank]?.since = now
@@ -62,7 +63,7 @@ struct FaultJudge {
     }
 
     /// The fault to end the job for; nil where there is none.
-    func fault(at now: Double) -> Fault? {
+    package func fault(at now: Double) -> Fault? {
         guard times.timeout > 0 else { return nil }
         let byRank = members.sorted { $0.key < $1.key }
         if let (rank, member) = byRank.first(where: { $0.value.isLost }) { return Self.fault(rank, member, .lost) }
@@ -98,7 +99,7 @@ struct FaultJudge {
     }
 
     /// The rank that says who is at fault should rank 0 be lost: the first, if possible one on another machine.
-    var successor: Int? {
+    package var successor: Int? {
         let others = members.filter { $0.key != 0 && $0.value.host != nil && !$0.value.isLost }
         let elsewhere = others.filter { $0.value.host != members[0]?.host }
         return (elsewhere.isEmpty ? others : elsewhere).keys.min()

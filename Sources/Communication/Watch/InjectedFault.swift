@@ -3,17 +3,17 @@ import Glibc
 
 /// A fault that a test asks for: `LOCKSTEP_FAULT="RANK:PHASE:STEP:kill|stop|error"` in the environment makes that rank
 /// kill or stop itself, or fail, when it enters the phase at that step. Steps count from 1; `start` is at step 0.
-struct InjectedFault: Sendable, Equatable {
-    enum Kind: String, Sendable { case kill, stop, error }
+package struct InjectedFault: Sendable, Equatable {
+    package enum Kind: String, Sendable { case kill, stop, error }
 
-    let rank: Int
-    let phase: Phase
-    let step: Int
-    let kind: Kind
+    package let rank: Int
+    package let phase: Phase
+    package let step: Int
+    package let kind: Kind
 
     static let variable = "LOCKSTEP_FAULT"
 
-    init(_ text: String) throws {
+    package init(_ text: String) throws {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
         guard parts.count == 4, let rank = Int(parts[0]), rank >= 0,
             let phase = Phase.allCases.first(where: { "\($0)" == parts[1] }), let step = Int(parts[2]), step >= 0,
@@ -31,8 +31,8 @@ struct InjectedFault: Sendable, Equatable {
     /// - Parameter name: how messages name this process.
     func strike(_ name: String) throws {
         switch kind {
-        case .kill: kill(getpid(), SIGKILL)
-        case .stop: kill(getpid(), SIGSTOP)
+        case .kill: raise(SIGKILL)
+        case .stop: raise(SIGSTOP)
         case .error: throw Failure.running("an injected error (\(name), step \(step))")
         }
     }

@@ -31,9 +31,13 @@ public enum Phase: UInt8, Sendable, CaseIterable {
 }
 
 /// What a rank says of itself.
-struct RankStatus: Sendable, Equatable {
-    var step = 0
-    var phase = Phase.start
+package struct RankStatus: Sendable, Equatable {
+    package var step = 0
+    package var phase = Phase.start
     /// Counts what the rank has entered: a rank that enters nothing new is in the same phase still.
-    var entries: UInt64 = 0
+    package var entries: UInt64 = 0
+
+    package init(step: Int = 0, phase: Phase = .start, entries: UInt64 = 0) {
+        (self.step, self.phase, self.entries) = (step, phase, entries)
+    }
 }

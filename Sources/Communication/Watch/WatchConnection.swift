@@ -3,8 +3,8 @@ import Glibc
 
 /// One end of a connection between a rank's watch and rank 0's. Any thread sends; one thread, the watch's, receives.
 /// Nothing here ever waits.
-final class WatchConnection: @unchecked Sendable {
-    let descriptor: Int32
+package final class WatchConnection: @unchecked Sendable {
+    package let descriptor: Int32
     private let lock = NSLock()
     /// What the kernel has not taken yet.
     private var unsent: [UInt8] = []
@@ -25,7 +25,7 @@ final class WatchConnection: @unchecked Sendable {
     deinit { close() }
 
     /// Sends a message. One that repeats itself soon is left out where the other end takes nothing at the moment.
-    func send(_ message: WatchMessage, isRepeated: Bool = false) {
+    package func send(_ message: WatchMessage, isRepeated: Bool = false) {
         lock.lock()
         defer { lock.unlock() }
         guard !isClosed else { return }
@@ -48,7 +48,7 @@ final class WatchConnection: @unchecked Sendable {
     }
 
     /// All that has come, and whether the connection has ended behind it.
-    func receive() -> (messages: [WatchMessage], hasEnded: Bool) {
+    package func receive() -> (messages: [WatchMessage], hasEnded: Bool) {
         var messages: [WatchMessage] = []
         var hasEnded = false
         withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) { bytes in
@@ -77,7 +77,7 @@ final class WatchConnection: @unchecked Sendable {
         lock.withLock { if !isClosed { shutdown(descriptor, Int32(SHUT_WR)) } }
     }
 
-    func close() {
+    package func close() {
         lock.lock()
         defer { lock.unlock() }
         guard !isClosed else { return }

@@ -63,8 +63,14 @@ final class WatchHub {
                     + strangers.map(\.connection.descriptor),
                 ending: members.values.map(\.descriptor), seconds: due - WatchTimes.now)
             let now = WatchTimes.now
+            let isLate = now - due > judge.times.lateness
+            if judge.times != shared.times {
+                // What was early enough for the old times may be late for the new ones.
+                judge.times = shared.times
+                judge.startAnew(at: now)
+                due = now
+            }
             let isDue = now >= due
-            judge.times = shared.times
             shared.bell.answer()
             for rank in shared.takeDismissed() { dismiss(rank) }
             if let failure = shared.failure { judge.fail(0, because: failure, at: now) }
@@ -74,7 +80,7 @@ final class WatchHub {
             }
             if isGivenUp { return actions.end() }
             judge.hear(0, shared.status, at: now)
-            if now - due > judge.times.lateness { judge.startAnew(at: now) }
+            if isLate { judge.startAnew(at: now) }
             if let fault = judge.fault(at: now) { return end(because: fault) }
             if isDue || hasCompany || advice != shared.advice {
                 beat()

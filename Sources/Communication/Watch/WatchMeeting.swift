@@ -2,21 +2,21 @@ import Foundation
 import Glibc
 
 /// Where rank 0 can be met, and the word that lets a rank in.
-struct WatchInvitation: Codable, Sendable {
-    let host: String
+package struct WatchInvitation: Codable, Sendable {
+    package let host: String
     /// IPv4 addresses of the host's interfaces, less the loopback's, each as its four bytes.
     let addresses: [[UInt8]]
     let port: UInt16
-    let token: UInt64
+    package let token: UInt64
 }
 
 /// Rank 0's door: a socket that listens on all interfaces.
-final class WatchListener: Sendable {
+package final class WatchListener: Sendable {
     let descriptor: Int32
-    let invitation: WatchInvitation
+    package let invitation: WatchInvitation
 
     /// nil where the system lets nobody listen.
-    init?(host: String, ranks: Int) {
+    package init?(host: String, ranks: Int) {
         Self.allowFiles(ranks + 256)
         let descriptor = socket(
             AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
@@ -46,7 +46,7 @@ final class WatchListener: Sendable {
     }
 
     /// The next one at the door.
-    func accept() -> WatchConnection? {
+    package func accept() -> WatchConnection? {
         while true {
             let connected = Glibc.accept(descriptor, nil, nil)
             if connected >= 0 { return WatchConnection(connected) }
@@ -60,7 +60,7 @@ extension WatchInvitation {
     private static let patience = 2.0
 
     /// Tries the addresses one after the other; nil where none leads to rank 0.
-    func accept(rank: Int, host: String) -> WatchConnection? {
+    package func accept(rank: Int, host: String) -> WatchConnection? {
         let loopback: [UInt8] = [127, 0, 0, 1]
         // The same host is reached in itself, whatever its firewall says of its own addresses.
         let isSame = host == self.host

@@ -29,22 +29,24 @@ final class WatchMember {
 
     /// Watches until this rank has taken its leave, or the job ends.
     func run() {
+        var times = shared.times
         while true {
             // A beat comes first, as a rule: one waking a beat.
-            let planned = WatchTimes.now + 1.25 * shared.times.beat
+            let planned = WatchTimes.now + 1.25 * times.beat
             _ = sleep(
                 reading: [connection.descriptor, shared.bell.descriptor], seconds: planned - WatchTimes.now)
             let now = WatchTimes.now
-            let times = shared.times
             shared.bell.answer()
-            if now - planned > times.lateness { heard = now }
+            if now - planned > times.lateness || times != shared.times { heard = now }
+            times = shared.times
             let (messages, hasEnded) = connection.receive()
             for message in messages {
                 switch message {
                 case .beat(let status, let successor, let advice):
-                    (heard, self.status, self.successor, self.advice) = (now, status, successor, advice)
+                    (heard, self.successor, self.advice) = (now, successor, advice)
+                    take(status)
                     connection.send(.status(shared.status), isRepeated: true)
-                case .status(let status): self.status = status
+                case .status(let status): take(status)
                 case .end: return actions.end()
                 case .hello, .welcome, .failing, .goodbye: break
                 }
@@ -56,6 +58,11 @@ final class WatchMember {
             }
             if times.timeout > 0, now - heard > times.silence { return end(because: .silent(now - heard)) }
         }
+    }
+
+    /// Rank 0's threads tell in no order.
+    private func take(_ status: RankStatus) {
+        if status.entries >= self.status.entries { self.status = status }
     }
 
     /// Rank 0 is at fault: one rank says so for all.

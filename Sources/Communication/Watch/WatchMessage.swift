@@ -1,6 +1,6 @@
 /// What the ranks' watches say to each other: frames of a kind (1 byte), a length (2 bytes) and as many bytes, numbers
 /// little-endian.
-enum WatchMessage: Equatable {
+package enum WatchMessage: Equatable {
     /// A rank comes; `token` shows that it belongs to the job.
     case hello(token: UInt64, rank: Int, host: String)
     /// Rank 0's answer.
@@ -29,7 +29,7 @@ enum WatchMessage: Equatable {
     }
 
     /// The frame.
-    var bytes: [UInt8] {
+    package var bytes: [UInt8] {
         var body = FrameWriter()
         switch self {
         case .hello(let token, let rank, let host):
@@ -74,15 +74,17 @@ enum WatchMessage: Equatable {
 }
 
 /// Cuts what comes from a connection into messages.
-struct WatchMessageBuffer {
+package struct WatchMessageBuffer {
     private var bytes: [UInt8] = []
     /// Whether something came that is no message: the other end is not one of ours.
-    private(set) var isBroken = false
+    package private(set) var isBroken = false
 
-    mutating func append(_ new: UnsafeRawBufferPointer) { bytes.append(contentsOf: new) }
+    package init() {}
+
+    package mutating func append(_ new: UnsafeRawBufferPointer) { bytes.append(contentsOf: new) }
 
     /// The next message that is here in full.
-    mutating func next() -> WatchMessage? {
+    package mutating func next() -> WatchMessage? {
         guard !isBroken, bytes.count >= 3 else { return nil }
         let end = 3 + Int(bytes[1]) + Int(bytes[2]) << 8
         guard bytes.count >= end else { return nil }

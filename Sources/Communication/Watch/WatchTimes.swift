@@ -1,13 +1,15 @@
 import Glibc
 
 /// The times of a watch, all in seconds, which follow from `run.fault_timeout`.
-struct WatchTimes: Sendable, Equatable {
+package struct WatchTimes: Sendable, Equatable {
     /// Within this, every rank has ended after a fault; 0 = nothing is a fault.
     let timeout: Double
 
+    package init(timeout: Double) { self.timeout = timeout }
+
     /// Silence that is a fault. What is left of the time-out is for the end itself: mpirun gives the ranks a second
     /// before it kills them.
-    var silence: Double { min(0.75 * timeout, max(timeout - 2.5, timeout / 2)) }
+    package var silence: Double { min(0.75 * timeout, max(timeout - 2.5, timeout / 2)) }
 
     /// From one beat to the next.
     var beat: Double { timeout > 0 ? min(1, silence / 4) : 1 }

@@ -1,0 +1,228 @@
+import Communication
+import Diagnostics
+import Foundation
+import Testing
+
+/// Who is at fault, by what was heard and when; no sockets, and a clock of the test's own.
+@Suite struct FaultJudgeTests {
+    /// Rank 0 coordinates on node0, the others train on nodes of their own.
+    private static func judge(ranks: Int = 4, timeout: Double = 40) -> FaultJudge {
+        var judge = FaultJudge(times: WatchTimes(timeout: timeout))
+        for rank in 0..<ranks {
+            judge.expect(rank, at: 0)
+            judge.welcome(rank, host: "node\(rank)", at: 0)
+        }
+        return judge
+    }
+
+    /// Lets everybody say the same, a second each from `first` to `last`; returns the first fault and when.
+    private static func hear(
+        _ judge: inout FaultJudge, _ seconds: ClosedRange<Int>, except silent: Int? = nil,
+        _ status: (_ rank: Int, _ second: Int) -> RankStatus
+    ) -> (fault: Fault, at: Int)? {
+        for second in seconds {
+            for rank in 0..<4 where rank != silent {
+                judge.hear(rank, rank == 0 ? RankStatus(phase: .waiting) : status(rank, second), at: Double(second))
+            }
+            if let fault = judge.fault(at: Double(second)) { return (fault, second) }
+        }
+        return nil
+    }
+
+    /// A step a second.
+    private static func training(_ rank: Int, _ second: Int) -> RankStatus {
+        RankStatus(step: second, phase: .forward, entries: UInt64(second))
+    }
+
+    @Test func nobodyIsAtFaultWhileAllAnswer() {
+        var judge = Self.judge()
+        #expect(Self.hear(&judge, 0...500, Self.training) == nil)
+    }
+
+    @Test func aLostRankIsNamedAtOnceWithWhatItDid() {
+        var judge = Self.judge()
+        _ = Self.hear(&judge, 0...57, Self.training)
+        judge.lose(2)
+        #expect(
+            judge.fault(at: 57)?.line(advice: "go on with --resume runs/x")
+                == "rank 2 on node2 was lost at step 57, in the forward pass: its process ended without a word (killed, or out of memory?); go on with --resume runs/x"
+        )
+    }
+
+    @Test func aSilentRankIsNamedWhileThereIsTimeToEnd() throws {
+        var judge = Self.judge()
+        _ = Self.hear(&judge, 0...9, Self.training)
+        let (fault, second) = try #require(Self.hear(&judge, 10...100, except: 3, Self.training))
+        #expect(second == 9 + 31)
+        #expect(
+            fault.line(advice: "")
+                == "rank 3 on node3 has not answered for 31 s, at step 9, in the forward pass: stopped, or its machine or network is down"
+        )
+    }
+
+    @Test func aRankThatNeverComesIsSilentToo() {
+        var judge = FaultJudge(times: WatchTimes(timeout: 40))
+        judge.expect(1, at: 5)
+        #expect(judge.fault(at: 35) == nil)
+        #expect(judge.fault(at: 36)?.line(advice: "").hasPrefix("rank 1 has not answered for 31 s, at step 0") == true)
+        judge.dismiss(1)
+        #expect(judge.fault(at: 100) == nil)
+    }
+
+    @Test(
+        "silence ends early enough for mpirun's second",
+        arguments: [(3.0, 1.5), (4, 2), (6, 3.5), (10, 7.5), (30, 22.5)])
+    func silence(timeout: Double, silence: Double) {
+        #expect(WatchTimes(timeout: timeout).silence == silence)
+    }
+
+    @Test("a rank that does not get on with its own work", arguments: [Phase.data, .forward, .backward, .update])
+    func stuck(phase: Phase) throws {
+        var judge = Self.judge()
+        _ = Self.hear(&judge, 0...9, Self.training)
+        let (fault, second) = try #require(
+            Self.hear(&judge, 10...200) { rank, second in
+                rank == 2
+                    ? RankStatus(step: 10, phase: phase, entries: 1000)
+                    : RankStatus(step: 10, phase: .reduction, entries: 2000)
+            })
+        #expect(second == 10 + 41 && fault.rank == 2 && fault.cause == .stuck(41))
+        if phase == .data {
+            #expect(
+                fault.line(advice: "").hasPrefix("rank 2 on node2 has been reading images for 41 s, at step 10: "))
+        }
+    }
+
+    @Test func longStepsHaveFiveTimesTheirMedian() throws {
+        var judge = Self.judge()
+        // A step in 20 s; between them each rank is in one phase for most of the time.
+        let slow = { (rank: Int, second: Int) in
+            RankStatus(step: second / 20, phase: .backward, entries: UInt64(second / 20))
+        }
+        #expect(Self.hear(&judge, 0...200, slow) == nil)
+        let (_, second) = try #require(
+            Self.hear(&judge, 201...500) { rank, second in slow(rank, min(second, 205)) })
+        #expect(second == 200 + 101)
+    }
+
+    @Test func nothingIsStuckBeforeAStepHasBeenMeasured() {
+        var judge = Self.judge()
+        let first = Self.hear(&judge, 0...1000) { _, _ in RankStatus(step: 1, phase: .forward, entries: 1) }
+        #expect(first == nil)
+    }
+
+    @Test func waitingForOthersIsNoFaultUnlessAllDo() throws {
+        var judge = Self.judge()
+        _ = Self.hear(&judge, 0...9, Self.training)
+        // The lead worker waits for the coordinator, and the others for it.
+        let waiting = Self.hear(&judge, 10...300) { rank, _ in
+            RankStatus(step: 10, phase: rank == 1 ? .checkpoint : .reduction, entries: 500)
+        }
+        #expect(waiting == nil)
+        let (fault, second) = try #require(
+            Self.hear(&judge, 301...500) { rank, _ in RankStatus(step: 10, phase: .reduction, entries: 501) })
+        #expect(second == 301 + 41 && fault.status.phase == .reduction)
+    }
+
+    @Test func whoWasStoppedItselfBlamesNobody() {
+        var judge = Self.judge()
+        _ = Self.hear(&judge, 0...9, Self.training)
+        judge.startAnew(at: 1000)
+        #expect(judge.fault(at: 1029) == nil)
+        #expect(judge.fault(at: 1031) != nil)
+    }
+
+    @Test func aPauseIsNotTakenForAStep() {
+        var judge = Self.judge()
+        _ = Self.hear(&judge, 0...0, Self.training)
+        judge.startAnew(at: 1000)
+        let training = { (_: Int, second: Int) in
+            RankStatus(step: second - 1000, phase: .forward, entries: UInt64(second))
+        }
+        _ = Self.hear(&judge, 1001...1002, training)
+        // Or what is stuck would have five times as long as the pause.
+        #expect(Self.hear(&judge, 1003...1060) { rank, _ in training(rank, 1002) } != nil)
+    }
+
+    @Test func aRanksOwnFailureMayBeAConsequence() {
+        var judge = Self.judge()
+        _ = Self.hear(&judge, 0...9, Self.training)
+        judge.fail(1, because: "MPI failed", at: 9)
+        #expect(judge.fault(at: 10) == nil)
+        #expect(
+            judge.fault(at: 11)?.line(advice: "")
+                == "rank 1 on node1 failed at step 9, in the forward pass: MPI failed")
+        judge.lose(3)
+        #expect(judge.fault(at: 11)?.rank == 3)
+    }
+
+    @Test func anOldStatusThatComesLateSaysOnlyThatTheRankLives() {
+        var judge = Self.judge()
+        judge.hear(1, RankStatus(step: 8, phase: .data, entries: 20), at: 1)
+        judge.hear(1, RankStatus(step: 7, phase: .update, entries: 19), at: 30)
+        judge.hear(2, RankStatus(step: 7, phase: .update, entries: 19), at: 30)
+        judge.dismiss(0)
+        judge.dismiss(3)
+        #expect(judge.fault(at: 60) == nil)
+        judge.lose(1)
+        #expect(judge.fault(at: 60)?.status == RankStatus(step: 8, phase: .data, entries: 20))
+    }
+
+    @Test func withoutATimeoutNothingIsAFault() {
+        var judge = Self.judge(timeout: 0)
+        judge.lose(1)
+        #expect(judge.fault(at: 1e6) == nil)
+    }
+
+    @Test func theSuccessorIsElsewhereIfPossible() {
+        var judge = FaultJudge(times: WatchTimes(timeout: 30))
+        for (rank, host) in [(0, "a"), (1, "a"), (2, "b"), (3, "b")] {
+            judge.expect(rank, at: 0)
+            if rank != 3 { judge.welcome(rank, host: host, at: 0) }
+        }
+        #expect(judge.successor == 2)
+        judge.dismiss(2)
+        #expect(judge.successor == 1)
+    }
+}
+
+@Suite struct WatchMessageTests {
+    private static let messages: [WatchMessage] = [
+        .hello(token: .max, rank: 999, host: "knoten-é"), .welcome(token: 1), .goodbye, .end,
+        .status(RankStatus(step: 1 << 40, phase: .shutdown, entries: 7)),
+        .beat(RankStatus(step: 3, phase: .validation, entries: 0), successor: 2, advice: "go on with --resume runs/x"),
+        .failing("MPI failed"), .failing(""),
+    ]
+
+    @Test("messages arrive whole, however they are cut", arguments: [1, 2, 3, 7, 1000])
+    func pieces(size: Int) {
+        let bytes = Self.messages.flatMap(\.bytes)
+        var buffer = WatchMessageBuffer()
+        var received: [WatchMessage] = []
+        for start in stride(from: 0, to: bytes.count, by: size) {
+            bytes[start..<min(start + size, bytes.count)].withUnsafeBytes { buffer.append($0) }
+            while let message = buffer.next() { received.append(message) }
+        }
+        #expect(received == Self.messages && !buffer.isBroken)
+    }
+
+    @Test(
+        "what is no message is noticed", arguments: ["GET / HTTP/1.1\r\n\r\n", "\u{3}\u{1}\u{0}x", "\u{0}\u{0}\u{0}"])
+    func garbage(text: String) {
+        var buffer = WatchMessageBuffer()
+        Array(text.utf8).withUnsafeBytes { buffer.append($0) }
+        #expect(buffer.next() == nil)
+        // Of the first only its length is known, which never comes in full: the door has a time limit for that.
+        #expect(buffer.isBroken != text.hasPrefix("GET"))
+    }
+
+    @Test func injectedFaultsAreRead() throws {
+        let fault = try InjectedFault("2:backward:30:stop")
+        #expect(fault.rank == 2 && fault.phase == .backward && fault.step == 30 && fault.kind == .stop)
+        for text in [
+            "", "2", "2:sleep:3:kill", "2:data:3:explode", "x:data:3:kill", "2:data:-1:kill", "2:data:3:kill:",
+        ] {
+            #expect(throws: Failure.self, "\(text)") { try InjectedFault(text) }
+        }
+    }
+}
