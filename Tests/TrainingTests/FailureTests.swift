@@ -78,6 +78,8 @@ extension TrainingRuns {
             after(step: 25, of: task.run("run")) { try? FileManager.default.removeItem(atPath: $0.checkpoints) }
             let failure = try task.failure(request, ranks: ranks)
             #expect(failure.kind == .running && failure.message.contains("/checkpoints/"), "\(failure)")
+            let name = ranks == 1 ? "rank 0 on \(ProcessInfo.processInfo.hostName)" : "thread 0"
+            #expect(failure.message.hasSuffix(" (\(name), step 40)"), "\(failure)")
         }
 
         @Test(
@@ -131,6 +133,30 @@ extension TrainingRuns {
             request.isDryRun = true
             for ending in try task.endings(request, ranks: 3) { _ = try ending.get() }
             #expect(!FileManager.default.fileExists(atPath: task.folder.path("run")))
+        }
+    }
+
+    /// What a run leaves in its folder should it be killed.
+    @Suite struct Killed {
+        @Test func aCheckpointIsMadeOutsideItsFolder() throws {
+            let folder = try TemporaryFolder()
+            let run = RunDirectory(folder.path("run"))
+            try run.create()
+            try AtomicFile.write(run.checkpoint(step: 1), by: run.unfinishedCheckpoint) { file in
+                try file.write(contentsOf: Data("half".utf8))
+                #expect(try folder.files() == ["run/checkpoint.part": Data("half".utf8)])
+            }
+            #expect(try folder.files().keys.sorted() == ["run/checkpoints/step-00000001.safetensors"])
+        }
+
+        @Test func theNextStartClearsAway() throws {
+            let task = try TinyTask()
+            try task.train("run")
+            let names = ["checkpoint.part", "checkpoints/latest.part", "previews/.latest-a.png.12-1.part"]
+            for name in names { try task.folder.write("half", to: "run/\(name)") }
+            try task.resume("run")
+            let files = try task.folder.files()
+            for name in names { #expect(files["run/\(name)"] == nil, "\(name)") }
         }
     }
 
