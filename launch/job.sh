@@ -118,12 +118,12 @@ ask_program() {
 json_value() { sed -nE "s/^  \"$1\" : \"?(.*[^\",])\"?,?\$/\1/p" <<<"$2" | sed 's/\\\(.\)/\1/g'; }
 
 # Runs a command as ranks: run_ranks [MPIRUN OPTION]… COMMAND…; returns its exit status, where all that is none of the
-# program's is 1. Sets cause and lost to what ended it, if mpirun knows.
+# program's is 1. Sets error to what a rank said of it, and cause and lost to what mpirun knows; all may be empty.
 #
 # The ranks are out of the terminal's reach: the first Ctrl-C (or SIGTERM, SIGHUP) becomes SIGUSR1, on which they save
 # a checkpoint and end with status 75; the second ends them at once.
 run_ranks() {
-    local options=() columns status=0 relay pipe said open
+    local options=() columns status=0 relay pipe open
     unset LOCKSTEP_TERMINAL
     if [ -t 2 ]; then
         # Ranks write to mpirun's pipe and cannot see the terminal.
@@ -151,11 +151,10 @@ run_ranks() {
     wait_for "$relay" || true
     trap - INT TERM HUP USR1
 
-    said="$(sed -n 's/^said=//p' "$folder/verdict")"
+    error="$(sed -n 's/^error=//p' "$folder/verdict")"
     open="$(sed -n 's/^open=//p' "$folder/verdict")"
     lost="$(sed -n 's/^lost=//p' "$folder/verdict")"
     cause="$(sed -n 's/^cause=//p' "$folder/verdict")"
-    has_said="${said:-0}"
     [ "${open:-0}" -eq 0 ] || if [ -t 2 ]; then printf '\r\033[K' >&2; else echo >&2; fi
     case "$status" in 0 | 1 | 2 | 75) ;; *) status=1 ;; esac
     return "$status"
@@ -175,7 +174,7 @@ wait_for() {
 
 # Says what ended a job that failed, unless the job has said so or was told to end: explain_end STATUS
 explain_end() {
-    [ "$1" -eq 1 ] && [ "$has_said" -eq 0 ] && [ "$signals" -lt 2 ] || return 0
+    [ "$1" -eq 1 ] && [ -z "$error" ] && [ "$signals" -lt 2 ] || return 0
     printf 'error: %s: go on with --resume %s\n' "${cause:-mpirun ended and did not say why}" "${run_folder:-RUN_DIR}" >&2
 }
 

@@ -116,17 +116,17 @@ import Testing
         ])
         #expect(
             shown == ["\r\u{1B}[Kstep 1", "\r\u{1B}[Kstep 2", "", "", "a -- b\n", "", "", "[not his] last"], "\(shown)")
-        #expect(verdict == "said=0\nopen=1\nlost=\ncause=rank 2 on n7 was killed (signal 9)\n")
+        #expect(verdict == "error=\nopen=1\nlost=\ncause=rank 2 on n7 was killed (signal 9)\n")
     }
 
     @Test func theRelayKnowsLostHostsAndErrors() throws {
         let row = String(repeating: "-", count: 74) + "\n"
         let (shown, verdict) = try relay([
-            "step 9\nerr", "or: it broke\n",
+            "step 9\nerr", "or: it br", "oke: now\n",
             row + "ORTE has lost communication with a remote daemon.\n\n  HNP daemon   : [[1,0],0] on node a\n"
                 + "  Remote daemon: [[1,0],1] on node b\n\nThis is usually\n" + row,
         ])
-        #expect(shown.joined() == "step 9\nerror: it broke\n")
-        #expect(verdict == "said=1\nopen=0\nlost=b\ncause=b no longer answers\n")
+        #expect(shown.joined() == "step 9\nerror: it broke: now\n")
+        #expect(verdict == "error=it broke: now\nopen=0\nlost=b\ncause=b no longer answers\n")
     }
 }

@@ -75,11 +75,8 @@ public struct RunDirectory: Sendable {
         }.sorted()
     }
 
-    /// What to do once a rank is lost.
-    var adviceAfterFault: String {
-        checkpointSteps.isEmpty
-            ? "nothing was saved yet: remove \(path) and start again" : "go on with --resume \(path)"
-    }
+    /// What to do once a rank is lost; where nothing was saved yet, that begins at step 0.
+    var adviceAfterFault: String { "go on with --resume \(path)" }
 
     static func nothingToResume(_ path: String) -> Failure {
         .request("\(path) has no checkpoint to resume from: remove the folder and start again without --resume")
