@@ -50,7 +50,7 @@ struct PlanCommand: JobCommand {
         let plan = try ScalingPlan(
             configuration: Configuration.load(path: config, settings: settings), hosts: hosts.counts,
             workersPerHost: workersPerHost,
-            link: .init(bytesPerSecond: bandwidth.bitsPerSecond / 8, latency: latency.seconds), steps: steps)
+            link: .init(tcpBitsPerSecond: bandwidth.bitsPerSecond, latency: latency.seconds), steps: steps)
         try job.answer(text(plan), json: json ? plan : nil)
     }
 
