@@ -101,7 +101,10 @@ ask_program() {
     run_coordinator=dedicated
     if [ -z "$configuration" ] && [ -z "$is_resume" ]; then
         # The sample task draws its images only once it begins.
-        run_folder="${run_folder:-runs/sample}"
+        if [ -z "$run_folder" ]; then
+            run_folder=runs/sample
+            arguments+=(--output "$run_folder")
+        fi
         return
     fi
     answer="$("$program" train "${arguments[@]}" --dry-run --json 2>"$folder/dry")" || status=$?
@@ -142,9 +145,12 @@ run_ranks() {
     relay=$!
     signals=0
     interrupted=0
+    job=
     trap 'on_signal' INT TERM HUP USR1
     setsid mpirun ${options[@]+"${options[@]}"} "$@" </dev/null 2>"$folder/errors" {pipe}>&- &
     job=$!
+    # What came before there was anybody to tell.
+    [ "$signals" -eq 0 ] || kill -USR1 "$job" 2>/dev/null || true
     wait_for "$job" || status=$?
     kill -0 "$relay" 2>/dev/null && printf '\0end\0' >&"$pipe"
     exec {pipe}>&-
@@ -182,6 +188,7 @@ explain_end() {
 on_signal() {
     interrupted=1
     signals=$((signals + 1))
+    [ -n "$job" ] || return 0
     case "$signals" in
         1)
             echo "stopping after a checkpoint; once more stops at once" >&2

@@ -36,9 +36,10 @@ public struct Failure: Error, Sendable, Equatable, CustomStringConvertible {
         Failure(.running, message, repeats: repeats)
     }
 
-    /// The same failure with its place behind the message: "… (rank 2 on node7, step 57)".
-    public func at(_ place: String, step: Int) -> Failure {
-        Failure(kind, "\(message) (\(place), step \(step))", repeats: repeats)
+    /// The same failure with its place behind the message, "… (rank 2 on node7, step 57)", unless it is there already.
+    public func at(_ place: String, step: Int? = nil) -> Failure {
+        guard !message.contains("(\(place)") else { return self }
+        return Failure(kind, "\(message) (\(place)\(step.map { ", step \($0)" } ?? ""))", repeats: repeats)
     }
 
     public var exitStatus: Int32 { kind.rawValue }

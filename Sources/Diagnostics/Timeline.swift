@@ -32,6 +32,12 @@ public final class Timeline: @unchecked Sendable {
         return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
     }
 
+    /// Notes an activity.
+    ///
+    /// - Parameters:
+    ///   - begin: when it began, as `now` said then; `end` alike.
+    ///   - step: the training step that it belongs to, from 1.
+    ///   - bytes: what it moved, if it did.
     public func add(
         _ name: String, on track: String, from begin: Double, to end: Double, step: Int, bytes: Int? = nil
     ) {

@@ -21,7 +21,7 @@ extension ProgramTests {
 
         /// One line each, mpirun's own words not among them.
         private func expectQuiet(_ outcome: Program.Outcome, sourceLocation: SourceLocation = #_sourceLocation) {
-            for word in ["-----", "mpirun", "orte", "ORTE", "[node"] {
+            for word in ["-----", "mpirun", "orted", "ORTE", "[node"] {
                 #expect(!outcome.errors.contains(word), "\(outcome.errors)", sourceLocation: sourceLocation)
             }
         }

@@ -40,7 +40,7 @@ extension TrainingRuns {
             let whole = try task.train("whole")
             let run = try task.train("run", ranks: before)
             try cut(run, after: 0)
-            try FileManager.default.removeItem(atPath: run.directory.checkpoints)
+            for link in [run.directory.latest, run.directory.best] { unlink(link) }
             try task.resume("run", ranks: after)
             #expect(try run.digest == whole.digest)
             #expect(try run.steps("train") == Array(1...6))
@@ -126,6 +126,25 @@ extension TrainingRuns {
             try task.resume("run", ["training.steps=8", "run.engine=\(other)"])
             let last = try #require(try remarks().last)
             #expect(last.contains("of engine \(engine) and the run goes on with \(other)"))
+        }
+
+        @Test("checkpoints that are out of sight are no reason to begin again", arguments: [false, true])
+        func outOfSight(folderIsGone: Bool) throws {
+            let task = try TinyTask()
+            let run = try task.train("run", ["training.steps=2"])
+            let away = task.folder.path("away")
+            try FileManager.default.moveItem(atPath: run.directory.checkpoints, toPath: away)
+            if !folderIsGone {
+                // As a disk that is not mounted leaves it, but for the link.
+                try FileManager.default.createDirectory(
+                    atPath: run.directory.checkpoints, withIntermediateDirectories: false)
+                try FileManager.default.createSymbolicLink(
+                    atPath: run.directory.latest, withDestinationPath: "step-00000002.safetensors")
+            }
+            let request = TrainingRequest(settings: ["training.steps=4"], resume: run.directory.path)
+            let failure = try task.failure(request, ranks: 3)
+            #expect(failure.kind == .request && failure.message.contains("though one was saved"), "\(failure)")
+            #expect(try run.steps("train") == [1, 2])
         }
 
         @Test("what cannot be gone on with is refused, and left as it was", arguments: [1, 3])

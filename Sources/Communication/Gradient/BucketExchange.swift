@@ -39,7 +39,7 @@ struct WorkerShares {
 /// 2. It adds up its chunk along the tree from all workers' nodes, and sends the sum to all others.
 ///
 /// With W workers of k nodes each and a bucket of B bytes a worker sends (k + 1)·B·(W − 1)/W bytes in (k + 1)·(W − 1)
-/// messages, half of them after one wait for all others. Where each worker's share is a subtree, k is 1 and this is
+/// messages, the sums after one wait for all others. Where each worker's share is a subtree, k is 1 and this is
 /// what a bandwidth-optimal all-reduce sends; otherwise k is at most 2·log₂(slots). Nothing waits in here: `advance`
 /// does what can be done.
 final class BucketExchange {

@@ -128,12 +128,23 @@ public struct ExchangeModel: Sendable {
             records: nodes.map(Self.records).max() ?? 1)
     }
 
-    /// The fewest images a worker with which sums keep the workers waiting for at most `share` of a step.
+    /// The fewest images a worker with which sums keep the workers waiting for at most `share` of a step; nil where
+    /// `atMost` are too few.
     public func imagesHiding(workers: Int, perHost: Int = 1, share: Double = 0.05, atMost: Int = 256) -> Int? {
-        (1...atMost).first {
-            let step = step(slots: $0 * workers, workers: workers, perHost: perHost)
+        func hides(_ images: Int) -> Bool {
+            let step = step(slots: images * workers, workers: workers, perHost: perHost)
             return step.waiting <= share * step.seconds
         }
+        var (few, enough) = (0, 1)
+        while !hides(enough) {
+            guard enough < atMost else { return nil }
+            (few, enough) = (enough, min(2 * enough, atMost))
+        }
+        while enough - few > 1 {
+            let middle = (few + enough) / 2
+            if hides(middle) { enough = middle } else { few = middle }
+        }
+        return enough
     }
 
     /// Records of a worker with these nodes: one for each that is done, and on the way down to a slot one a level.

@@ -15,6 +15,8 @@ package struct FaultJudge {
 
     private var members: [Int: Member] = [:]
     private var pace = Pace()
+    /// Whether a rank takes part in the job that cannot be watched: what the others wait for may be that one.
+    private var hasUnwatched = false
     var times: WatchTimes
 
     package init(times: WatchTimes) { self.times = times }
@@ -28,8 +30,14 @@ package struct FaultJudge {
         members[rank]?.heard = now
     }
 
-    /// Watches a rank no more: it has taken its leave, or cannot be watched.
+    /// Watches a rank no more: it has taken its leave.
     package mutating func dismiss(_ rank: Int) { members[rank] = nil }
+
+    /// The rank takes part and cannot be watched.
+    package mutating func overlook(_ rank: Int) {
+        members[rank] = nil
+        hasUnwatched = true
+    }
 
     /// The rank has said what it does.
     package mutating func hear(_ rank: Int, _ status: RankStatus, at now: Double) {
@@ -79,16 +87,17 @@ package struct FaultJudge {
 
     /// A rank that is alive and does not get on with its own work; or all of them, where each waits for the others.
     private func stuck(_ byRank: [(key: Int, value: Member)], at now: Double) -> Fault? {
-        guard let median = pace.median else { return nil }
-        let limit = max(times.timeout, 5 * median)
-        for (rank, member) in byRank where member.status?.phase.isOwnWork == true && now - member.since > limit {
-            return Self.fault(rank, member, .stuck(now - member.since))
+        let paced = pace.median.map { max(times.timeout, 5 * $0) }
+        if let paced {
+            for (rank, member) in byRank where member.status?.phase.isOwnWork == true && now - member.since > paced {
+                return Self.fault(rank, member, .stuck(now - member.since))
+            }
         }
-        let workers = byRank.filter { rank, member in
-            // A coordinator of its own is none.
-            rank > 0 || member.status?.phase.isOwnWork == true || member.status?.phase == .reduction
-        }
-        guard workers.allSatisfy({ $0.value.status?.phase == .reduction }),
+        // A coordinator that waits for the workers is none; one that validates may keep one of them waiting.
+        let workers = byRank.filter { rank, member in rank > 0 || member.status?.phase != .waiting }
+        // In a job's first step nobody knows how far apart its ranks may be.
+        let limit = paced ?? 10 * times.timeout
+        guard !hasUnwatched, !workers.isEmpty, workers.allSatisfy({ $0.value.status?.phase == .reduction }),
             let last = workers.max(by: { $0.value.since < $1.value.since }), now - last.value.since > limit
         else { return nil }
         return Self.fault(last.key, last.value, .stuck(now - last.value.since))

@@ -13,7 +13,7 @@ public enum Phase: UInt8, Sendable, CaseIterable {
         case .update: "updating the weights"
         case .checkpoint: "saving a checkpoint"
         case .validation: "validating"
-        case .waiting: "waiting for the workers"
+        case .waiting: "waiting for the others"
         case .shutdown: "shutting down"
         }
     }

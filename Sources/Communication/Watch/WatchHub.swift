@@ -72,7 +72,7 @@ final class WatchHub {
             }
             let isDue = now >= due
             shared.bell.answer()
-            for rank in shared.takeDismissed() { dismiss(rank) }
+            for rank in shared.takeDismissed() { overlook(rank) }
             if let failure = shared.failure { judge.fail(0, because: failure, at: now) }
             openDoor(at: now)
             for (rank, connection) in members where isDue || rung.contains(connection.descriptor) {
@@ -97,8 +97,9 @@ final class WatchHub {
         strangers = strangers.filter { stranger in
             let (messages, hasEnded) = stranger.connection.receive()
             guard let first = messages.first else { return !hasEnded && now < stranger.deadline }
-            if case .hello(token, let rank, let host) = first, expected.remove(rank) != nil {
-                members[rank] = stranger.connection
+            // A rank that was not answered in time has come by another way.
+            if case .hello(token, let rank, let host) = first, expected.remove(rank) != nil || members[rank] != nil {
+                members.updateValue(stranger.connection, forKey: rank)?.close()
                 hasCompany = true
                 judge.welcome(rank, host: host, at: now)
                 stranger.connection.send(.welcome(token: token))
@@ -134,9 +135,10 @@ final class WatchHub {
         if isLost { judge.lose(rank) } else { judge.dismiss(rank) }
     }
 
-    private func dismiss(_ rank: Int) {
+    private func overlook(_ rank: Int) {
         expected.remove(rank)
-        drop(rank, isLost: false)
+        members.removeValue(forKey: rank)?.close()
+        judge.overlook(rank)
     }
 
     private func beat() {
@@ -157,7 +159,8 @@ final class WatchHub {
             connection.send(.end)
             connection.finishSending()
         }
-        // Ends this process before they have read it, they could take rank 0 for lost. A rank that is stopped never does.
+        // If this process ended before they had read it, they could take rank 0 for lost. A rank that is stopped never
+        // reads it.
         let deadline = WatchTimes.now + Self.lastWords
         while !members.isEmpty, WatchTimes.now < deadline {
             _ = sleep(reading: members.values.map(\.descriptor), seconds: deadline - WatchTimes.now)

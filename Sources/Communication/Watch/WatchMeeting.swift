@@ -56,16 +56,19 @@ package final class WatchListener: Sendable {
 }
 
 extension WatchInvitation {
-    /// Seconds for one address, the answer included.
+    /// Seconds for one address, the answer included, and for all.
     private static let patience = 2.0
+    private static let allPatience = 10.0
 
     /// Tries the addresses one after the other; nil where none leads to rank 0.
     package func accept(rank: Int, host: String) -> WatchConnection? {
         let loopback: [UInt8] = [127, 0, 0, 1]
         // The same host is reached in itself, whatever its firewall says of its own addresses.
         let isSame = host == self.host
+        let end = WatchTimes.now + Self.allPatience
         for address in (isSame ? [loopback] : []) + addresses {
-            let deadline = WatchTimes.now + Self.patience
+            let deadline = min(WatchTimes.now + Self.patience, end)
+            guard WatchTimes.now < end else { return nil }
             guard let connection = connect(to: address, deadline: deadline) else { continue }
             connection.send(.hello(token: token, rank: rank, host: host))
             // Another program, or another host of the same private address, does not know the word.

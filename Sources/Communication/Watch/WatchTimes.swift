@@ -1,4 +1,4 @@
-import Glibc
+import Diagnostics
 
 /// The times of a watch, all in seconds, which follow from `run.fault_timeout`.
 package struct WatchTimes: Sendable, Equatable {
@@ -22,9 +22,5 @@ package struct WatchTimes: Sendable, Equatable {
     var consequence: Double { min(2, silence / 2) }
 
     /// The clock of the watch: it stands still while the machine sleeps.
-    static var now: Double {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
-    }
+    static var now: Double { Timeline.now }
 }

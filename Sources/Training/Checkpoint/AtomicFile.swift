@@ -26,6 +26,8 @@ public enum AtomicFile {
         guard rename(temporary, path) == 0 else {
             let code = errno
             unlink(temporary)
+            // The folder was mounted from elsewhere: there is no way but beside the file.
+            if code == EXDEV, temporary != path + ".part" { return try write(path, body) }
             throw failure(path, code)
         }
         syncFolder(folder.isEmpty ? "." : folder)
@@ -40,7 +42,13 @@ public enum AtomicFile {
     public static func link(_ path: String, to target: String, by temporary: String? = nil) throws {
         let temporary = temporary ?? path + ".part"
         unlink(temporary)
-        guard symlink(target, temporary) == 0, rename(temporary, path) == 0 else { throw failure(path, errno) }
+        guard symlink(target, temporary) == 0 else { throw failure(path, errno) }
+        guard rename(temporary, path) == 0 else {
+            let code = errno
+            unlink(temporary)
+            if code == EXDEV, temporary != path + ".part" { return try link(path, to: target) }
+            throw failure(path, code)
+        }
     }
 
     private static func syncFolder(_ folder: String) {

@@ -8,13 +8,13 @@ extension Communicator {
     /// The outcome of `body` on rank 0, on every rank.
     func agreeOnRoot<T: Codable>(_ body: () throws -> T) throws -> T {
         var message = Data()
-        if rank == 0 { message = try Messages.encode(Attempt(body)) }
+        if rank == 0 { message = try Messages.encode(Attempt(self, body)) }
         return try Messages.decode(Attempt<T>.self, from: broadcast(message, root: 0)).value()
     }
 
     /// Every rank's outcome of `body`, in the order of ranks; the first failure is thrown on every rank.
     func agreeOnAll<T: Codable>(_ body: () throws -> T) throws -> [T] {
-        let attempts = try gatherFromAll(Messages.encode(Attempt(body)))
+        let attempts = try gatherFromAll(Messages.encode(Attempt(self, body)))
         return try attempts.map { try Messages.decode(Attempt<T>.self, from: $0).value() }
     }
 
@@ -51,14 +51,17 @@ private enum Attempt<T: Codable>: Codable {
     case success(T)
     case failure(FailureRecord)
 
-    /// All but an error of communication is caught: the other ranks wait for this one's outcome.
-    init(_ body: () throws -> T) throws {
+    /// All but an error of communication is caught: the other ranks wait for this one's outcome. What failed while
+    /// running names the rank; a wrong request is nobody's in particular.
+    init(_ world: any Communicator, _ body: () throws -> T) throws {
         do {
             self = .success(try body())
         } catch let error as CommunicationFailure {
             throw error
         } catch {
-            self = .failure(FailureRecord(error as? Failure ?? .running("\(error)")))
+            let failure = error as? Failure ?? .running("\(error)")
+            self = .failure(
+                FailureRecord(failure.kind == .running && world.size > 1 ? failure.at(world.name) : failure))
         }
     }
 

@@ -8,7 +8,7 @@ import Optimization
 /// Times training steps on random images: forward, loss, backward, the sum over slots and ranks, and the update.
 public struct Benchmark: Sendable {
     public var architecture: UNetArchitecture
-    /// Side of the input.
+    /// Side of the input in pixels.
     public var size: Int
     /// Images of a step, over all ranks.
     public var batch: Int

@@ -80,7 +80,7 @@ struct RunSetup {
         let start = try world.agreeOnRoot { () throws -> Start in
             let directory = RunDirectory(plan.directory)
             // A run that was lost before its first checkpoint begins again.
-            if plan.isResume, !directory.checkpointSteps.isEmpty {
+            if plan.isResume, try directory.hasCheckpoint() {
                 let (checkpoint, damage) = try directory.newestCheckpoint()
                 var then = checkpoint.configuration.model.architecture
                 then.dropout = configuration.model.architecture.dropout

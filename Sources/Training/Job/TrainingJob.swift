@@ -50,7 +50,8 @@ public struct TrainingJob {
         _ = try world.agreeOnRoot { () throws -> Int in
             guard !request.isDryRun else { return 0 }
             try directory.create()
-            lock = try directory.lock()
+            // A killed run's folder is free once its last write is over.
+            lock = try directory.lock(patience: plan.isResume ? 10 : 0)
             return 0
         }
         defer { withExtendedLifetime(lock) {} }
@@ -71,6 +72,7 @@ public struct TrainingJob {
             coordinator = try Coordinator(
                 configuration: configuration, directory: directory, console: console, validator: validator,
                 start: state, best: best, name: world.name,
+                isDedicated: layout.hasDedicatedCoordinator,
                 workers: layout.workers.map { WorkerPlace(rank: $0, host: environment.ranks[$0].host) },
                 timeline: timeline, watch: watch)
             watch?.advise(directory.adviceAfterFault)
@@ -98,10 +100,10 @@ public struct TrainingJob {
         do {
             verdict = try agree(
                 on: train(setup, layout, state, engine, coordinator, timeline), coordinator, layout)
+            if case .failed(let record) = verdict { throw record.failure }
             if let timeline {
                 try writeTrace(timeline, clockOffset, environment.ranks[world.rank], to: directory.trace)
             }
-            if case .failed(let record) = verdict { throw record.failure }
         } catch {
             coordinator?.logFailure(error)
             throw error
@@ -161,6 +163,8 @@ public struct TrainingJob {
         } catch {
             ending = .failed(FailureRecord(error as? Failure ?? .running("\(error)")))
         }
+        // From here on this worker waits for the coordinator, which may be validating.
+        try? watch?.enter(.waiting)
         try link?.end(ending)
         return ending
     }
@@ -175,7 +179,8 @@ public struct TrainingJob {
         do {
             _ = try coordinator.finish()
         } catch let failure as Failure {
-            verdict = .failed(FailureRecord(failure))
+            // What ended the workers comes first.
+            if case .failed = ending {} else { verdict = .failed(FailureRecord(failure)) }
         }
         for rank in 0..<world.size where rank != layout.coordinator {
             try world.sendData(Messages.encode(verdict), to: rank, tag: .verdict)

@@ -67,6 +67,7 @@ final class Coordinator: @unchecked Sendable {
     private let log: MetricsLog
     private let validator: Validator?
     private let name: String
+    private let isDedicated: Bool
     private let watch: FaultWatch?
     private var progress: ProgressLine
     private var slowest: SlowestWorker
@@ -85,12 +86,14 @@ final class Coordinator: @unchecked Sendable {
     ///   - validator: nil without validation images.
     ///   - start: where the run begins: step 0, or the checkpoint that it resumes from.
     ///   - name: how messages name this rank.
+    ///   - isDedicated: whether this rank does nothing else.
     ///   - workers: the workers, in order.
     ///   - timeline: takes what this rank does, where one is asked for.
     ///   - watch: is told what this rank does.
     init(
         configuration: Configuration, directory: RunDirectory, console: Console, validator: Validator?,
-        start: TrainingState, best: BestScore?, name: String, workers: [WorkerPlace], timeline: Timeline?,
+        start: TrainingState, best: BestScore?, name: String, isDedicated: Bool, workers: [WorkerPlace],
+        timeline: Timeline?,
         watch: FaultWatch?
     ) throws {
         self.timeline = timeline
@@ -101,6 +104,7 @@ final class Coordinator: @unchecked Sendable {
         self.validator = validator
         self.best = best
         self.name = name
+        self.isDedicated = isDedicated
         self.watch = watch
         log = try MetricsLog(path: directory.metrics, lastStep: start.step)
         slowest = SlowestWorker(workers: workers, slots: configuration.training.batch)
@@ -196,6 +200,8 @@ final class Coordinator: @unchecked Sendable {
             condition.unlock()
             do {
                 try process(snapshot)
+                // A rank that trains too is in another phase by now.
+                if isDedicated { try watch?.enter(.waiting, step: snapshot.state.step) }
             } catch {
                 fail(error, "a snapshot could not be saved", step: snapshot.state.step)
             }

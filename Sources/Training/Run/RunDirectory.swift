@@ -78,8 +78,19 @@ public struct RunDirectory: Sendable {
     /// What to do once a rank is lost; where nothing was saved yet, that begins at step 0.
     var adviceAfterFault: String { "go on with --resume \(path)" }
 
+    /// Whether a checkpoint is there; throws where there was one and none can be seen.
+    func hasCheckpoint() throws -> Bool {
+        if !checkpointSteps.isEmpty { return true }
+        let manager = FileManager.default
+        let wasSaved = (try? manager.destinationOfSymbolicLink(atPath: latest)) != nil
+        guard !wasSaved, manager.fileExists(atPath: checkpoints) else { throw Self.nothingToResume(path) }
+        return false
+    }
+
     static func nothingToResume(_ path: String) -> Failure {
-        .request("\(path) has no checkpoint to resume from: remove the folder and start again without --resume")
+        .request(
+            "\(path) has no checkpoint to resume from, though one was saved: bring its checkpoints folder back, or start again with another --output"
+        )
     }
 
     /// The newest checkpoint that is whole, and why newer ones were passed over.
@@ -97,13 +108,20 @@ public struct RunDirectory: Sendable {
 
     /// Keeps other processes out of the folder for as long as the handle lives, and clears away what a killed one left
     /// half-written.
-    func lock() throws -> FileHandle {
+    ///
+    /// - Parameter patience: seconds to wait for a process that is about to end.
+    func lock(patience: Double = 0) throws -> FileHandle {
         let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else {
             throw Failure.request("\(path) cannot be opened: \(Failure.systemReason(errno)); choose another --output")
         }
         let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+        let deadline = Timeline.now + patience
+        while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+            guard Timeline.now >= deadline else {
+                usleep(100_000)
+                continue
+            }
             throw Failure.request(
                 "\(path) is in use by another process: wait until it ends, or choose another --output")
         }

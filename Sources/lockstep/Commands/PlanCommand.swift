@@ -95,7 +95,7 @@ struct HostCounts: ExpressibleByArgument {
                 isDoubling = true
                 continue
             }
-            guard let count = Int(part), (1...1_000_000).contains(count) else { return nil }
+            guard let count = Int(part), (1...16_384).contains(count) else { return nil }
             if isDoubling, var last = counts.last {
                 while last * 2 < count {
                     last *= 2

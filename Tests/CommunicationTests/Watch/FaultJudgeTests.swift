@@ -18,11 +18,12 @@ import Testing
     /// Lets everybody say the same, a second each from `first` to `last`; returns the first fault and when.
     private static func hear(
         _ judge: inout FaultJudge, _ seconds: ClosedRange<Int>, except silent: Int? = nil,
+        coordinator: Phase = .waiting,
         _ status: (_ rank: Int, _ second: Int) -> RankStatus
     ) -> (fault: Fault, at: Int)? {
         for second in seconds {
             for rank in 0..<4 where rank != silent {
-                judge.hear(rank, rank == 0 ? RankStatus(phase: .waiting) : status(rank, second), at: Double(second))
+                judge.hear(rank, rank == 0 ? RankStatus(phase: coordinator) : status(rank, second), at: Double(second))
             }
             if let fault = judge.fault(at: Double(second)) { return (fault, second) }
         }
@@ -122,6 +123,41 @@ import Testing
         let (fault, second) = try #require(
             Self.hear(&judge, 301...500) { rank, _ in RankStatus(step: 10, phase: .reduction, entries: 501) })
         #expect(second == 301 + 41 && fault.status.phase == .reduction)
+    }
+
+    @Test("a validation may take as long as it likes", arguments: [Phase.validation, .checkpoint])
+    func slowCoordinator(phase: Phase) {
+        var judge = Self.judge()
+        _ = Self.hear(&judge, 0...9, Self.training)
+        // Rank 0 trains too, and a second snapshot waits for the first.
+        let fault = Self.hear(&judge, 10...2000, coordinator: phase) { _, _ in
+            RankStatus(step: 10, phase: .reduction, entries: 500)
+        }
+        #expect(fault == nil)
+    }
+
+    @Test func workersThatHaveEndedWaitForTheCoordinator() {
+        var judge = Self.judge()
+        _ = Self.hear(&judge, 0...9, Self.training)
+        let fault = Self.hear(&judge, 10...2000, coordinator: .validation) { _, _ in
+            RankStatus(step: 10, phase: .waiting, entries: 500)
+        }
+        #expect(fault == nil)
+    }
+
+    @Test func aFirstStepThatNeverEndsIsAFault() throws {
+        var judge = Self.judge()
+        let hanging = { (_: Int, _: Int) in RankStatus(step: 1, phase: .reduction, entries: 5) }
+        let (fault, second) = try #require(Self.hear(&judge, 0...1000, hanging))
+        #expect(fault.status.phase == .reduction && second == 401)
+    }
+
+    @Test func oneThatCannotBeWatchedMayBeWhatTheOthersWaitFor() {
+        var judge = Self.judge()
+        _ = Self.hear(&judge, 0...9, Self.training)
+        judge.overlook(1)
+        let fault = Self.hear(&judge, 10...1000) { _, _ in RankStatus(step: 10, phase: .reduction, entries: 500) }
+        #expect(fault == nil)
     }
 
     @Test func whoWasStoppedItselfBlamesNobody() {

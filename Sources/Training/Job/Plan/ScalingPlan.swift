@@ -31,7 +31,7 @@ public struct ScalingPlan: Encodable, Sendable {
     /// The measured step of one image.
     public let measuredSeconds: Double
     public let parameters: Int
-    /// Side of the input that was measured.
+    /// Side of the input that was measured, in pixels.
     public let size: Int
     public let threads: Int
     public let rows: [Row]
