@@ -38,6 +38,9 @@ extension TrainingRuns {
             // Number 3 is a training image with this seed, or the run would go on.
             let failure = try task.failure(request, ranks: ranks)
             #expect(failure.message.contains("cell-0003.png"), "\(failure)")
+            // Which rank and step; a thread of the test is named by its number in the job.
+            let place = /\((rank 0 on \S+|thread \d+), step [1-9]\d*\)/
+            #expect(failure.message.contains(place), "\(failure)")
         }
 
         @Test(
