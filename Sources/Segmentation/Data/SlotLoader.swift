@@ -31,9 +31,6 @@ public final class SlotLoader<Element: Sendable>: Sendable {
     /// again. One thread calls this.
     public func next() throws -> Element? { try work.next() }
 
-    /// Seconds that `next()` has waited in all.
-    public var secondsWaited: Double { work.secondsWaited }
-
     /// Ends the threads and returns when they are done with what they were making. Not for calls from `produce`.
     public func stop() {
         work.stop()
@@ -56,7 +53,6 @@ private final class SlotWork<Element: Sendable>: @unchecked Sendable {
     private var limit = Int.max
     private var isStopped = false
     private var runningThreads: Int
-    private var waited = Duration.zero
 
     init(ahead: Int, threads: Int, produce: @escaping @Sendable (Int) throws -> Element?) {
         self.ahead = ahead
@@ -93,11 +89,7 @@ private final class SlotWork<Element: Sendable>: @unchecked Sendable {
     func next() throws -> Element? {
         lock.lock()
         defer { lock.unlock() }
-        if !isStopped, ready[delivered] == nil {
-            let start = ContinuousClock.now
-            while !isStopped, ready[delivered] == nil { lock.wait() }
-            waited += start.duration(to: .now)
-        }
+        while !isStopped, ready[delivered] == nil { lock.wait() }
         guard !isStopped, let result = ready[delivered] else { return nil }
         // The end and an error stay where they are, for whoever asks again.
         if let element = try result.get() {
@@ -108,8 +100,6 @@ private final class SlotWork<Element: Sendable>: @unchecked Sendable {
         }
         return nil
     }
-
-    var secondsWaited: Double { lock.withLock { waited / .seconds(1) } }
 
     func stop() {
         lock.withLock {

@@ -108,20 +108,4 @@ import Testing
         for _ in 0..<200 where held != nil { Thread.sleep(forTimeInterval: 0.01) }
         #expect(held == nil)
     }
-
-    @Test func waitingIsMeasured() throws {
-        let slow = SlotLoader<Int>(ahead: 1, threads: 1) { position in
-            Thread.sleep(forTimeInterval: 0.02)
-            return position
-        }
-        for _ in 0..<5 { _ = try slow.next() }
-        #expect((0.02..<5).contains(slow.secondsWaited))
-        slow.stop()
-
-        let quick = SlotLoader<Int>(ahead: 4, threads: 1) { $0 }
-        Thread.sleep(forTimeInterval: 0.3)
-        for _ in 0..<4 { _ = try quick.next() }
-        #expect(quick.secondsWaited < 0.02)
-        quick.stop()
-    }
 }
