@@ -7,6 +7,8 @@ public enum RandomUse: UInt64, Sendable {
     case split
     case synthesis
     case trials
+    case augmentation
+    case foreground
 }
 
 /// Random numbers as a pure function of a key (seed, use, and what distinguishes one draw from another: epoch,
