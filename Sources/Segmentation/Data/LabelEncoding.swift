@@ -8,7 +8,8 @@ public enum LabelEncoding: Hashable, Sendable {
     case index
     /// 0 is class 0, anything else class 1.
     case binary
-    /// Object numbers: 0 is class 0 (background), any object class 1.
+    /// Object numbers: 0 is class 0 (background), any object class 1; of objects that touch, a thin border is class 0
+    /// (`TouchingObjects`).
     case instances
     /// The class is the position of the pixel's colour in this list.
     case palette([RGBColor])
@@ -42,7 +43,9 @@ extension LabelEncoding {
     public func decode(_ raster: RasterImage, classes: Int, ignoreValue: Int?, path: String) throws -> LabelMap {
         let raster = isPalette ? raster.expandingPalette() : raster
         if raster.channels == 1 {
-            return try decodeGrey(raster, classes: classes, ignoreValue: ignoreValue, path: path)
+            let map = try decodeGrey(raster, classes: classes, ignoreValue: ignoreValue, path: path)
+            if let objects = objects(raster, ignoreValue: ignoreValue) { TouchingObjects.part(map, objects: objects) }
+            return map
         }
         switch self {
         case .index, .instances:
@@ -55,6 +58,20 @@ extension LabelEncoding {
             return try decodePicture(
                 raster, colors: colors, classes: classes, ignoreValue: ignoreValue, path: path)
         }
+    }
+
+    /// The object number of every pixel of a label file's image, 0 for background and for what is ignored; nil where
+    /// the encoding has no objects.
+    ///
+    /// An object is all pixels of one number, in however many parts.
+    func objects(_ raster: RasterImage, ignoreValue: Int?) -> LabelMap? {
+        guard self == .instances else { return nil }
+        let map = LabelMap(height: raster.height, width: raster.width)
+        for pixel in 0..<raster.height * raster.width {
+            let number = Int32(raster.samples[pixel])
+            map.values[pixel] = Int(number) == ignoreValue ? 0 : number
+        }
+        return map
     }
 
     private var isPalette: Bool { if case .palette = self { true } else { false } }

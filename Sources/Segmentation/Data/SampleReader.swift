@@ -2,28 +2,6 @@ import Diagnostics
 import Images
 import Kernels
 
-/// An image, ready for the network, and the class of each of its pixels.
-public final class Sample: Sendable {
-    public let stem: String
-    /// H×W×C, normalised.
-    public let image: Tensor
-    /// H×W.
-    public let labels: LabelMap
-
-    /// Image and labels must have one size.
-    public init(stem: String, image: Tensor, labels: LabelMap) {
-        precondition(
-            image.height == labels.height && image.width == labels.width,
-            "an image of \(image.shape) with labels of \(labels.height)×\(labels.width)")
-        self.stem = stem
-        self.image = image
-        self.labels = labels
-    }
-
-    /// What it takes in memory.
-    public var bytes: Int { 4 * (image.count + labels.height * labels.width) }
-}
-
 /// Turns files into samples as a configuration asks for.
 public struct SampleReader: Hashable, Sendable {
     /// Channels that the network takes (`model.input_channels`).
@@ -61,7 +39,9 @@ public struct SampleReader: Hashable, Sendable {
                     + "\(pair.labels) has \(raster.width)×\(raster.height): they must have one size")
         }
         let labels = try loadLabels(raster, path: pair.labels)
-        return Sample(stem: pair.stem, image: image, labels: labels)
+        return Sample(
+            stem: pair.stem, image: image, labels: labels,
+            instances: encoding.objects(raster, ignoreValue: ignoreValue))
     }
 
     /// Reads an image alone, H×W×inputChannels, normalised. A palette image counts as RGB.

@@ -8,14 +8,17 @@ public struct TrainingTile: Sendable {
     public let image: Tensor
     /// The classes where the network's output lies; `LabelMap.ignored` beyond the image.
     public let labels: LabelMap
+    /// w(x), how much each pixel of the output counts, H×W×1; nil: all alike.
+    public let weights: Tensor?
 
-    public init(image: Tensor, labels: LabelMap) {
+    public init(image: Tensor, labels: LabelMap, weights: Tensor? = nil) {
         self.image = image
         self.labels = labels
+        self.weights = weights
     }
 }
 
-/// Cuts a sample to the network's input and output.
+/// Cuts a sample to the network's input and output, and varies it.
 ///
 /// With `padding: valid` the input is larger than the output by the geometry's margin on each side, and sees the image
 /// mirrored where it reaches beyond it.
@@ -24,9 +27,20 @@ public struct TileSampler: Sendable {
     /// The input's side; 0 for whole images.
     public let tile: Int
     private let seed: UInt64
+    /// The share of tiles that hold a labelled object (`data.sampling.foreground`), 0 to 1.
+    public var foreground: Double
+    /// How samples are varied; nil: not at all.
+    public var augmentation: Augmentation?
+    /// One weight a class in w(x); nil: 1.
+    public var classWeights: [Float]?
+    /// The separation-border term of w(x); nil: none.
+    public var border: BorderWeights?
 
     /// Throws `Failure.request` where no input has the side `tile` (`data.tile`).
-    public init(geometry: UNetGeometry, tile: Int, seed: UInt64) throws {
+    public init(
+        geometry: UNetGeometry, tile: Int, seed: UInt64, foreground: Double = 0, augmentation: Augmentation? = nil,
+        classWeights: [Float]? = nil, border: BorderWeights? = nil
+    ) throws {
         guard tile == 0 || geometry.isLegal(input: tile) else {
             throw Failure.request(
                 "data.tile is \(tile), which no network of depth \(geometry.depth) with padding \(geometry.padding) "
@@ -35,34 +49,129 @@ public struct TileSampler: Sendable {
         self.geometry = geometry
         self.tile = tile
         self.seed = seed
+        self.foreground = foreground
+        self.augmentation = augmentation
+        self.classWeights = classWeights
+        self.border = border
     }
 
     /// The tile of sample number `index` in an epoch; the same whenever it is asked for.
     ///
-    /// With a `tile`, the output lies inside the image, uniformly at random, or at its upper left where the image is
-    /// smaller. A whole image is mirrored by the margin at the top and left, and at the bottom and right as far as the
-    /// next legal size needs.
+    /// With a `tile`, the output lies inside the image, uniformly at random or about a labelled object, or at its upper
+    /// left where the image is smaller. A whole image is mirrored by the margin at the top and left, and at the bottom
+    /// and right as far as the next legal size needs. Rotation and scale are about the middle of the part of the image
+    /// that the output shows.
     public func cut(sample: Sample, epoch: Int, index: Int) -> TrainingTile {
         let image = sample.image
         precondition(image.height > 0 && image.width > 0, "a tile of an empty image")
-        let inputHeight = tile > 0 ? tile : geometry.legalInput(outputAtLeast: image.height)
-        let inputWidth = tile > 0 ? tile : geometry.legalInput(outputAtLeast: image.width)
-        let outputHeight = geometry.output(input: inputHeight)
-        let outputWidth = geometry.output(input: inputWidth)
-        // A whole image's output covers it, which leaves one position.
-        var stream = RandomStream(seed: seed, use: .tilePosition, epoch, index)
-        let top = stream.integer(below: max(image.height - outputHeight, 0) + 1)
-        let left = stream.integer(below: max(image.width - outputWidth, 0) + 1)
+        let input = Tensor(
+            tile > 0 ? tile : geometry.legalInput(outputAtLeast: image.height),
+            tile > 0 ? tile : geometry.legalInput(outputAtLeast: image.width), image.channels)
+        let labels = LabelMap(height: geometry.output(input: input.height), width: geometry.output(input: input.width))
+        let place = TilePlace(
+            sample.labels, outputHeight: labels.height, outputWidth: labels.width, foreground: foreground, seed: seed,
+            epoch: epoch, index: index)
+        let variation = augmentation.map { SampleVariation($0, seed: seed, epoch: epoch, index: index) }
+        let borderTerm = border.map { sample.borderTerm($0) }
+        let weights = borderTerm == nil && classWeights == nil ? nil : Tensor(labels.height, labels.width, 1)
 
-        let input = Tensor(inputHeight, inputWidth, image.channels)
-        MirroredBorder.copyMirrored(
-            from: image, top: top - geometry.margin, left: left - geometry.margin, into: input.view)
-        let labels = LabelMap(height: outputHeight, width: outputWidth)
-        let columns = min(outputWidth, image.width - left)
-        for y in 0..<min(outputHeight, image.height - top) {
-            let source = sample.labels.values.baseAddress! + (top + y) * image.width + left
-            (labels.values.baseAddress! + y * outputWidth).update(from: source, count: columns)
+        if let variation, augmentation?.movesPixels == true {
+            let warp = variation.warp(
+                pivot: place.middle + Float(geometry.margin),
+                source: place.middle + SIMD2(Float(place.top), Float(place.left)))
+            let field = WarpField(warp, height: input.height, width: input.width)
+            Resampling.bicubic(image.view, at: field, into: input.view)
+            Resampling.nearest(sample.labels, at: field, margin: geometry.margin, into: labels)
+            if let borderTerm, let weights {
+                Resampling.bilinear(borderTerm, at: field, margin: geometry.margin, into: weights)
+            }
+        } else {
+            MirroredBorder.copyMirrored(
+                from: image, top: place.top - geometry.margin, left: place.left - geometry.margin, into: input.view)
+            place.copy(sample.labels.values.baseAddress!, into: labels.values.baseAddress!, of: labels)
+            if let borderTerm, let weights { place.copy(borderTerm.base, into: weights.base, of: labels) }
         }
-        return TrainingTile(image: input, labels: labels)
+        if let variation {
+            let (mean, deviation) = sample.greyStatistics
+            variation.changeGreyValues(of: input, mean: mean, deviation: deviation)
+        }
+        if let weights { addClassWeights(labels, to: weights) }
+        return TrainingTile(image: input, labels: labels, weights: weights)
+    }
+
+    private func addClassWeights(_ labels: LabelMap, to weights: Tensor) {
+        for pixel in 0..<weights.count {
+            let label = labels.values[pixel]
+            weights.base[pixel] += label == LabelMap.ignored ? 0 : classWeights?[Int(label)] ?? 1
+        }
+    }
+}
+
+/// Where a tile's output lies in an image.
+private struct TilePlace {
+    /// The output's first pixel.
+    let top: Int
+    let left: Int
+    /// The middle, from there, of what the output shows of the image; row and column.
+    let middle: SIMD2<Float>
+    private let height: Int
+    private let width: Int
+    private let imageWidth: Int
+
+    init(
+        _ labels: LabelMap, outputHeight: Int, outputWidth: Int, foreground: Double, seed: UInt64, epoch: Int,
+        index: Int
+    ) {
+        let (rows, columns) = (max(labels.height - outputHeight, 0), max(labels.width - outputWidth, 0))
+        // A whole image's output covers it, which leaves one place.
+        var stream = RandomStream(seed: seed, use: .tilePosition, epoch, index)
+        var (top, left) = (stream.integer(below: rows + 1), stream.integer(below: columns + 1))
+        if foreground > 0, rows + columns > 0 {
+            var stream = RandomStream(seed: seed, use: .foreground, epoch, index)
+            if stream.uniform() < foreground, let pixel = labels.randomForeground(&stream) {
+                // Uniform among the places that show the pixel.
+                func place(_ position: Int, _ output: Int, _ most: Int) -> Int {
+                    let (low, high) = (min(max(position - output + 1, 0), most), min(position, most))
+                    return low + stream.integer(below: high - low + 1)
+                }
+                top = place(pixel / labels.width, outputHeight, rows)
+                left = place(pixel % labels.width, outputWidth, columns)
+            }
+        }
+        self.top = top
+        self.left = left
+        height = min(outputHeight, labels.height - top)
+        width = min(outputWidth, labels.width - left)
+        imageWidth = labels.width
+        middle = SIMD2(Float(height - 1) / 2, Float(width - 1) / 2)
+    }
+
+    /// Copies what the output shows of values of the image's size into values of the output's size.
+    func copy<Value>(_ source: UnsafePointer<Value>, into target: UnsafeMutablePointer<Value>, of output: LabelMap) {
+        for y in 0..<height {
+            (target + y * output.width).update(from: source + (top + y) * imageWidth + left, count: width)
+        }
+    }
+}
+
+extension LabelMap {
+    /// A pixel of a class above 0: first a class, all that are there alike, then one of its pixels; nil without any.
+    fileprivate func randomForeground(_ stream: inout RandomStream) -> Int? {
+        var counts: [Int] = []
+        let pixels = 0..<height * width
+        for pixel in pixels where values[pixel] > 0 {
+            let label = Int(values[pixel])
+            if label >= counts.count { counts += [Int](repeating: 0, count: label + 1 - counts.count) }
+            counts[label] += 1
+        }
+        let present = counts.indices.filter { counts[$0] > 0 }
+        guard !present.isEmpty else { return nil }
+        let label = present[stream.integer(below: present.count)]
+        var rest = stream.integer(below: counts[label])
+        for pixel in pixels where values[pixel] == Int32(label) {
+            if rest == 0 { return pixel }
+            rest -= 1
+        }
+        return nil
     }
 }

@@ -85,7 +85,8 @@ final class SlotComputer {
             try withExtendedLifetime(tile) {
                 let logits = network.forward(tile.image.view, parameters: state.weights.base, dropout: dropout)
                 record.loss = SoftmaxCrossEntropy.loss(
-                    logits: logits, labels: tile.labels, gradient: network.logitsGradient, team: team)
+                    logits: logits, labels: tile.labels, weights: tile.weights.map { UnsafePointer($0.base) },
+                    gradient: network.logitsGradient, team: team)
                 let forwarded = Timeline.now
                 try faults?.enter(.backward, step: step)
                 network.backward(

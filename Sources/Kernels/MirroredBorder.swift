@@ -1,5 +1,3 @@
-import Kernels
-
 /// An image mirrored beyond its edges without end, as NumPy's `pad(mode="reflect")` does: the edge pixel is not
 /// repeated, and where the margin is larger than the image the mirror image is mirrored again.
 public enum MirroredBorder {
