@@ -199,7 +199,6 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
 
     @Test(arguments: [
         ("augmentation: {rotate: true}", "augmentation is not available in this version: remove it"),
-        ("loss: {kind: dice}", "loss.kind 'dice' is not available in this version: use cross_entropy"),
         ("loss: {class_weights: balanced}", "loss.class_weights 'balanced' is not available in this version: use none"),
         ("loss: {class_weights: [1, 2]}", "loss.class_weights as a list is not available in this version: use none"),
         ("loss: {border: {w0: 10, sigma: 5}}", "loss.border is not available in this version: remove it"),
@@ -263,7 +262,8 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
         "run", "communication", "model.input_channels", "model.classes", "model.class_names", "model.class_colors",
         "model.base_channels", "model.depth", "model.padding", "model.skip", "model.normalization", "model.dropout",
         "data.root", "data.train", "data.train.images", "data.validation", "data.labels", "data.ignore_index",
-        "data.normalize", "data.tile", "data.cache_mb", "data.loader_threads", "loss.kind", "loss.class_weights",
+        "data.normalize", "data.tile", "data.cache_mb", "data.loader_threads", "loss.kind", "loss.label_smoothing",
+        "loss.class_weights",
         "loss.border", "optimizer.learning_rate", "optimizer.momentum", "optimizer.nesterov", "optimizer.weight_decay",
         "optimizer.clip_norm", "optimizer.schedule", "optimizer.schedule.kind", "optimizer.schedule.warmup_steps",
         "training.steps", "training.epochs", "training.minutes", "training.batch", "training.shuffle",

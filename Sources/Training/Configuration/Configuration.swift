@@ -17,6 +17,7 @@ public struct Configuration: Sendable, Equatable {
     public var seed: UInt64
     public var model: Model
     public var data: Data
+    public var loss: Loss
     public var optimizer: Optimizer
     public var training: Training
     public var checkpoint: Checkpoint
@@ -26,13 +27,15 @@ public struct Configuration: Sendable, Equatable {
 
     public init(
         name: String = "run", seed: UInt64 = 1, model: Model = Model(), data: Data,
-        optimizer: Optimizer = Optimizer(), training: Training = Training(), checkpoint: Checkpoint = Checkpoint(),
-        validation: Validation = Validation(), run: Run = Run(), communication: Communication = Communication()
+        loss: Loss = Loss(), optimizer: Optimizer = Optimizer(), training: Training = Training(),
+        checkpoint: Checkpoint = Checkpoint(), validation: Validation = Validation(), run: Run = Run(),
+        communication: Communication = Communication()
     ) {
         self.name = name
         self.seed = seed
         self.model = model
         self.data = data
+        self.loss = loss
         self.optimizer = optimizer
         self.training = training
         self.checkpoint = checkpoint
@@ -117,6 +120,19 @@ public struct Configuration: Sendable, Equatable {
         /// A path of this section as the working directory sees it.
         public func resolve(_ path: String) -> String {
             path.hasPrefix("/") || root == "." ? path : root.hasSuffix("/") ? root + path : "\(root)/\(path)"
+        }
+    }
+
+    /// The section `loss`: what training makes small.
+    public struct Loss: Sendable, Equatable {
+        public var kind: SegmentationLoss.Kind
+        /// The share s of a pixel's target that is spread over all K classes: (1 − s)·onehot + s/K, as PyTorch's
+        /// `label_smoothing` (Szegedy et al. 2016, section 7); of the cross-entropy alone.
+        public var labelSmoothing: Double
+
+        public init(kind: SegmentationLoss.Kind = .crossEntropy, labelSmoothing: Double = 0) {
+            self.kind = kind
+            self.labelSmoothing = labelSmoothing
         }
     }
 

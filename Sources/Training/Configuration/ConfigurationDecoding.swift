@@ -53,7 +53,7 @@ extension Configuration {
     private static let dataKeys = [
         "root", "train", "validation", "labels", "ignore_index", "normalize", "tile", "cache_mb", "loader_threads",
     ]
-    private static let lossKeys = ["kind", "class_weights", "border"]
+    private static let lossKeys = ["kind", "label_smoothing", "class_weights", "border"]
     private static let optimizerKeys = [
         "learning_rate", "momentum", "nesterov", "weight_decay", "clip_norm", "schedule",
     ]
@@ -98,7 +98,6 @@ extension Configuration {
         let run = try document.section("run", keys: Self.runKeys)
         let communication = try document.section("communication", keys: Self.communicationKeys)
         try document.refuse("augmentation")
-        try Self.checkLoss(loss)
 
         self.init(data: try Data(data))
         name = try document.text("name") ?? name
@@ -109,6 +108,7 @@ extension Configuration {
             seed = value
         }
         self.model = try Model(model)
+        self.loss = try Loss(loss)
         self.optimizer = try Optimizer(optimizer, schedule: optimizer.section("schedule", keys: Self.scheduleKeys))
         self.training = try Training(training)
         self.checkpoint.every = try checkpoint.integer("every") ?? self.checkpoint.every
@@ -117,16 +117,6 @@ extension Configuration {
         self.run = try Run(run)
         self.communication = try Communication(communication)
     }
-
-    private static func checkLoss(_ loss: SectionReader) throws {
-        _ = try loss.word("kind", among: ["cross_entropy"], later: ["dice", "cross_entropy+dice"])
-        if case .list = loss.node("class_weights")?.content {
-            throw loss.failure("class_weights", "as a list is not available in this version: use none")
-        }
-        _ = try loss.word("class_weights", among: ["none"], later: ["balanced"])
-        try loss.refuse("border")
-    }
-
 }
 
 extension Configuration.Model {
@@ -161,6 +151,19 @@ extension Configuration.Data {
         tile = try section.integer("tile") ?? tile
         cacheMegabytes = try section.integer("cache_mb") ?? cacheMegabytes
         loaderThreads = try section.integer("loader_threads") ?? loaderThreads
+    }
+}
+
+extension Configuration.Loss {
+    fileprivate init(_ section: SectionReader) throws {
+        self.init()
+        kind = try section.word("kind", as: SegmentationLoss.Kind.self) ?? kind
+        labelSmoothing = try section.number("label_smoothing") ?? labelSmoothing
+        if case .list = section.node("class_weights")?.content {
+            throw section.failure("class_weights", "as a list is not available in this version: use none")
+        }
+        _ = try section.word("class_weights", among: ["none"], later: ["balanced"])
+        try section.refuse("border")
     }
 }
 

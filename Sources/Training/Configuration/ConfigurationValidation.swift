@@ -16,6 +16,7 @@ extension Configuration {
         try checkModel(check)
         try checkData(check)
         try checkTile(check)
+        try checkLoss(check)
         try checkOptimizer(check)
         try checkSchedule(check)
         try checkLengths(check)
@@ -111,6 +112,16 @@ extension Configuration {
             data.tile == 0 || geometry.isLegal(input: data.tile), "data.tile",
             "\(data.tile) is no legal input size at depth \(architecture.depth) with padding "
                 + "\(architecture.padding.rawValue): use \(geometry.nearestLegal(to: data.tile))")
+    }
+
+    private func checkLoss(_ check: Check) throws {
+        let smoothing = loss.labelSmoothing
+        try check(
+            smoothing >= 0 && smoothing < 1, "loss.label_smoothing",
+            "must be at least 0 and less than 1, not \(YAMLText.number(smoothing))")
+        try check(
+            smoothing == 0 || loss.kind != .dice, "loss.label_smoothing",
+            "is the cross-entropy's, and loss.kind is dice: remove it, or use cross_entropy+dice")
     }
 
     private func checkOptimizer(_ check: Check) throws {

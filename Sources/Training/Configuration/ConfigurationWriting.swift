@@ -59,7 +59,8 @@ extension Configuration {
               cache_mb: \(data.cacheMegabytes)
               loader_threads: \(data.loaderThreads)
             loss:
-              kind: cross_entropy
+              kind: \(loss.kind.rawValue)
+              label_smoothing: \(number(loss.labelSmoothing))
               class_weights: none
             optimizer:
               learning_rate: \(number(optimizer.learningRate))
