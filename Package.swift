@@ -69,7 +69,7 @@ let package = Package(
         .plugin(name: "SourceRevision", capability: .buildTool(), path: "Sources/SourceRevision"),
 
         .target(name: "TestSupport", dependencies: ["Network", "Kernels", "Communication", "Diagnostics"]),
-        .testTarget(name: "KernelsTests", dependencies: ["Kernels", "TestSupport"]),
+        .testTarget(name: "KernelsTests", dependencies: ["Kernels", "TestSupport"], exclude: ["Vectors"]),
         .testTarget(
             name: "NetworkTests", dependencies: ["Network", "Optimization", "Training", "TestSupport"],
             exclude: ["Vectors"]),

@@ -1,7 +1,44 @@
-/// What a network's logits are scored by in training.
+/// What a network's logits are scored by in training: the loss of one image, and its gradient.
 public struct SegmentationLoss: Sendable, Equatable {
     public enum Kind: String, Sendable, CaseIterable {
-        /// Weighted cross-entropy, as in the paper.
+        /// Σ w·CE / n, `SoftmaxCrossEntropy`: the paper's.
         case crossEntropy = "cross_entropy"
+        /// `SoftDice`; pixel weights mean nothing to it.
+        case dice
+        /// The sum of the two.
+        case crossEntropyAndDice = "cross_entropy+dice"
+    }
+
+    public var kind: Kind
+    /// The cross-entropy's, 0 ≤ s < 1.
+    public var labelSmoothing: Double
+
+    public init(_ kind: Kind = .crossEntropy, labelSmoothing: Double = 0) {
+        self.kind = kind
+        self.labelSmoothing = labelSmoothing
+    }
+
+    /// The loss of one image; its derivative by the logits overwrites `gradient`. Both are 0 where every pixel is
+    /// ignored.
+    ///
+    /// - Parameters:
+    ///   - logits: H×W×classes.
+    ///   - labels: H×W classes, or `LabelMap.ignored`.
+    ///   - weights: w of the cross-entropy, H×W, or nil for 1.
+    public func value(
+        logits: TensorView, labels: LabelMap, weights: UnsafePointer<Float>? = nil, gradient: TensorView,
+        team: ThreadTeam
+    ) -> Float {
+        var loss: Float = 0
+        if kind != .dice {
+            loss = SoftmaxCrossEntropy.loss(
+                logits: logits, labels: labels, weights: weights, smoothing: Float(labelSmoothing), gradient: gradient,
+                team: team)
+        }
+        if kind != .crossEntropy {
+            loss += SoftDice.loss(
+                logits: logits, labels: labels, gradient: gradient, adds: kind != .dice, team: team)
+        }
+        return loss
     }
 }

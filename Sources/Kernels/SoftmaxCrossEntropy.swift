@@ -10,12 +10,15 @@ public enum SoftmaxCrossEntropy {
     ///   - logits: H×W×classes.
     ///   - labels: H×W classes; `LabelMap.ignored` counts in nothing. A class beyond the logits' is a programmer's mistake.
     ///   - weights: w, H×W, or nil for 1.
+    ///   - smoothing: the share s of a pixel's target that is spread over all K classes: CE is then that of
+    ///     (1 − s)·onehot + s/K, PyTorch's `label_smoothing` (Szegedy et al. 2016, section 7); 0 ≤ s < 1.
     ///   - gradient: overwritten with the loss's derivative by the logits.
     /// - Returns: the loss, summed row by row.
     public static func loss(
-        logits: TensorView, labels: LabelMap, weights: UnsafePointer<Float>? = nil, gradient: TensorView,
-        team: ThreadTeam
+        logits: TensorView, labels: LabelMap, weights: UnsafePointer<Float>? = nil, smoothing: Float = 0,
+        gradient: TensorView, team: ThreadTeam
     ) -> Float {
+        precondition(smoothing >= 0 && smoothing < 1, "label smoothing of \(smoothing)")
         precondition(
             labels.height == logits.height && labels.width == logits.width && gradient.shape == logits.shape,
             "labels \(labels.height)×\(labels.width) for logits \(logits.shape)")
@@ -28,15 +31,20 @@ public enum SoftmaxCrossEntropy {
         let width = logits.width
         let rows = UnsafeMutablePointer<Double>.allocate(capacity: logits.height)
         defer { rows.deallocate() }
-        forRows(of: logits, team: team) { block, y in
+        PixelBlock.forRows(of: logits, team: team) { block, y in
             var sums = SIMD16<Double>.zero
             for x in stride(from: 0, to: width, by: PixelBlock.side) {
                 let pixels = min(width - x, PixelBlock.side)
                 let place = y * width + x
-                let classes = lanes(labels + place, pixels, else: LabelMap.ignored)
-                let weight = weights.map { lanes($0 + place, pixels, else: 0) } ?? SIMD16(repeating: 1)
+                let classes = PixelBlock.lanes(labels + place, pixels, else: LabelMap.ignored)
+                let weight = weights.map { PixelBlock.lanes($0 + place, pixels, else: 0) } ?? SIMD16(repeating: 1)
                 block.read(logits.row(y) + x * logits.channels, pixels: pixels)
-                addLoss(of: block, classes: classes, weight: weight, share: share, to: &sums)
+                if smoothing == 0 {
+                    addLoss(of: block, classes: classes, weight: weight, share: share, to: &sums)
+                } else {
+                    addSmoothedLoss(
+                        of: block, classes: classes, weight: weight, share: share, smoothing: smoothing, to: &sums)
+                }
                 let slopes = gradient.row(y) + x * logits.channels
                 block.write(slopes, pixels: pixels)
                 // An ignored pixel's slopes are 0 times something by now, which may not be a number.
@@ -53,12 +61,12 @@ public enum SoftmaxCrossEntropy {
 
     /// Softmax over the channels of each pixel, in place: logits become probabilities.
     public static func probabilities(_ logits: TensorView, team: ThreadTeam) {
-        forRows(of: logits, team: team) { block, y in
+        PixelBlock.forRows(of: logits, team: team) { block, y in
             for x in stride(from: 0, to: logits.width, by: PixelBlock.side) {
                 let row = logits.row(y) + x * logits.channels
                 let pixels = min(logits.width - x, PixelBlock.side)
                 block.read(row, pixels: pixels)
-                let sum = exponentials(block).sum
+                let sum = block.exponentials().sum
                 for c in 0..<block.classes { block[c] /= sum }
                 block.write(row, pixels: pixels)
             }
@@ -72,17 +80,17 @@ public enum SoftmaxCrossEntropy {
         of block: PixelBlock, classes: SIMD16<Int32>, weight: SIMD16<Float>, share: Float,
         to sums: inout SIMD16<Double>
     ) {
-        let ignored = classes .== lanes(Int(LabelMap.ignored))
+        let ignored = classes .== PixelBlock.lanes(Int(LabelMap.ignored))
         var weight = weight
         weight.replace(with: SIMD16(repeating: 0), where: ignored)
         var chosen = SIMD16<Float>.zero
-        for c in 0..<block.classes { chosen.replace(with: block[c], where: classes .== lanes(c)) }
-        let (sum, maximum) = exponentials(block)
+        for c in 0..<block.classes { chosen.replace(with: block[c], where: classes .== PixelBlock.lanes(c)) }
+        let (sum, maximum) = block.exponentials()
         let slope = weight * share
         let scale = slope / sum
         for c in 0..<block.classes {
             var target = SIMD16<Float>.zero
-            target.replace(with: slope, where: classes .== lanes(c))
+            target.replace(with: slope, where: classes .== PixelBlock.lanes(c))
             block[c] = block[c] * scale - target
         }
         var loss = Elementary.log(sum) - (chosen - maximum)
@@ -90,39 +98,41 @@ public enum SoftmaxCrossEntropy {
         for i in 0..<16 { sums[i] += Double(weight[i]) * Double(loss[i]) }
     }
 
-    /// exp(z − max z) in place of a block's logits, so that none overflows; their sums are at least 1.
+    /// As `addLoss`, for a target of (1 − s)·onehot + s/K.
     @inline(__always)
-    private static func exponentials(_ block: PixelBlock) -> (sum: SIMD16<Float>, maximum: SIMD16<Float>) {
+    private static func addSmoothedLoss(
+        of block: PixelBlock, classes: SIMD16<Int32>, weight: SIMD16<Float>, share: Float, smoothing: Float,
+        to sums: inout SIMD16<Double>
+    ) {
+        let ignored = classes .== PixelBlock.lanes(Int(LabelMap.ignored))
+        var weight = weight
+        weight.replace(with: SIMD16(repeating: 0), where: ignored)
+        // The target's mean logit: a little of each, and most of the label's.
+        let (own, each) = (1 - smoothing, smoothing / Float(block.classes))
+        var chosen = SIMD16<Float>.zero
+        for c in 0..<block.classes { chosen.replace(with: block[c], where: classes .== PixelBlock.lanes(c)) }
         var maximum = block[0]
         for c in 1..<block.classes {
             let logit = block[c]
             maximum.replace(with: logit, where: logit .> maximum)
         }
-        var sum = SIMD16<Float>.zero
+        var distances = SIMD16<Float>.zero
+        for c in 0..<block.classes { distances += maximum - block[c] }
+        let sum = block.exponentials().sum
+        let slope = weight * share
+        let scale = slope / sum
         for c in 0..<block.classes {
-            let exponential = Elementary.exp(block[c] - maximum)
-            block[c] = exponential
-            sum += exponential
+            var target = SIMD16<Float>(repeating: each)
+            target.replace(with: SIMD16(repeating: own + each), where: classes .== PixelBlock.lanes(c))
+            block[c] = block[c] * scale - target * slope
         }
-        return (sum, maximum)
+        var loss = Elementary.log(sum) + own * (maximum - chosen) + each * distances
+        loss.replace(with: SIMD16(repeating: 0), where: ignored)
+        for i in 0..<16 { sums[i] += Double(weight[i]) * Double(loss[i]) }
     }
-
-    /// Calls `body` once for every row, with a block for its pixels.
-    private static func forRows(of logits: TensorView, team: ThreadTeam, _ body: (PixelBlock, Int) -> Void) {
-        let size = logits.channels * PixelBlock.side
-        let scratch = allocateFloats(team.threads * size)
-        defer { scratch.deallocate() }
-        team.forEach(logits.height) { lane, y in
-            body(PixelBlock(values: scratch + lane * size, classes: logits.channels), y)
-        }
-    }
-
-    /// A class in every lane: compared with a scalar, vectors are taken apart.
-    @inline(__always)
-    private static func lanes(_ c: Int) -> SIMD16<Int32> { SIMD16(repeating: Int32(truncatingIfNeeded: c)) }
 
     /// The number of pixels that are not ignored.
-    private static func count(_ labels: LabelMap, classes: Int) -> Int {
+    static func count(_ labels: LabelMap, classes: Int) -> Int {
         var counted = 0
         var lowest = LabelMap.ignored
         var highest = LabelMap.ignored
@@ -134,52 +144,5 @@ public enum SoftmaxCrossEntropy {
         precondition(
             lowest == LabelMap.ignored && highest < classes, "labels \(lowest) to \(highest) with \(classes) classes")
         return counted
-    }
-
-    /// The next sixteen values, or as many as there are, and `rest` in the lanes beyond.
-    @inline(__always)
-    private static func lanes<Value>(_ values: UnsafePointer<Value>, _ count: Int, else rest: Value) -> SIMD16<Value> {
-        if count == PixelBlock.side { return UnsafeRawPointer(values).loadUnaligned(as: SIMD16<Value>.self) }
-        var lanes = SIMD16(repeating: rest)
-        for i in 0..<count { lanes[i] = values[i] }
-        return lanes
-    }
-}
-
-/// Scratch memory for the logits of sixteen pixels, a vector for each class.
-private struct PixelBlock {
-    static let side = 16
-
-    let values: UnsafeMutablePointer<Float>
-    let classes: Int
-
-    subscript(c: Int) -> Vector {
-        @inline(__always) get { load(values + c &* Self.side) }
-        @inline(__always) nonmutating set { store(values + c &* Self.side, newValue) }
-    }
-
-    /// Takes in the first `pixels` of `source`, pixels×classes. Lanes beyond keep what they held.
-    @inline(__always)
-    func read(_ source: UnsafePointer<Float>, pixels: Int) {
-        guard classes == 2, pixels == Self.side else {
-            return Transpose.matrix(
-                source, row: classes, rows: pixels, columns: classes, into: values, row: Self.side)
-        }
-        let both = UnsafeRawPointer(source).loadUnaligned(as: SIMD32<Float>.self)
-        self[0] = both.evenHalf
-        self[1] = both.oddHalf
-    }
-
-    /// Gives out the first `pixels`.
-    @inline(__always)
-    func write(_ target: UnsafeMutablePointer<Float>, pixels: Int) {
-        guard classes == 2, pixels == Self.side else {
-            return Transpose.matrix(
-                values, row: Self.side, rows: classes, columns: pixels, into: target, row: classes)
-        }
-        var both = SIMD32<Float>.zero
-        both.evenHalf = self[0]
-        both.oddHalf = self[1]
-        UnsafeMutableRawPointer(target).storeBytes(of: both, as: SIMD32<Float>.self)
     }
 }

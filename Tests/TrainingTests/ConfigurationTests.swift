@@ -50,7 +50,7 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
               tile: 64
               cache_mb: 10
               loader_threads: 2
-            loss: {kind: cross_entropy, class_weights: none, border: null}
+            loss: {kind: cross_entropy+dice, label_smoothing: 0.25, class_weights: none, border: null}
             optimizer: {learning_rate: 1e-3, momentum: 0.5, nesterov: true, weight_decay: 0.0005, clip_norm: 2,
               schedule: {kind: step, every: 10, factor: 0.5, warmup_steps: 5}}
             training: {epochs: 12, batch: 8, shuffle: false, initialize_from: old.safetensors, on_nonfinite: skip}
@@ -72,6 +72,7 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
                 validation: .split(.fold(1, of: 5)), labels: .palette(palette + [RGBColor(255, 255, 255)]),
                 ignoreIndex: 3, normalize: .unit,
                 tile: 64, cacheMegabytes: 10, loaderThreads: 2),
+            loss: .init(kind: .crossEntropyAndDice, labelSmoothing: 0.25),
             optimizer: .init(
                 learningRate: 0.001, momentum: 0.5, nesterov: true, weightDecay: 0.0005, clipNorm: 2,
                 schedule: LearningRateSchedule(.step(every: 10, factor: 0.5), warmupSteps: 5)),
@@ -214,6 +215,12 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
     @Test(arguments: [
         ("optimizer.learning_rat=1", "unknown key 'optimizer.learning_rat': did you mean 'optimizer.learning_rate'?"),
         ("optimizer.learning_rate=0", "optimizer.learning_rate must be more than 0, not 0"),
+        ("loss.kind=focal", "loss.kind must be cross_entropy, dice or cross_entropy+dice, not 'focal'"),
+        ("loss.label_smoothing=1", "loss.label_smoothing must be at least 0 and less than 1, not 1"),
+        (
+            "loss={kind: dice, label_smoothing: 0.1}",
+            "loss.label_smoothing is the cross-entropy's, and loss.kind is dice: remove it, or use cross_entropy+dice"
+        ),
         ("data.tile=570", "data.tile 570 is no legal input size at depth 4 with padding valid: use 556 or 572"),
         ("data.validation.fraction=1", "data.validation.fraction must be more than 0 and less than 1, not 1"),
         ("data.validation={fold: 5, of: 5}", "data.validation.fold must be 0 to 4, not 5"),

@@ -54,6 +54,17 @@ extension TrainingRuns {
             }
         }
 
+        @Test("every loss", arguments: ["dice", "cross_entropy+dice, label_smoothing: 0.1"])
+        func losses(kind: String) throws {
+            let task = try TinyTask()
+            let more = ["loss={kind: \(kind)}", "training.steps=2"]
+            let plain = try task.train("plain", ["training.steps=2"])
+            let alone = try task.train("alone", more)
+            let shared = try task.train("shared", ranks: 4, more + ["run.threads=2"])
+            #expect(try shared.digest == alone.digest && shared.losses == alone.losses)
+            #expect(try alone.digest != plain.digest)
+        }
+
         @Test func anotherSeedOrNoDropoutGivesOtherWeights() throws {
             let task = try TinyTask()
             let digests = try [["seed=5"], ["seed=6"], ["model.dropout=0"]].enumerated().map {

@@ -134,6 +134,9 @@ public struct Configuration: Sendable, Equatable {
             self.kind = kind
             self.labelSmoothing = labelSmoothing
         }
+
+        /// What computes it.
+        var function: SegmentationLoss { SegmentationLoss(kind, labelSmoothing: labelSmoothing) }
     }
 
     /// The section `optimizer`: SGD with momentum, as PyTorch's.

@@ -84,7 +84,7 @@ final class SlotComputer {
             try faults?.enter(.forward, step: step)
             try withExtendedLifetime(tile) {
                 let logits = network.forward(tile.image.view, parameters: state.weights.base, dropout: dropout)
-                record.loss = SoftmaxCrossEntropy.loss(
+                record.loss = configuration.loss.function.value(
                     logits: logits, labels: tile.labels, weights: tile.weights.map { UnsafePointer($0.base) },
                     gradient: network.logitsGradient, team: team)
                 let forwarded = Timeline.now
