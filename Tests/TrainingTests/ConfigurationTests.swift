@@ -50,7 +50,11 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
               tile: 64
               cache_mb: 10
               loader_threads: 2
-            loss: {kind: cross_entropy+dice, label_smoothing: 0.25, class_weights: none, border: null}
+              sampling: {foreground: 0.33}
+            augmentation: {rotate: 15, flip: horizontal, scale: [0.5, 2], translate: 7, elastic: {grid: 5, sigma: 3},
+              grey: {shift: 0.2, scale: 0.3, gamma: 0.4}, noise: 0.05, blur: 1.5}
+            loss: {kind: cross_entropy+dice, label_smoothing: 0.25, class_weights: [1, 2, 0.5],
+              border: {w0: 4, sigma: 2.5}}
             optimizer: {learning_rate: 1e-3, momentum: 0.5, nesterov: true, weight_decay: 0.0005, clip_norm: 2,
               schedule: {kind: step, every: 10, factor: 0.5, warmup_steps: 5}}
             training: {epochs: 12, batch: 8, shuffle: false, initialize_from: old.safetensors, on_nonfinite: skip}
@@ -199,10 +203,6 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
     }
 
     @Test(arguments: [
-        ("augmentation: {rotate: true}", "augmentation is not available in this version: remove it"),
-        ("loss: {class_weights: balanced}", "loss.class_weights 'balanced' is not available in this version: use none"),
-        ("loss: {class_weights: [1, 2]}", "loss.class_weights as a list is not available in this version: use none"),
-        ("loss: {border: {w0: 10, sigma: 5}}", "loss.border is not available in this version: remove it"),
         ("model: {skip: add}", "model.skip 'add' is not available in this version: use concatenate"),
         ("model: {normalization: group}", "model.normalization 'group' is not available in this version: use none"),
         ("validation: {on: workers}", "validation.on 'workers' is not available in this version: use coordinator"),
@@ -270,8 +270,12 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
         "model.base_channels", "model.depth", "model.padding", "model.skip", "model.normalization", "model.dropout",
         "data.root", "data.train", "data.train.images", "data.validation", "data.labels", "data.ignore_index",
         "data.normalize", "data.tile", "data.cache_mb", "data.loader_threads", "loss.kind", "loss.label_smoothing",
-        "loss.class_weights",
-        "loss.border", "optimizer.learning_rate", "optimizer.momentum", "optimizer.nesterov", "optimizer.weight_decay",
+        "data.sampling", "data.sampling.foreground", "augmentation.rotate", "augmentation.flip", "augmentation.scale",
+        "augmentation.translate", "augmentation.elastic", "augmentation.elastic.grid", "augmentation.elastic.sigma",
+        "augmentation.grey", "augmentation.grey.shift", "augmentation.grey.scale", "augmentation.grey.gamma",
+        "augmentation.noise", "augmentation.blur", "loss.class_weights", "loss.border", "loss.border.w0",
+        "loss.border.sigma", "optimizer.learning_rate", "optimizer.momentum", "optimizer.nesterov",
+        "optimizer.weight_decay",
         "optimizer.clip_norm", "optimizer.schedule", "optimizer.schedule.kind", "optimizer.schedule.warmup_steps",
         "training.steps", "training.epochs", "training.minutes", "training.batch", "training.shuffle",
         "training.initialize_from", "training.on_nonfinite", "checkpoint.every", "checkpoint.keep",

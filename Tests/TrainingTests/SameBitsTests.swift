@@ -65,6 +65,25 @@ extension TrainingRuns {
             #expect(try alone.digest != plain.digest)
         }
 
+        @Test func theWholeRecipeIsTheSameOnAnyNumberOfRanks() throws {
+            let task = try TinyTask()
+            let recipe = [
+                "augmentation.grey={gamma: 0.2}", "augmentation.noise=0.1", "augmentation.blur=1",
+                "loss.border.sigma=3",
+                "loss.class_weights=balanced", "data.sampling.foreground=0.5",
+            ]
+            let alone = try task.train("alone", recipe)
+            #expect(try alone.digest != task.train("plain").digest)
+            for (number, settings) in [[], ["data.cache_mb=0"], ["data.loader_threads=3"]].enumerated() {
+                let run = try task.train("run-\(number)", ranks: 3 + number, recipe + settings)
+                #expect(try run.digest == alone.digest)
+                #expect(try run.losses == alone.losses)
+            }
+            // A killed run goes on with the samples that it would have seen.
+            try task.train("stopped", recipe + ["training.steps=4"])
+            #expect(try task.resume("stopped", ranks: 4, ["training.steps=6"]).digest == alone.digest)
+        }
+
         @Test func anotherSeedOrNoDropoutGivesOtherWeights() throws {
             let task = try TinyTask()
             let digests = try [["seed=5"], ["seed=6"], ["model.dropout=0"]].enumerated().map {

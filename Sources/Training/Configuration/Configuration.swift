@@ -17,6 +17,8 @@ public struct Configuration: Sendable, Equatable {
     public var seed: UInt64
     public var model: Model
     public var data: Data
+    /// How training samples are varied; nil: not at all.
+    public var augmentation: Augmentation?
     public var loss: Loss
     public var optimizer: Optimizer
     public var training: Training
@@ -27,7 +29,8 @@ public struct Configuration: Sendable, Equatable {
 
     public init(
         name: String = "run", seed: UInt64 = 1, model: Model = Model(), data: Data,
-        loss: Loss = Loss(), optimizer: Optimizer = Optimizer(), training: Training = Training(),
+        augmentation: Augmentation? = nil, loss: Loss = Loss(), optimizer: Optimizer = Optimizer(),
+        training: Training = Training(),
         checkpoint: Checkpoint = Checkpoint(), validation: Validation = Validation(), run: Run = Run(),
         communication: Communication = Communication()
     ) {
@@ -35,6 +38,7 @@ public struct Configuration: Sendable, Equatable {
         self.seed = seed
         self.model = model
         self.data = data
+        self.augmentation = augmentation
         self.loss = loss
         self.optimizer = optimizer
         self.training = training
@@ -59,6 +63,11 @@ public struct Configuration: Sendable, Equatable {
             self.architecture = architecture
             self.classNames = classNames
             self.classColors = classColors
+        }
+
+        /// The colours of pictures: `classColors`, or colours that go together.
+        var pictureColors: ClassColors {
+            classColors.map { ClassColors($0) } ?? ClassColors(classes: architecture.classes)
         }
     }
 
@@ -99,12 +108,14 @@ public struct Configuration: Sendable, Equatable {
         /// Megabytes that decoded images may take in memory, on each rank.
         public var cacheMegabytes: Int
         public var loaderThreads: Int
+        /// The share of training tiles that are drawn to show a labelled object, 0 to 1.
+        public var foregroundShare: Double
 
         public init(
             root: String = ".", train: ImageFolders, validation: ValidationSource = .none,
             labels: LabelEncoding = .index, ignoreIndex: Int? = nil,
             normalize: IntensityNormalization = .standardize, tile: Int = 572, cacheMegabytes: Int = 2048,
-            loaderThreads: Int = 1
+            loaderThreads: Int = 1, foregroundShare: Double = 0
         ) {
             self.root = root
             self.train = train
@@ -115,6 +126,7 @@ public struct Configuration: Sendable, Equatable {
             self.tile = tile
             self.cacheMegabytes = cacheMegabytes
             self.loaderThreads = loaderThreads
+            self.foregroundShare = foregroundShare
         }
 
         /// A path of this section as the working directory sees it.
@@ -130,9 +142,19 @@ public struct Configuration: Sendable, Equatable {
         /// `label_smoothing` (Szegedy et al. 2016, section 7); of the cross-entropy alone.
         public var labelSmoothing: Double
 
-        public init(kind: SegmentationLoss.Kind = .crossEntropy, labelSmoothing: Double = 0) {
+        /// w_c, how much each class counts; of the cross-entropy alone.
+        public var classWeights: ClassWeighting
+        /// The separation-border term of w(x); nil: none. Of the cross-entropy alone.
+        public var border: BorderWeights?
+
+        public init(
+            kind: SegmentationLoss.Kind = .crossEntropy, labelSmoothing: Double = 0,
+            classWeights: ClassWeighting = .none, border: BorderWeights? = nil
+        ) {
             self.kind = kind
             self.labelSmoothing = labelSmoothing
+            self.classWeights = classWeights
+            self.border = border
         }
 
         /// What computes it.

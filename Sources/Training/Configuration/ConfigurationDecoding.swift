@@ -52,6 +52,10 @@ extension Configuration {
     ]
     private static let dataKeys = [
         "root", "train", "validation", "labels", "ignore_index", "normalize", "tile", "cache_mb", "loader_threads",
+        "sampling",
+    ]
+    private static let augmentationKeys = [
+        "rotate", "flip", "scale", "translate", "elastic", "grey", "noise", "blur",
     ]
     private static let lossKeys = ["kind", "label_smoothing", "class_weights", "border"]
     private static let optimizerKeys = [
@@ -80,7 +84,10 @@ extension Configuration {
         sections
         + [
             ("model", modelKeys), ("data", dataKeys), ("data.train", folderKeys),
-            ("data.validation", folderKeys + splitKeys), ("data.labels", ["palette"]), ("loss", lossKeys),
+            ("data.validation", folderKeys + splitKeys), ("data.labels", ["palette"]),
+            ("data.sampling", ["foreground"]), ("augmentation", augmentationKeys),
+            ("augmentation.elastic", ["grid", "sigma"]), ("augmentation.grey", ["shift", "scale", "gamma"]),
+            ("loss", lossKeys), ("loss.border", ["w0", "sigma"]),
             ("optimizer", optimizerKeys), ("optimizer.schedule", scheduleKeys), ("training", trainingKeys),
             ("checkpoint", checkpointKeys), ("validation", validationKeys), ("run", runKeys),
             ("communication", communicationKeys),
@@ -90,6 +97,7 @@ extension Configuration {
         // Sections are opened first: an unknown key is reported before a missing one, which it may have meant.
         let model = try document.section("model", keys: Self.modelKeys)
         let data = try document.section("data", keys: Self.dataKeys)
+        let augmentation = try document.section("augmentation", keys: Self.augmentationKeys)
         let loss = try document.section("loss", keys: Self.lossKeys)
         let optimizer = try document.section("optimizer", keys: Self.optimizerKeys)
         let training = try document.section("training", keys: Self.trainingKeys)
@@ -97,7 +105,6 @@ extension Configuration {
         let validation = try document.section("validation", keys: Self.validationKeys)
         let run = try document.section("run", keys: Self.runKeys)
         let communication = try document.section("communication", keys: Self.communicationKeys)
-        try document.refuse("augmentation")
 
         self.init(data: try Data(data))
         name = try document.text("name") ?? name
@@ -108,6 +115,7 @@ extension Configuration {
             seed = value
         }
         self.model = try Model(model)
+        self.augmentation = document.has("augmentation") ? try augmentation.augmentation() : nil
         self.loss = try Loss(loss)
         self.optimizer = try Optimizer(optimizer, schedule: optimizer.section("schedule", keys: Self.scheduleKeys))
         self.training = try Training(training)
@@ -151,6 +159,8 @@ extension Configuration.Data {
         tile = try section.integer("tile") ?? tile
         cacheMegabytes = try section.integer("cache_mb") ?? cacheMegabytes
         loaderThreads = try section.integer("loader_threads") ?? loaderThreads
+        let sampling = try section.section("sampling", keys: ["foreground"])
+        foregroundShare = try sampling.number("foreground") ?? foregroundShare
     }
 }
 
@@ -159,11 +169,8 @@ extension Configuration.Loss {
         self.init()
         kind = try section.word("kind", as: SegmentationLoss.Kind.self) ?? kind
         labelSmoothing = try section.number("label_smoothing") ?? labelSmoothing
-        if case .list = section.node("class_weights")?.content {
-            throw section.failure("class_weights", "as a list is not available in this version: use none")
-        }
-        _ = try section.word("class_weights", among: ["none"], later: ["balanced"])
-        try section.refuse("border")
+        classWeights = try section.classWeighting()
+        border = try section.border()
     }
 }
 

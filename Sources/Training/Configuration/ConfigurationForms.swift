@@ -79,4 +79,87 @@ extension SectionReader {
             }
         return LearningRateSchedule(shape, warmupSteps: try integer("warmup_steps") ?? 0)
     }
+
+    /// `loss.class_weights`: none | balanced | [w0, w1, …].
+    func classWeighting() throws -> ClassWeighting {
+        guard let node = node("class_weights") else { return .none }
+        if case .list = node.content { return .list(try numbers("class_weights") ?? []) }
+        switch node.content {
+        case .scalar("none", _): return .none
+        case .scalar("balanced", _): return .balanced
+        default: throw failure("class_weights", "must be none, balanced or a list of numbers, not \(node.kind)")
+        }
+    }
+
+    /// `loss.border`: {w0, sigma}, each with its default; without the key there is no border term.
+    func border() throws -> BorderWeights? {
+        guard let section = try optionalSection("border", keys: ["w0", "sigma"]) else { return nil }
+        var border = BorderWeights()
+        border.w0 = try section.number("w0") ?? border.w0
+        border.sigma = try section.number("sigma") ?? border.sigma
+        return border
+    }
+
+    /// `augmentation`; this reader is at that section. A key that is missing has the default of the paper's recipe.
+    func augmentation() throws -> Augmentation {
+        var augmentation = Augmentation()
+        augmentation.rotate = try rotation() ?? augmentation.rotate
+        augmentation.flip = try flip() ?? augmentation.flip
+        if let bounds = try numbers("scale") {
+            guard bounds.count == 2, bounds[0] <= bounds[1] else {
+                throw failure("scale", "must be the smallest and the largest magnification, such as [0.9, 1.1]")
+            }
+            augmentation.scale = bounds[0]...bounds[1]
+        }
+        augmentation.translate = try number("translate") ?? augmentation.translate
+        if isOff("elastic") {
+            augmentation.elastic = nil
+        } else if let section = try optionalSection("elastic", keys: ["grid", "sigma"]) {
+            augmentation.elastic?.grid = try section.integer("grid") ?? 3
+            augmentation.elastic?.sigma = try section.number("sigma") ?? 10
+        }
+        if isOff("grey") {
+            augmentation.grey = nil
+        } else if let section = try optionalSection("grey", keys: ["shift", "scale", "gamma"]) {
+            augmentation.grey?.shift = try section.number("shift") ?? 0.1
+            augmentation.grey?.scale = try section.number("scale") ?? 0.1
+            augmentation.grey?.gamma = try section.number("gamma") ?? 0
+        }
+        augmentation.noise = try number("noise") ?? augmentation.noise
+        augmentation.blur = try number("blur") ?? augmentation.blur
+        return augmentation
+    }
+
+    /// `augmentation.rotate`: true (any angle) | false | degrees either way.
+    private func rotation() throws -> Double? {
+        guard let node = node("rotate") else { return nil }
+        if let degrees = node.number { return degrees }
+        switch node.content {
+        case .scalar("true", isPlain: true): return 180
+        case .scalar("false", isPlain: true): return 0
+        default: throw failure("rotate", "must be true, false or the largest angle in degrees, not \(node.kind)")
+        }
+    }
+
+    /// `augmentation.flip`: true | false | horizontal.
+    private func flip() throws -> Augmentation.Flip? {
+        guard let node = node("flip") else { return nil }
+        switch node.content {
+        case .scalar("true", isPlain: true): return .both
+        case .scalar("false", isPlain: true): return Augmentation.Flip.none
+        case .scalar("horizontal", _): return .horizontal
+        default: throw failure("flip", "must be true, false or horizontal, not \(node.kind)")
+        }
+    }
+
+    /// Whether a section is switched off by `false`.
+    private func isOff(_ key: String) -> Bool {
+        if case .scalar("false", isPlain: true) = node(key)?.content { return true }
+        return false
+    }
+
+    /// The section at `key`; nil where it is missing or `false`.
+    private func optionalSection(_ key: String, keys: [String]) throws -> SectionReader? {
+        has(key) && !isOff(key) ? try section(key, keys: keys) : nil
+    }
 }

@@ -16,6 +16,7 @@ extension Configuration {
         try checkModel(check)
         try checkData(check)
         try checkTile(check)
+        try checkAugmentation(check)
         try checkLoss(check)
         try checkOptimizer(check)
         try checkSchedule(check)
@@ -102,6 +103,9 @@ extension Configuration {
         }
         try check.atLeast(0, "data.cache_mb", data.cacheMegabytes, atMost: 1 << 30)
         try check.atLeast(1, "data.loader_threads", data.loaderThreads, atMost: 1024)
+        try check(
+            data.foregroundShare >= 0 && data.foregroundShare <= 1, "data.sampling.foreground",
+            "is a share of the tiles, 0 to 1, not \(YAMLText.number(data.foregroundShare))")
     }
 
     private func checkTile(_ check: Check) throws {
@@ -122,6 +126,50 @@ extension Configuration {
         try check(
             smoothing == 0 || loss.kind != .dice, "loss.label_smoothing",
             "is the cross-entropy's, and loss.kind is dice: remove it, or use cross_entropy+dice")
+        for (key, isThere) in [("class_weights", loss.classWeights != .none), ("border", loss.border != nil)] {
+            try check(
+                !isThere || loss.kind != .dice, "loss.\(key)",
+                "weighs the cross-entropy, and loss.kind is dice: remove it, or use cross_entropy+dice")
+        }
+        if case .list(let weights) = loss.classWeights {
+            let classes = model.architecture.classes
+            try check(
+                weights.count == classes, "loss.class_weights",
+                "lists \(weights.count) for model.classes \(classes): list one a class")
+            for weight in weights { try check.notNegative("loss.class_weights", weight) }
+        }
+        if let border = loss.border {
+            try check.notNegative("loss.border.w0", border.w0)
+            try check(
+                border.sigma > 0 && border.sigma <= 1000, "loss.border.sigma",
+                "must be more than 0 and at most 1000 pixels, not \(YAMLText.number(border.sigma))")
+        }
+    }
+
+    private func checkAugmentation(_ check: Check) throws {
+        guard let augmentation else { return }
+        func within(_ key: String, _ value: Double, _ bounds: ClosedRange<Double>, _ what: String) throws {
+            let (low, high) = (YAMLText.number(bounds.lowerBound), YAMLText.number(bounds.upperBound))
+            try check(
+                bounds.contains(value), "augmentation.\(key)",
+                "must be \(low) to \(high) \(what), not \(YAMLText.number(value))")
+        }
+        try within("rotate", augmentation.rotate, 0...180, "degrees")
+        for bound in [augmentation.scale.lowerBound, augmentation.scale.upperBound] {
+            try within("scale", bound, 0.1...10, "times the size")
+        }
+        try within("translate", augmentation.translate, 0...100_000, "pixels")
+        if let elastic = augmentation.elastic {
+            try check.atLeast(2, "augmentation.elastic.grid", elastic.grid, atMost: 64)
+            try within("elastic.sigma", elastic.sigma, 0...1000, "pixels")
+        }
+        if let grey = augmentation.grey {
+            try within("grey.shift", grey.shift, 0...100, "deviations of the image")
+            try within("grey.scale", grey.scale, 0...1, "as a share")
+            try within("grey.gamma", grey.gamma, 0...10, "above a gamma of 1")
+        }
+        try within("noise", augmentation.noise, 0...100, "deviations of the image")
+        try within("blur", augmentation.blur, 0...100, "pixels")
     }
 
     private func checkOptimizer(_ check: Check) throws {

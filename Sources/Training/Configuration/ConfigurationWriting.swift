@@ -58,10 +58,13 @@ extension Configuration {
               tile: \(data.tile)
               cache_mb: \(data.cacheMegabytes)
               loader_threads: \(data.loaderThreads)
+              sampling: {foreground: \(number(data.foregroundShare))}
+            augmentation:\(augmentation.map(Self.text) ?? " null")
             loss:
               kind: \(loss.kind.rawValue)
               label_smoothing: \(number(loss.labelSmoothing))
-              class_weights: none
+              class_weights: \(Self.text(of: loss.classWeights))
+              border: \(loss.border.map { "{w0: \(number($0.w0)), sigma: \(number($0.sigma))}" } ?? "null")
             optimizer:
               learning_rate: \(number(optimizer.learningRate))
               momentum: \(number(optimizer.momentum))
@@ -104,5 +107,40 @@ extension Configuration {
             case .cosine(let final): "kind: cosine, final: \(YAMLText.number(final))"
             }
         return "{\(shape), warmup_steps: \(schedule.warmupSteps)}"
+    }
+
+    private static func text(of weighting: ClassWeighting) -> String {
+        switch weighting {
+        case .none: "none"
+        case .balanced: "balanced"
+        case .list(let weights): list(weights.map(YAMLText.number))
+        }
+    }
+
+    /// A section in block style, its keys on lines of their own.
+    private static func text(of augmentation: Augmentation) -> String {
+        let number = YAMLText.number
+        let flip =
+            switch augmentation.flip {
+            case .none: "false"
+            case .horizontal: "horizontal"
+            case .both: "true"
+            }
+        let elastic = augmentation.elastic.map { "{grid: \($0.grid), sigma: \(number($0.sigma))}" } ?? "false"
+        let grey =
+            augmentation.grey.map {
+                "{shift: \(number($0.shift)), scale: \(number($0.scale)), gamma: \(number($0.gamma))}"
+            } ?? "false"
+        return """
+
+              rotate: \(number(augmentation.rotate))
+              flip: \(flip)
+              scale: [\(number(augmentation.scale.lowerBound)), \(number(augmentation.scale.upperBound))]
+              translate: \(number(augmentation.translate))
+              elastic: \(elastic)
+              grey: \(grey)
+              noise: \(number(augmentation.noise))
+              blur: \(number(augmentation.blur))
+            """
     }
 }

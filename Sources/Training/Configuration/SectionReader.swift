@@ -147,6 +147,19 @@ package final class SectionReader {
         }
     }
 
+    package func numbers(_ key: String) throws -> [Double]? {
+        guard let node = node(key) else { return nil }
+        guard case .list(let items) = node.content else {
+            throw failure(key, "must be a list of numbers such as [1, 2], not \(node.kind)")
+        }
+        return try items.map {
+            guard let value = $0.number else {
+                throw failure(key, "must be a list of numbers, but it holds \($0.kind)")
+            }
+            return value
+        }
+    }
+
     /// One of a few words.
     ///
     /// - Parameter later: words that interface.md has and this version has not.

@@ -84,7 +84,7 @@ public struct Checkup: Encodable {
     private mutating func run(_ path: String, workers: Int) throws {
         let request = TrainingRequest(configuration: path)
         let plan = try TrainingPlan(request, ranks: workers + 1)
-        let setup = try RunSetup(plan)
+        var setup = try RunSetup(plan)
         let configuration = setup.configuration
         let model = configuration.model.architecture
         add("configuration", .good, "\(path): U-Net of base \(model.baseChannels) and depth \(model.depth)")

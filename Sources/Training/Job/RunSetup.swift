@@ -10,7 +10,7 @@ struct RunSetup {
     let configuration: Configuration
     let plan: TrainingPlan
     let cache: SampleCache
-    let sampler: TileSampler
+    private(set) var sampler: TileSampler
     let schedule: SampleSchedule
     let limit: TrainingLimit
 
@@ -23,7 +23,9 @@ struct RunSetup {
             inputChannels: model.inputChannels, classes: model.classes, encoding: data.labels,
             ignoreValue: data.ignoreIndex, normalization: data.normalize)
         cache = SampleCache(reader: reader, megabytes: data.cacheMegabytes)
-        sampler = try TileSampler(geometry: model.geometry, tile: data.tile, seed: configuration.seed)
+        sampler = try TileSampler(
+            geometry: model.geometry, tile: data.tile, seed: configuration.seed, foreground: data.foregroundShare,
+            augmentation: configuration.augmentation, border: configuration.loss.border)
         schedule = SampleSchedule(
             count: plan.train.count, batch: configuration.training.batch, seed: configuration.seed,
             shuffle: configuration.training.shuffle)
@@ -38,8 +40,8 @@ struct RunSetup {
     }
 
     /// Reads every image once, shared among the ranks, so that a bad file ends the job before it has begun; returns
-    /// the training images' pixels of each class.
-    func checkImages(_ world: any Communicator) throws -> [Int] {
+    /// the training images' pixels of each class, by which classes are weighed from now on.
+    mutating func checkImages(_ world: any Communicator) throws -> [Int] {
         struct Finding: Codable {
             var position: Int?
             var failure: FailureRecord?
@@ -60,6 +62,7 @@ struct RunSetup {
         }
         let pixels = try check(plan.train)
         _ = try check(plan.validation)
+        sampler.classWeights = configuration.loss.classWeights.weights(pixels: pixels)
         return pixels
     }
 

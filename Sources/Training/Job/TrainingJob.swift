@@ -1,6 +1,7 @@
 import Communication
 import Diagnostics
 import Foundation
+import Images
 import Kernels
 import Network
 import Segmentation
@@ -36,7 +37,7 @@ public struct TrainingJob {
     public func run(_ request: TrainingRequest) throws -> TrainingResult {
         defer { console.endProgress() }
         let plan = try world.agreeOnRoot { try TrainingPlan(request, ranks: world.size) }
-        let setup = try RunSetup(plan)
+        var setup = try RunSetup(plan)
         let configuration = setup.configuration
         watch?.setTimeout(configuration.run.faultTimeout)
         try enterTogether(.start, step: 0)
@@ -75,6 +76,7 @@ public struct TrainingJob {
                 isDedicated: layout.hasDedicatedCoordinator,
                 workers: layout.workers.map { WorkerPlace(rank: $0, host: environment.ranks[$0].host) },
                 timeline: timeline, watch: watch)
+            try drawSamples(setup, count: request.previews, from: state.step, into: directory)
             watch?.advise(directory.adviceAfterFault)
             // Last: it is what marks the folder as a run's.
             try AtomicFile.write(configuration.yaml, to: directory.configuration)
@@ -117,6 +119,25 @@ public struct TrainingJob {
             try enterTogether(.shutdown)
             return result(setup, directory, try coordinator?.finish())
         }
+    }
+
+    /// Draws what the first slots of the next steps will train on, as `previews/sample-0001-STEM.png` and so on.
+    private func drawSamples(_ setup: RunSetup, count: Int, from step: Int, into directory: RunDirectory) throws {
+        guard count > 0 else { return }
+        let panel = TrainingPanel(colors: setup.configuration.model.pictureColors)
+        let batch = setup.schedule.batch
+        for number in 0..<count {
+            let (step, slot) = (step + number / batch, number % batch)
+            let stem = setup.plan.train[setup.schedule.at(step: step, slot: slot).sample].stem
+            try PNG.write(
+                panel.picture(setup.tile(step: step, slot: slot)),
+                to: "\(directory.previews)/sample-\(padded(number + 1))-\(stem).png")
+        }
+        console.logger.info("\(count) training samples as pictures: \(directory.previews)/sample-…")
+    }
+
+    private func padded(_ number: Int) -> String {
+        String(repeating: "0", count: max(0, 4 - "\(number)".count)) + "\(number)"
     }
 
     /// Gathers all ranks' timelines in one file. What was trained is safe by now, so a full disk is only a warning.

@@ -16,16 +16,19 @@ public struct TrainingRequest: Sendable {
     public var resume: String?
     /// Only look whether the run could begin.
     public var isDryRun: Bool
+    /// How many training samples are drawn as pictures before the first step.
+    public var previews: Int
 
     public init(
         configuration: String? = nil, settings: [String] = [], output: String? = nil, resume: String? = nil,
-        isDryRun: Bool = false
+        isDryRun: Bool = false, previews: Int = 0
     ) {
         self.configuration = configuration
         self.settings = settings
         self.output = output
         self.resume = resume
         self.isDryRun = isDryRun
+        self.previews = previews
     }
 }
 

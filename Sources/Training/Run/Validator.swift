@@ -38,7 +38,7 @@ public final class Validator {
         let start = Date()
         let classes = model.architecture.classes
         let prediction = TiledPrediction(network, parameters: weights, engine: engine)
-        let panel = ValidationPanel(colors: model.classColors.map { ClassColors($0) } ?? ClassColors(classes: classes))
+        let panel = ValidationPanel(colors: model.pictureColors)
         var matrix = ConfusionMatrix(classes: classes)
         var loss = 0.0
         var counted = 0

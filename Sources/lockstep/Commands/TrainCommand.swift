@@ -34,14 +34,28 @@ struct TrainCommand: JobCommand {
     @Flag(help: "Checks configuration, images and folder, says what would be trained, and ends.")
     var dryRun = false
 
+    @Option(
+        name: .customLong("preview"),
+        help: ArgumentHelp(
+            "Draws the first N training samples, varied and weighed as training will see them, into the run's previews.",
+            valueName: "n"))
+    var previews: Int?
+
     @Flag(help: "Prints the outcome as JSON.")
     var json = false
 
     func run(in job: Job) throws {
         let request = TrainingRequest(
-            configuration: config, settings: settings, output: output, resume: resume, isDryRun: dryRun)
+            configuration: config, settings: settings, output: output, resume: resume, isDryRun: dryRun,
+            previews: previews ?? 0)
         if output != nil && resume != nil {
             throw Failure.request("--output and --resume both name a run's folder: give one of them")
+        }
+        if let previews, previews < 1 {
+            throw Failure.request("--preview \(previews): give a number of samples, 1 or more")
+        }
+        if previews != nil && dryRun {
+            throw Failure.request("--preview writes pictures and --dry-run writes nothing: give one of them")
         }
         let result = try TrainingJob(
             world: job.world, localRanks: job.localRanks, console: job.console, watch: job.watch
