@@ -73,7 +73,8 @@ extension TrainingRuns {
                 "loss.class_weights=balanced", "data.sampling.foreground=0.5",
             ]
             let alone = try task.train("alone", recipe)
-            #expect(try alone.digest != task.train("plain").digest)
+            let plain = try task.train("plain").digest
+            #expect(try alone.digest != plain)
             for (number, settings) in [[], ["data.cache_mb=0"], ["data.loader_threads=3"]].enumerated() {
                 let run = try task.train("run-\(number)", ranks: 3 + number, recipe + settings)
                 #expect(try run.digest == alone.digest)
@@ -81,7 +82,8 @@ extension TrainingRuns {
             }
             // A killed run goes on with the samples that it would have seen.
             try task.train("stopped", recipe + ["training.steps=4"])
-            #expect(try task.resume("stopped", ranks: 4, ["training.steps=6"]).digest == alone.digest)
+            let resumed = try task.resume("stopped", ranks: 4, ["training.steps=6"]).digest
+            #expect(try alone.digest == resumed)
         }
 
         @Test func anotherSeedOrNoDropoutGivesOtherWeights() throws {
