@@ -59,7 +59,7 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
               schedule: {kind: step, every: 10, factor: 0.5, warmup_steps: 5}}
             training: {epochs: 12, batch: 8, shuffle: false, initialize_from: old.safetensors, on_nonfinite: skip}
             checkpoint: {every: 5, keep: 1}
-            validation: {every: 7, metric: mean_dice, on: coordinator, patience: 0}
+            validation: {every: 7, metric: mean_dice, on: coordinator, patience: 4}
             run: {threads: auto, coordinator: shared, output: out, engine: openblas, replica_check_every: 9,
               fault_timeout: 12.5, trace: true}
             communication: {overlap: false, bucket_mb: 0.5, compression: bf16}
@@ -82,7 +82,7 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
                 schedule: LearningRateSchedule(.step(every: 10, factor: 0.5), warmupSteps: 5)),
             training: .init(
                 length: .epochs(12), batch: 8, shuffle: false, initializeFrom: "old.safetensors", onNonFinite: .skip),
-            checkpoint: .init(every: 5, keep: 1), validation: .init(every: 7, metric: .meanDice),
+            checkpoint: .init(every: 5, keep: 1), validation: .init(every: 7, metric: .meanDice, patience: 4),
             run: .init(
                 threads: .automatic, coordinator: .shared, output: "out", engine: .openblas, replicaCheckEvery: 9,
                 faultTimeout: 12.5,
@@ -206,7 +206,6 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
         ("model: {skip: add}", "model.skip 'add' is not available in this version: use concatenate"),
         ("model: {normalization: group}", "model.normalization 'group' is not available in this version: use none"),
         ("validation: {on: workers}", "validation.on 'workers' is not available in this version: use coordinator"),
-        ("validation: {patience: 3}", "validation.patience 3 is not available in this version: use 0"),
     ])
     func whatThisVersionHasNotIsRefused(lines: String, problem: String) {
         #expect(failure(minimal + lines + "\n") == "a.yaml line 2: \(problem)")
@@ -220,6 +219,11 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
         (
             "loss={kind: dice, label_smoothing: 0.1}",
             "loss.label_smoothing is the cross-entropy's, and loss.kind is dice: remove it, or use cross_entropy+dice"
+        ),
+        ("validation.patience=-1", "validation.patience must be 0 or more, not -1"),
+        (
+            "validation.patience=2",
+            "validation.patience waits for a better validation, and there is none: set data.validation"
         ),
         ("data.tile=570", "data.tile 570 is no legal input size at depth 4 with padding valid: use 556 or 572"),
         ("data.validation.fraction=1", "data.validation.fraction must be more than 0 and less than 1, not 1"),

@@ -48,6 +48,7 @@ public struct Checkpoint {
         if let best {
             metadata["lockstep.best_step"] = String(best.step)
             metadata["lockstep.best_value"] = String(best.value)
+            metadata["lockstep.validations_since_best"] = String(best.validationsSince)
         }
         try SafetensorsFile.write(sources, metadata: metadata, to: path, by: temporary)
     }
@@ -84,11 +85,19 @@ public struct Checkpoint {
         state.elapsed = elapsed
         try file.load(into: state.weights)
         try file.load(into: state.momentum, prefix: Self.momentumPrefix)
-        if let step = file.metadata["lockstep.best_step"].flatMap(Int.init),
-            let value = file.metadata["lockstep.best_value"].flatMap(Double.init)
-        {
-            best = BestScore(step: step, value: value)
-        }
+        best = file.best
+    }
+}
+
+extension SafetensorsFile {
+    /// The best score of the run so far, where the file is a checkpoint that has one.
+    var best: BestScore? {
+        guard let step = metadata["lockstep.best_step"].flatMap(Int.init),
+            let value = metadata["lockstep.best_value"].flatMap(Double.init)
+        else { return nil }
+        return BestScore(
+            step: step, value: value,
+            validationsSince: metadata["lockstep.validations_since_best"].flatMap(Int.init) ?? 0)
     }
 }
 

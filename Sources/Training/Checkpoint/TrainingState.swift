@@ -29,9 +29,15 @@ public final class TrainingState {
 public struct BestScore: Codable, Sendable, Hashable {
     public var step: Int
     public var value: Double
+    /// Validations that followed, none of which was better.
+    public var validationsSince: Int
 
-    public init(step: Int, value: Double) {
+    public init(step: Int, value: Double, validationsSince: Int = 0) {
         self.step = step
         self.value = value
+        self.validationsSince = validationsSince
     }
+
+    /// Whether a run that has waited this long for a better validation ends; 0 = never.
+    func exhausts(patience: Int) -> Bool { patience > 0 && validationsSince >= patience }
 }

@@ -243,10 +243,17 @@ public struct Configuration: Sendable, Equatable {
         public var every: Int
         /// What the best checkpoint is the best in.
         public var metric: SegmentationMetric
+        /// Validations in a row without a better one after which the run ends, well and with status 0; 0 = never.
+        ///
+        /// Which validation that is, and what the run leaves, does not depend on the number of workers nor on time:
+        /// the run ends at that validation's step. The workers learn of it a little later; what they have trained by
+        /// then is thrown away, since the validation runs beside the training.
+        public var patience: Int
 
-        public init(every: Int = 100, metric: SegmentationMetric = .iou) {
+        public init(every: Int = 100, metric: SegmentationMetric = .iou, patience: Int = 0) {
             self.every = every
             self.metric = metric
+            self.patience = patience
         }
     }
 

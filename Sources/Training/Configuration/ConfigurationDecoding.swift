@@ -209,9 +209,7 @@ extension Configuration.Validation {
         every = try section.integer("every") ?? every
         metric = try section.word("metric", as: SegmentationMetric.self) ?? metric
         _ = try section.word("on", among: ["coordinator"], later: ["workers"])
-        if let patience = try section.integer("patience"), patience != 0 {
-            throw section.failure("patience", "\(patience) is not available in this version: use 0")
-        }
+        patience = try section.integer("patience") ?? patience
     }
 }
 

@@ -220,6 +220,10 @@ extension Configuration {
         try check.atLeast(1, "checkpoint.every", checkpoint.every)
         try check.atLeast(1, "checkpoint.keep", checkpoint.keep)
         try check.atLeast(1, "validation.every", validation.every)
+        try check.atLeast(0, "validation.patience", validation.patience)
+        try check(
+            validation.patience == 0 || data.validation != .none, "validation.patience",
+            "waits for a better validation, and there is none: set data.validation")
         try check.atLeast(1, "run.replica_check_every", run.replicaCheckEvery)
         try check.notNegative("run.fault_timeout", run.faultTimeout)
         let bucket = communication.bucketMegabytes

@@ -79,7 +79,7 @@ extension Configuration {
               initialize_from: \(training.initializeFrom.map(text) ?? "null")
               on_nonfinite: \(training.onNonFinite.rawValue)
             checkpoint: {every: \(checkpoint.every), keep: \(checkpoint.keep)}
-            validation: {every: \(validation.every), metric: \(validation.metric.rawValue), on: coordinator, patience: 0}
+            validation: {every: \(validation.every), metric: \(validation.metric.rawValue), on: coordinator, patience: \(validation.patience)}
             run:
               threads: \(threads)
               coordinator: \(run.coordinator.rawValue)

@@ -60,13 +60,7 @@ public struct CheckpointSummary: Encodable {
         let file = try SafetensorsFile(reading: path)
         self.path = path
         step = file.metadata["lockstep.step"].flatMap(Int.init)
-        if let step = file.metadata["lockstep.best_step"].flatMap(Int.init),
-            let value = file.metadata["lockstep.best_value"].flatMap(Double.init)
-        {
-            best = BestScore(step: step, value: value)
-        } else {
-            best = nil
-        }
+        best = file.best
         parameters = file.weights.reduce(0) { $0 + $1.count }
         sha256 = file.weightsDigest
         let keys = ["version", "revision", "target", "engine", "blas"]

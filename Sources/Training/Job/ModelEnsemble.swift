@@ -26,7 +26,8 @@ public final class ModelEnsemble {
         self.models = models
         predictions = models.map {
             TiledPrediction(
-                UNet($0.architecture, engine: engine, purpose: .inference), parameters: $0.parameters, tile: tile, engine: engine)
+                UNet($0.architecture, engine: engine, purpose: .inference), parameters: $0.parameters, tile: tile,
+                engine: engine)
         }
         readers = models.map {
             SampleReader(

@@ -39,6 +39,12 @@ struct RunSetup {
         return sampler.cut(sample: sample, epoch: place.epoch, index: place.sample)
     }
 
+    /// Whether a run that stands here has nothing left to do.
+    func isOver(_ state: TrainingState, best: BestScore?) -> Bool {
+        limit.isReached(step: state.step, elapsed: state.elapsed)
+            || best?.exhausts(patience: configuration.validation.patience) == true
+    }
+
     /// Reads every image once, shared among the ranks, so that a bad file ends the job before it has begun; returns
     /// the training images' pixels of each class, by which classes are weighed from now on.
     mutating func checkImages(_ world: any Communicator) throws -> [Int] {

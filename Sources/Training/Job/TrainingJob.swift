@@ -82,7 +82,7 @@ public struct TrainingJob {
             try AtomicFile.write(configuration.yaml, to: directory.configuration)
             if plan.isResume {
                 for remark in remarks { coordinator?.note(step: state.step, remark) }
-                let isDone = setup.limit.isReached(step: state.step, elapsed: state.elapsed)
+                let isDone = setup.isOver(state, best: best)
                 let hasCheckpoint = !directory.checkpointSteps.isEmpty
                 if hasCheckpoint {
                     try directory.adopt(step: state.step, best: best, keep: configuration.checkpoint.keep)
@@ -101,7 +101,8 @@ public struct TrainingJob {
         let verdict: Ending
         do {
             verdict = try agree(
-                on: train(setup, layout, state, engine, coordinator, timeline), coordinator, layout)
+                on: setup.isOver(state, best: best)
+                    ? .done : train(setup, layout, state, engine, coordinator, timeline), coordinator, layout)
             if case .failed(let record) = verdict { throw record.failure }
             if let timeline {
                 try writeTrace(timeline, clockOffset, environment.ranks[world.rank], to: directory.trace)
@@ -199,6 +200,8 @@ public struct TrainingJob {
         var verdict = ending
         do {
             _ = try coordinator.finish()
+            // A signal that came after the end is of no consequence.
+            if case .stopped = ending, coordinator.hasEnded { verdict = .done }
         } catch let failure as Failure {
             // What ended the workers comes first.
             if case .failed = ending {} else { verdict = .failed(FailureRecord(failure)) }

@@ -80,6 +80,8 @@ final class Coordinator: @unchecked Sendable {
     private var isWorking = false
     private var failure: Failure?
     private var best: BestScore?
+    /// The step at which the run ends, once no better validation is waited for.
+    private var endStep: Int?
     private var lastScores: (step: Int, scores: SegmentationScores)?
 
     /// - Parameters:
@@ -174,8 +176,14 @@ final class Coordinator: @unchecked Sendable {
         condition.unlock()
     }
 
-    /// What went wrong with a snapshot or the log; the run must end.
-    var pendingFailure: Failure? { condition.withLock { failure } }
+    /// What the workers must do: end, since something went wrong with a snapshot or the log, or since no better
+    /// validation is waited for.
+    var order: Order? {
+        condition.withLock { failure.map { .fail(FailureRecord($0)) } ?? endStep.map { _ in .end } }
+    }
+
+    /// Whether the run has ended at a validation, whatever the workers went on to do.
+    var hasEnded: Bool { condition.withLock { endStep != nil } }
 
     /// Waits until every snapshot is done; throws what went wrong with one.
     func finish() throws -> (best: BestScore?, last: (step: Int, scores: SegmentationScores)?) {
@@ -183,6 +191,8 @@ final class Coordinator: @unchecked Sendable {
         defer { condition.unlock() }
         while isWorking { condition.wait() }
         if let failure { throw failure }
+        // What was trained beyond the end has no checkpoint.
+        if let endStep { try log.drop(after: endStep) }
         return (best, lastScores)
     }
 
@@ -213,6 +223,8 @@ final class Coordinator: @unchecked Sendable {
     private func process(_ snapshot: Snapshot) throws {
         let step = snapshot.state.step
         var isBest = false
+        // What the workers did before they learnt of the end counts for nothing.
+        if hasEnded { return }
         if snapshot.isValidated, let validator {
             try watch?.enter(.validation, step: step)
             let begin = Timeline.now
@@ -226,20 +238,30 @@ final class Coordinator: @unchecked Sendable {
                 if let value, metric.isBetter(value, than: best?.value) {
                     best = BestScore(step: step, value: value)
                     isBest = true
+                } else {
+                    best?.validationsSince += 1
                 }
             }
             logger.info("step \(step): validation \(outcome.scores.summary)\(isBest ? ", the best so far" : "")")
         }
-        // The best is kept even between checkpoints.
-        if snapshot.isCheckpoint || isBest {
+        let score = condition.withLock { best }
+        let ends = snapshot.isValidated && score?.exhausts(patience: configuration.validation.patience) == true
+        // The best is kept even between checkpoints, and so is the run's end.
+        if snapshot.isCheckpoint || isBest || ends {
             try watch?.enter(.checkpoint, step: step)
-            let best = condition.withLock { self.best }
             let begin = Timeline.now
             defer { timeline?.add("checkpoint", on: "coordinator", from: begin, to: Timeline.now, step: step) }
-            try Checkpoint(configuration: configuration, state: snapshot.state, best: best)
+            try Checkpoint(configuration: configuration, state: snapshot.state, best: score)
                 .write(to: directory.checkpoint(step: step), by: directory.unfinishedCheckpoint)
-            try directory.adopt(step: step, best: best, keep: configuration.checkpoint.keep)
+            try directory.adopt(step: step, best: score, keep: configuration.checkpoint.keep)
             watch?.advise(directory.adviceAfterFault)
+        }
+        if ends, let score {
+            note(
+                step: step,
+                "\(score.validationsSince) validations without a better \(configuration.validation.metric.rawValue) than step \(score.step)'s: the run ends here"
+            )
+            condition.withLock { endStep = step }
         }
     }
 }

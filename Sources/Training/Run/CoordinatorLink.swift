@@ -24,6 +24,8 @@ protocol CoordinatorLink: AnyObject {
 enum Order: Codable, Sendable {
     /// Save and stop: a signal came.
     case stop
+    /// End well: no better validation is waited for.
+    case end
     /// End: the coordinator failed.
     case fail(FailureRecord)
 }
@@ -65,7 +67,7 @@ final class LocalLink: CoordinatorLink {
         coordinator.accept(Snapshot(state: copy, isCheckpoint: isCheckpoint, isValidated: isValidated))
     }
 
-    func order() throws -> Order? { coordinator.pendingFailure.map { .fail(FailureRecord($0)) } }
+    func order() throws -> Order? { coordinator.order }
 
     func isSending() throws -> Bool { false }
 

@@ -59,8 +59,7 @@ struct CoordinatorService {
     }
 
     private func order() -> Order? {
-        if let failure = coordinator.pendingFailure { return .fail(FailureRecord(failure)) }
-        return StopSignal.isRaised ? .stop : nil
+        coordinator.order ?? (StopSignal.isRaised ? .stop : nil)
     }
 
     private func expectSnapshot() throws -> ArrivingSnapshot? {

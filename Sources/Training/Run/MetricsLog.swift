@@ -6,7 +6,7 @@ import Foundation
 /// The coordinator's two threads write to it, in turn.
 final class MetricsLog: @unchecked Sendable {
     private let lock = NSLock()
-    private let file: FileHandle
+    private var file: FileHandle
     private let path: String
     private let encoder: JSONEncoder
 
@@ -18,6 +18,18 @@ final class MetricsLog: @unchecked Sendable {
         self.path = path
         encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        file = try Self.open(path, lastStep: lastStep)
+    }
+
+    /// Drops the events of later steps: the run has ended at `step`.
+    func drop(after step: Int) throws {
+        lock.lock()
+        defer { lock.unlock() }
+        file = try Self.open(path, lastStep: step)
+    }
+
+    /// The log without the events of steps later than `lastStep`, to be added to.
+    private static func open(_ path: String, lastStep: Int) throws -> FileHandle {
         struct Place: Decodable { let step: Int }
         let old = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
         let kept = old.split(separator: "\n").filter { line in
@@ -29,8 +41,8 @@ final class MetricsLog: @unchecked Sendable {
         guard let file = FileHandle(forWritingAtPath: path) else {
             throw Failure.running("\(path) cannot be written: \(Failure.systemReason(errno))")
         }
-        self.file = file
         try file.seekToEnd()
+        return file
     }
 
     func append(_ event: some Encodable) throws {

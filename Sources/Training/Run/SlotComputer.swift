@@ -22,6 +22,7 @@ final class SlotComputer {
     private var times = WorkerTimes()
     /// What the last slot says beside its gradient.
     private var isAskedToStop = false
+    private var isAskedToEnd = false
     private var elapsed = 0.0
     /// What went wrong on this worker, until all workers know.
     private(set) var failure: Failure?
@@ -60,10 +61,12 @@ final class SlotComputer {
     ///
     /// - Parameters:
     ///   - isAskedToStop: whether this worker was.
+    ///   - isAskedToEnd: whether the coordinator has told this worker that the run ends.
     ///   - elapsed: seconds of training so far; the lead worker's count, the others give 0.
     ///   - failure: what went wrong on this worker outside of its slots.
-    func begin(isAskedToStop: Bool, elapsed: Double, failure: Failure?) {
+    func begin(isAskedToStop: Bool, isAskedToEnd: Bool, elapsed: Double, failure: Failure?) {
         self.isAskedToStop = isAskedToStop
+        self.isAskedToEnd = isAskedToEnd
         self.elapsed = elapsed
         self.failure = self.failure ?? failure
         times = WorkerTimes()
@@ -107,6 +110,7 @@ final class SlotComputer {
         if slot == ownSlots.upperBound - 1 {
             do { try faults?.enter(.reduction, step: state.step + 1) } catch { fail(error, record) }
             record.stops = isAskedToStop ? 1 : 0
+            record.ends = isAskedToEnd ? 1 : 0
             record.elapsed = Float(elapsed)
             record.set(times, ofWorker: worker)
         }

@@ -3,7 +3,7 @@
 struct SlotRecord {
     /// The numbers behind the gradient; then come each worker's times.
     private enum Tail: Int, CaseIterable {
-        case loss, failures, stops, elapsed
+        case loss, failures, stops, ends, elapsed
     }
 
     let base: UnsafeMutablePointer<Float>
@@ -29,6 +29,12 @@ struct SlotRecord {
     var stops: Float {
         get { self[.stops] }
         nonmutating set { self[.stops] = newValue }
+    }
+
+    /// Whether the run ends here and well, by the coordinator's word: only the lead worker's last slot has it.
+    var ends: Float {
+        get { self[.ends] }
+        nonmutating set { self[.ends] = newValue }
     }
 
     /// Seconds of training so far, by the lead worker's clock: only its last slot has them.

@@ -62,7 +62,9 @@ final class Trainer {
     func run() throws -> Ending {
         defer { computer.stop() }
         while !limit.isReached(step: state.step, elapsed: state.elapsed) {
-            let isStopped = try step()
+            let outcome = try step()
+            if outcome.ends { return .done }
+            let isStopped = outcome.stops
             let isLast = limit.isReached(step: state.step, elapsed: state.elapsed)
             // A validation that is due is not left out for a signal: the resumed run could not make up for it.
             try hand(
@@ -74,15 +76,16 @@ final class Trainer {
         return .done
     }
 
-    /// One step; returns whether a worker was asked to stop.
-    private func step() throws -> Bool {
+    /// One step.
+    private func step() throws -> StepOutcome {
         let begin = Timeline.now
         let order = try link?.order()
         if case .stop? = order { isOrderedToStop = true }
+        if case .end? = order { isOrderedToEnd = true }
         var ordered: Failure?
         if case .fail(let record)? = order { ordered = record.failure }
         computer.begin(
-            isAskedToStop: StopSignal.isRaised || isOrderedToStop,
+            isAskedToStop: StopSignal.isRaised || isOrderedToStop, isAskedToEnd: isOrderedToEnd,
             elapsed: workers.rank == 0 ? startElapsed + watch.seconds : 0, failure: ordered)
         var summed = begin
         let outcome = try tree.sum(compute: computer.compute, meanwhile: { try link?.isSending() ?? false }) { total in
@@ -100,7 +103,7 @@ final class Trainer {
                 gradientNorm: outcome.gradientNorm, seconds: end - begin, update: end - summed,
                 workers: outcome.workers, progress: limit.progress(step: state.step, elapsed: state.elapsed),
                 isSkipped: outcome.isSkipped))
-        return outcome.stops
+        return outcome
     }
 
     /// Notes what the messages of a step did.
@@ -121,7 +124,10 @@ final class Trainer {
         let gradientNorm: Double
         let elapsed: Double
         let workers: [WorkerTimes]
+        /// Whether a worker was asked to stop.
         let stops: Bool
+        /// Whether the coordinator ends the run.
+        let ends: Bool
         let isSkipped: Bool
     }
 
@@ -152,7 +158,8 @@ final class Trainer {
         }
         return StepOutcome(
             loss: loss, learningRate: rate, gradientNorm: norm, elapsed: elapsed,
-            workers: (0..<workers.size).map(sum.times(ofWorker:)), stops: sum.stops > 0, isSkipped: !isFinite)
+            workers: (0..<workers.size).map(sum.times(ofWorker:)), stops: sum.stops > 0, ends: sum.ends > 0,
+            isSkipped: !isFinite)
     }
 
     /// The first worker's failure, on all workers.
@@ -165,6 +172,7 @@ final class Trainer {
     }
 
     private var isOrderedToStop = false
+    private var isOrderedToEnd = false
 
     private func isDue(every steps: Int) -> Bool { steps > 0 && state.step % steps == 0 }
 
