@@ -31,14 +31,14 @@ extension UNetArchitecture {
 
 extension UNetArchitecture {
     /// About how much memory a worker takes in training on inputs of this size, in bytes: maps and their gradients;
-    /// weights, momentum and one gradient for each level of the tree over its slots; and scratch memory.
-    public func trainingBytes(height: Int, width: Int, slots: Int) -> Double {
+    /// weights, momentum, the weights' average where one is kept, and one gradient for each level of the tree over its slots; and scratch memory.
+    public func trainingBytes(height: Int, width: Int, slots: Int, isAveraged: Bool = false) -> Double {
         let plan = ActivationPlan(self, input: ImageShape(height, width, inputChannels), training: true)
         let parameters = ParameterLayout(self).count
         var gradients = 1
         while 1 << (gradients - 1) < slots { gradients += 1 }
         // Winograd's tiles of a wide layer take up to 50 MB, the rest of the scratch memory about as much again.
         let scratch = min(100e6, Double(plan.count))
-        return 4 * Double(plan.count + parameters * (2 + gradients)) + scratch
+        return 4 * Double(plan.count + parameters * ((isAveraged ? 3 : 2) + gradients)) + scratch
     }
 }

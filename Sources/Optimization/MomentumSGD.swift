@@ -16,14 +16,16 @@ public struct MomentumSGD: Sendable, Hashable {
     /// One step over flat buffers of `count` values, in one pass.
     ///
     /// - Parameters:
+    ///   - average: takes in the new weights; nil where there is none.
     ///   - gradientScale: what the gradient is multiplied by first: 1/batch for a mean, less where it is clipped.
     public func step(
         weights: UnsafeMutablePointer<Float>, velocity: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>,
-        count: Int, learningRate: Double, gradientScale: Double, team: ThreadTeam
+        count: Int, learningRate: Double, gradientScale: Double, average: RunningAverage? = nil, team: ThreadTeam
     ) {
         let update = MomentumUpdate(
             learningRate: Float(learningRate), momentum: Float(momentum), weightDecay: Float(weightDecay),
             gradientScale: Float(gradientScale), nesterov: nesterov)
-        update.apply(weights: weights, velocity: velocity, gradient: gradient, count: count, team: team)
+        update.apply(
+            weights: weights, velocity: velocity, gradient: gradient, count: count, average: average, team: team)
     }
 }

@@ -64,6 +64,30 @@ import Testing
         }
     }
 
+    @Test("the average follows the weights in the same pass, and changes none of their bits", arguments: counts)
+    func average(count: Int) {
+        let update = MomentumUpdate(
+            learningRate: 0.125, momentum: 0.9, weightDecay: 0.01, gradientScale: 0.5, nesterov: false)
+        func run(threads: Int, share: Float?) -> (weights: [Float], velocity: [Float], average: [Float]) {
+            let weights = Tensor.random(ImageShape(1, 1, count), key: 630)
+            let velocity = Tensor.random(ImageShape(1, 1, count), key: 631)
+            let average = Tensor.random(ImageShape(1, 1, count), key: 632)
+            let gradient = Tensor.random(ImageShape(1, 1, count), key: 633)
+            update.apply(
+                weights: weights.base, velocity: velocity.base, gradient: gradient.base, count: count,
+                average: share.map { RunningAverage(values: average.base, share: $0) },
+                team: ThreadTeam(threads: threads))
+            return (Array(weights.values), Array(velocity.values), Array(average.values))
+        }
+        let plain = run(threads: 1, share: nil)
+        let averaged = run(threads: 1, share: 0.25)
+        #expect(sameBits(plain.weights, averaged.weights))
+        #expect(sameBits(plain.velocity, averaged.velocity))
+        let expected = zip(plain.average, plain.weights).map { 0.75 * Double($0) + 0.25 * Double($1) }
+        #expect(relativeL2(averaged.average, expected) <= Tolerances.float32Sum)
+        #expect(sameBits(run(threads: 3, share: 0.25).average, averaged.average))
+    }
+
     @Test("a team does every part once, whatever the number of threads", arguments: [1, 2, 3, 8])
     func team(threads: Int) {
         for parts in [0, 1, 2, 7, 64] {

@@ -57,7 +57,7 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
               border: {w0: 4, sigma: 2.5}}
             optimizer: {learning_rate: 1e-3, momentum: 0.5, nesterov: true, weight_decay: 0.0005, clip_norm: 2,
               schedule: {kind: step, every: 10, factor: 0.5, warmup_steps: 5}}
-            training: {epochs: 12, batch: 8, shuffle: false, initialize_from: old.safetensors, on_nonfinite: skip}
+            training: {epochs: 12, batch: 8, shuffle: false, initialize_from: old.safetensors, ema: 0.99, on_nonfinite: skip}
             checkpoint: {every: 5, keep: 1}
             validation: {every: 7, metric: mean_dice, on: coordinator, patience: 4}
             run: {threads: auto, coordinator: shared, output: out, engine: openblas, replica_check_every: 9,
@@ -81,7 +81,8 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
                 learningRate: 0.001, momentum: 0.5, nesterov: true, weightDecay: 0.0005, clipNorm: 2,
                 schedule: LearningRateSchedule(.step(every: 10, factor: 0.5), warmupSteps: 5)),
             training: .init(
-                length: .epochs(12), batch: 8, shuffle: false, initializeFrom: "old.safetensors", onNonFinite: .skip),
+                length: .epochs(12), batch: 8, shuffle: false, initializeFrom: "old.safetensors", ema: 0.99,
+                onNonFinite: .skip),
             checkpoint: .init(every: 5, keep: 1), validation: .init(every: 7, metric: .meanDice, patience: 4),
             run: .init(
                 threads: .automatic, coordinator: .shared, output: "out", engine: .openblas, replicaCheckEvery: 9,
@@ -225,6 +226,7 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
             "validation.patience=2",
             "validation.patience waits for a better validation, and there is none: set data.validation"
         ),
+        ("training.ema=1", "training.ema is a decay, at least 0 and less than 1, not 1"),
         ("data.tile=570", "data.tile 570 is no legal input size at depth 4 with padding valid: use 556 or 572"),
         ("data.validation.fraction=1", "data.validation.fraction must be more than 0 and less than 1, not 1"),
         ("data.validation={fold: 5, of: 5}", "data.validation.fold must be 0 to 4, not 5"),
@@ -282,7 +284,7 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
         "optimizer.weight_decay",
         "optimizer.clip_norm", "optimizer.schedule", "optimizer.schedule.kind", "optimizer.schedule.warmup_steps",
         "training.steps", "training.epochs", "training.minutes", "training.batch", "training.shuffle",
-        "training.initialize_from", "training.on_nonfinite", "checkpoint.every", "checkpoint.keep",
+        "training.initialize_from", "training.ema", "training.on_nonfinite", "checkpoint.every", "checkpoint.keep",
         "validation.every", "validation.metric", "validation.on", "validation.patience", "run.threads",
         "run.coordinator", "run.output", "run.engine", "run.replica_check_every", "run.fault_timeout", "run.trace",
         "communication.overlap", "communication.bucket_mb", "communication.compression",

@@ -3,8 +3,8 @@ import Foundation
 import Kernels
 import Network
 
-/// A run's state as a file: PyTorch's names and layouts, `momentum.` before the momentum's names, and the rest in the
-/// metadata.
+/// A run's state as a file: PyTorch's names and layouts, `momentum.` before the momentum's names, `ema.` before those of
+/// the averaged weights where the run keeps such, and the rest in the metadata.
 public struct Checkpoint {
     /// The run's effective configuration.
     public var configuration: Configuration
@@ -20,6 +20,7 @@ public struct Checkpoint {
     }
 
     private static let momentumPrefix = "momentum."
+    static let averagePrefix = "ema."
 
     /// `step-00000100.safetensors`.
     public static func fileName(step: Int) -> String {
@@ -30,7 +31,10 @@ public struct Checkpoint {
     /// Writes the file, whole or not at all; `temporary` as in `AtomicFile.write`.
     public func write(to path: String, by temporary: String? = nil) throws {
         var sources: [SafetensorsFile.Source] = []
-        for (prefix, buffer) in [("", state.weights), (Self.momentumPrefix, state.momentum)] {
+        for (prefix, buffer) in [
+            ("", state.weights), (Self.momentumPrefix, state.momentum), (Self.averagePrefix, state.average),
+        ] {
+            guard let buffer else { continue }
             for entry in buffer.layout.entries {
                 sources.append(
                     .init(name: prefix + entry.name, shape: entry.shape) {
@@ -80,16 +84,20 @@ public struct Checkpoint {
             origin = (engine, blas)
         }
         let layout = ParameterLayout(configuration.model.architecture)
-        state = TrainingState(layout)
+        state = TrainingState(layout, isAveraged: file.holdsAverage)
         state.step = step
         state.elapsed = elapsed
         try file.load(into: state.weights)
         try file.load(into: state.momentum, prefix: Self.momentumPrefix)
+        if let average = state.average { try file.load(into: average, prefix: Self.averagePrefix) }
         best = file.best
     }
 }
 
 extension SafetensorsFile {
+    /// Whether the weights' moving average is there beside the weights.
+    var holdsAverage: Bool { tensors.contains { $0.name.hasPrefix(Checkpoint.averagePrefix) } }
+
     /// The best score of the run so far, where the file is a checkpoint that has one.
     var best: BestScore? {
         guard let step = metadata["lockstep.best_step"].flatMap(Int.init),

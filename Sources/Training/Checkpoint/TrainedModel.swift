@@ -17,6 +17,14 @@ public struct TrainedModel {
     /// The run's, where the file is a checkpoint of a run.
     public let configuration: Configuration?
 
+    /// Which weights of a checkpoint, where it has the run's moving average beside them.
+    public enum Weights: String, Sendable, CaseIterable {
+        /// As the last step left them.
+        case raw
+        /// Their moving average, which is what was validated.
+        case ema
+    }
+
     /// What a file with weights alone cannot say of itself.
     public struct Hints: Sendable {
         public var padding: UNetArchitecture.Padding?
@@ -29,7 +37,9 @@ public struct TrainedModel {
     }
 
     /// Reads a `.safetensors` file; a run's folder stands for its best checkpoint, or its latest.
-    public init(reading path: String, hints: Hints = Hints()) throws {
+    ///
+    /// - Parameter weights: nil for those that were validated: the average where there is one.
+    public init(reading path: String, weights: Weights? = nil, hints: Hints = Hints()) throws {
         let path = Self.checkpoint(in: path)
         let file = try SafetensorsFile(reading: path)
         self.path = path
@@ -56,7 +66,12 @@ public struct TrainedModel {
             classColors = nil
         }
         parameters = ParameterBuffer(ParameterLayout(architecture))
-        try file.load(into: parameters)
+        guard weights != .ema || file.holdsAverage else {
+            throw Failure.request(
+                "\(path) has no averaged weights (its run had training.ema 0): leave out --weights ema")
+        }
+        let isAveraged = file.holdsAverage && weights != .raw
+        try file.load(into: parameters, prefix: isAveraged ? Checkpoint.averagePrefix : "")
     }
 
     private static func checkpoint(in path: String) -> String {
@@ -88,10 +103,12 @@ extension SafetensorsFile {
     }
 
     /// Fills a network's weights for `training.initialize_from`: all tensors, or all but the head where that has
-    /// another number of classes, which stays as it is.
+    /// another number of classes, which stays as it is. The averaged weights where the file has such.
     public func initialize(_ buffer: ParameterBuffer) throws {
         let head = buffer.layout.entry("head.weight")
         let keepsHead = tensor("head.weight").map { $0.shape.first != head.shape.first } ?? true
-        try load(into: buffer, except: keepsHead ? ["head.weight", "head.bias"] : [])
+        try load(
+            into: buffer, prefix: holdsAverage ? Checkpoint.averagePrefix : "",
+            except: keepsHead ? ["head.weight", "head.bias"] : [])
     }
 }

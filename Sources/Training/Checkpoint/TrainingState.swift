@@ -8,20 +8,39 @@ public final class TrainingState {
     public var elapsed: Double
     public let weights: ParameterBuffer
     public let momentum: ParameterBuffer
+    /// The weights' moving average, where the run keeps one.
+    public let average: ParameterBuffer?
 
     /// Zeros, at step 0.
-    public init(_ layout: ParameterLayout) {
+    public init(_ layout: ParameterLayout, isAveraged: Bool = false) {
         step = 0
         elapsed = 0
         weights = ParameterBuffer(layout)
         momentum = ParameterBuffer(layout)
+        average = isAveraged ? ParameterBuffer(layout) : nil
     }
+
+    /// All that ranks must agree in, value by value.
+    var buffers: [ParameterBuffer] { [weights, momentum] + [average].compactMap { $0 } }
+
+    /// The weights that are validated, and that predict: the average where there is one.
+    var validated: ParameterBuffer { average ?? weights }
+
+    /// Another state of the same buffers and values.
+    func copied() -> TrainingState {
+        let copy = TrainingState(weights.layout, isAveraged: average != nil)
+        copy.copy(from: self)
+        return copy
+    }
+
+    /// Takes over another run's state; an average that the other does not have begins with its weights.
 
     public func copy(from other: TrainingState) {
         step = other.step
         elapsed = other.elapsed
         weights.copy(from: other.weights)
         momentum.copy(from: other.momentum)
+        average?.copy(from: other.validated)
     }
 }
 

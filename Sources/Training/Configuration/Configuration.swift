@@ -208,18 +208,23 @@ public struct Configuration: Sendable, Equatable {
         public var batch: Int
         /// false: the images in the order of their names.
         public var shuffle: Bool
-        /// A checkpoint whose weights alone the run starts from.
+        /// A checkpoint whose weights alone the run starts from; its averaged ones where it has such, since those were
+        /// validated.
         public var initializeFrom: String?
+        /// Decay of a moving average of the weights, a step, as `WeightAveraging` has it; 0 = none. The average is what
+        /// is validated and what predicts; the checkpoint has it as tensors `ema.…` beside the weights.
+        public var ema: Double
         public var onNonFinite: OnNonFinite
 
         public init(
             length: Length = .steps(1000), batch: Int = 4, shuffle: Bool = true, initializeFrom: String? = nil,
-            onNonFinite: OnNonFinite = .stop
+            ema: Double = 0, onNonFinite: OnNonFinite = .stop
         ) {
             self.length = length
             self.batch = batch
             self.shuffle = shuffle
             self.initializeFrom = initializeFrom
+            self.ema = ema
             self.onNonFinite = onNonFinite
         }
     }

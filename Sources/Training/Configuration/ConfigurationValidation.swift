@@ -217,6 +217,9 @@ extension Configuration {
         if let path = training.initializeFrom {
             try check(!path.isEmpty, "training.initialize_from", "must be a checkpoint's path, not empty")
         }
+        try check(
+            training.ema >= 0 && training.ema < 1, "training.ema",
+            "is a decay, at least 0 and less than 1, not \(YAMLText.number(training.ema))")
         try check.atLeast(1, "checkpoint.every", checkpoint.every)
         try check.atLeast(1, "checkpoint.keep", checkpoint.keep)
         try check.atLeast(1, "validation.every", validation.every)

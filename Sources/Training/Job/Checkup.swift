@@ -104,7 +104,8 @@ public struct Checkup: Encodable {
         let side = configuration.data.tile
         if side > 0 {
             let needed = model.trainingBytes(
-                height: side, width: side, slots: (configuration.training.batch + workers - 1) / workers)
+                height: side, width: side, slots: (configuration.training.batch + workers - 1) / workers,
+                isAveraged: configuration.training.ema > 0)
             let all = needed * Double(workers) / 1_073_741_824
             let memory = Double(ProcessInfo.processInfo.physicalMemory) / 1_073_741_824
             add(

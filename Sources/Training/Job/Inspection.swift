@@ -51,6 +51,8 @@ public struct CheckpointSummary: Encodable {
     public let parameters: Int
     /// SHA-256 of the weights' bytes in the order of their names.
     public let sha256: String
+    /// Whether the file has the weights' moving average (`ema.`) beside them.
+    public let isAveraged: Bool
     /// What built it, where the file says so.
     public let builtBy: [String: String]
     public let tensors: [Tensor]
@@ -63,6 +65,7 @@ public struct CheckpointSummary: Encodable {
         best = file.best
         parameters = file.weights.reduce(0) { $0 + $1.count }
         sha256 = file.weightsDigest
+        isAveraged = file.holdsAverage
         let keys = ["version", "revision", "target", "engine", "blas"]
         builtBy = Dictionary(
             uniqueKeysWithValues: keys.compactMap { key in file.metadata["lockstep.\(key)"].map { (key, $0) } })
@@ -76,6 +79,7 @@ public struct CheckpointSummary: Encodable {
         if let best { lines.append("best score  \(decimals(best.value, 4)) at step \(best.step)") }
         lines.append("parameters  \(grouped(parameters))")
         lines.append("SHA-256     \(sha256)")
+        if isAveraged { lines.append("averages    ema., which predict and evaluate use") }
         if !builtBy.isEmpty {
             lines.append(
                 "built by    "

@@ -85,7 +85,8 @@ struct RunSetup {
             let best: BestScore?
             let remarks: [String]
         }
-        let state = TrainingState(ParameterLayout(configuration.model.architecture))
+        let state = TrainingState(
+            ParameterLayout(configuration.model.architecture), isAveraged: configuration.training.ema > 0)
         let start = try world.agreeOnRoot { () throws -> Start in
             let directory = RunDirectory(plan.directory)
             // A run that was lost before its first checkpoint begins again.
@@ -105,19 +106,23 @@ struct RunSetup {
                 return Start(
                     step: state.step, elapsed: state.elapsed, best: isComparable ? checkpoint.best : nil,
                     remarks: damage.map { "passed over: \($0)" }
-                        + [checkpoint.divergence(engine: configuration.run.engine)].compactMap { $0 }
+                        + [
+                            checkpoint.divergence(engine: configuration.run.engine),
+                            state.average != nil && checkpoint.state.average == nil
+                                ? "the checkpoint has no averaged weights: averaging begins here" : nil,
+                        ].compactMap { $0 }
                 )
             }
             state.weights.initializeWeights(seed: configuration.seed)
             if let path = configuration.training.initializeFrom {
                 try SafetensorsFile(reading: path).initialize(state.weights)
             }
+            state.average?.copy(from: state.weights)
             return Start(step: 0, elapsed: 0, best: nil, remarks: [])
         }
         state.step = start.step
         state.elapsed = start.elapsed
-        try world.broadcast(state.weights.bytes, root: 0)
-        try world.broadcast(state.momentum.bytes, root: 0)
+        for buffer in state.buffers { try world.broadcast(buffer.bytes, root: 0) }
         return (state, start.best, start.remarks)
     }
 }

@@ -43,7 +43,7 @@ struct StepTimes: Codable, Sendable {
     let update: Double
 }
 
-/// Copies of weights and momentum, on their way to the disk and the validation images; nobody changes them any more.
+/// A copy of a run's state, on its way to the disk and the validation images; nobody changes them any more.
 final class Snapshot: @unchecked Sendable {
     let state: TrainingState
     let isCheckpoint: Bool
@@ -228,9 +228,10 @@ final class Coordinator: @unchecked Sendable {
         if snapshot.isValidated, let validator {
             try watch?.enter(.validation, step: step)
             let begin = Timeline.now
-            let outcome = try validator.validate(snapshot.state.weights, previews: (directory.previews, "latest"))
+            let isAveraged = snapshot.state.average != nil
+            let outcome = try validator.validate(snapshot.state.validated, previews: (directory.previews, "latest"))
             timeline?.add("validation", on: "coordinator", from: begin, to: Timeline.now, step: step)
-            try log.append(ValidationEvent(step: step, outcome: outcome))
+            try log.append(ValidationEvent(step: step, isAveraged: isAveraged, outcome: outcome))
             let metric = configuration.validation.metric
             let value = outcome.scores.value(of: metric)
             condition.withLock {
@@ -242,7 +243,8 @@ final class Coordinator: @unchecked Sendable {
                     best?.validationsSince += 1
                 }
             }
-            logger.info("step \(step): validation \(outcome.scores.summary)\(isBest ? ", the best so far" : "")")
+            let what = isAveraged ? "validation of the averaged weights" : "validation"
+            logger.info("step \(step): \(what) \(outcome.scores.summary)\(isBest ? ", the best so far" : "")")
         }
         let score = condition.withLock { best }
         let ends = snapshot.isValidated && score?.exhausts(patience: configuration.validation.patience) == true

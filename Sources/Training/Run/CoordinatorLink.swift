@@ -7,7 +7,7 @@ import Network
 protocol CoordinatorLink: AnyObject {
     func report(_ report: StepReport) throws
 
-    /// Hands over copies of weights and momentum. At most one waits for the coordinator; then the worker waits.
+    /// Hands over a copy of the run's state. At most one waits for the coordinator; then the worker waits.
     func submit(_ state: TrainingState, isCheckpoint: Bool, isValidated: Bool) throws
 
     /// What the coordinator wants of the workers, if anything.
@@ -61,8 +61,7 @@ final class LocalLink: CoordinatorLink {
     func report(_ report: StepReport) throws { coordinator.report(report) }
 
     func submit(_ state: TrainingState, isCheckpoint: Bool, isValidated: Bool) throws {
-        let copy = TrainingState(state.weights.layout)
-        copy.copy(from: state)
+        let copy = state.copied()
         if !coordinator.canAccept { coordinator.note(step: state.step, CoordinatorService.waitedNote) }
         coordinator.accept(Snapshot(state: copy, isCheckpoint: isCheckpoint, isValidated: isValidated))
     }
@@ -85,6 +84,7 @@ enum CoordinatorEvent: Codable {
 struct SnapshotHeader: Codable {
     let step: Int
     let elapsed: Double
+    let isAveraged: Bool
     let isCheckpoint: Bool
     let isValidated: Bool
 }
@@ -108,13 +108,14 @@ final class RemoteLink: CoordinatorLink {
     func submit(_ state: TrainingState, isCheckpoint: Bool, isValidated: Bool) throws {
         if try isSending() { try send(.waited(step: state.step)) }
         try waitUntilIdle()
-        let staged = self.staged ?? TrainingState(state.weights.layout)
+        staged?.copy(from: state)
+        let staged = self.staged ?? state.copied()
         self.staged = staged
-        staged.copy(from: state)
         let header = SnapshotHeader(
-            step: state.step, elapsed: state.elapsed, isCheckpoint: isCheckpoint, isValidated: isValidated)
+            step: state.step, elapsed: state.elapsed, isAveraged: state.average != nil, isCheckpoint: isCheckpoint,
+            isValidated: isValidated)
         try world.sendData(Messages.encode(header), to: coordinator, tag: .snapshotHeader)
-        pending = try [staged.weights, staged.momentum].map {
+        pending = try staged.buffers.map {
             try world.startSending(UnsafeRawBufferPointer($0.bytes), to: coordinator, tag: .snapshot)
         }
         snapshots += 1

@@ -74,11 +74,11 @@ private final class ArrivingSnapshot {
     private var transfers: [any PendingTransfer]
 
     init(_ header: SnapshotHeader, _ layout: ParameterLayout, _ world: any Communicator, from lead: Int) throws {
-        let state = TrainingState(layout)
+        let state = TrainingState(layout, isAveraged: header.isAveraged)
         state.step = header.step
         state.elapsed = header.elapsed
         snapshot = Snapshot(state: state, isCheckpoint: header.isCheckpoint, isValidated: header.isValidated)
-        transfers = try [state.weights, state.momentum].map {
+        transfers = try state.buffers.map {
             try world.startReceiving($0.bytes, from: lead, tag: .snapshot)
         }
     }

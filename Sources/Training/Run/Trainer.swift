@@ -18,6 +18,7 @@ final class Trainer {
     private let tree: GradientTree
     private let computer: SlotComputer
     private let optimizer: MomentumSGD
+    private let averaging: WeightAveraging
     private let watch = StopWatch()
     private let startElapsed: Double
     private let hasValidation: Bool
@@ -55,6 +56,7 @@ final class Trainer {
         optimizer = MomentumSGD(
             momentum: configuration.optimizer.momentum, nesterov: configuration.optimizer.nesterov,
             weightDecay: configuration.optimizer.weightDecay)
+        averaging = WeightAveraging(decay: configuration.training.ema)
         startElapsed = state.elapsed
     }
 
@@ -150,7 +152,9 @@ final class Trainer {
                 weights: state.weights.base, velocity: state.momentum.base, gradient: sum.base, count: sum.parameters,
                 learningRate: rate,
                 gradientScale: GradientClipping.scale(norm: norm, limit: configuration.optimizer.clipNorm) / batch,
-                team: team)
+                average: state.average.map {
+                    RunningAverage(values: $0.base, share: Float(averaging.share(step: state.step)))
+                }, team: team)
         } else if configuration.training.onNonFinite == .stop {
             throw Failure.running(
                 "the loss or its gradient is not finite at step \(state.step + 1) (loss \(loss), learning rate \(rate)): lower optimizer.learning_rate, set optimizer.clip_norm, or go on with training.on_nonfinite: skip",
@@ -176,7 +180,7 @@ final class Trainer {
 
     private func isDue(every steps: Int) -> Bool { steps > 0 && state.step % steps == 0 }
 
-    /// Gives the coordinator a copy of weights and momentum, once the replicas are known to be equal.
+    /// Gives the coordinator a copy of the run's state, once the replicas are known to be equal.
     private func hand(over isCheckpoint: Bool, validate: Bool) throws {
         guard isCheckpoint || validate else { return }
         if let faults { try workers.agree { try faults.enter(.checkpoint, step: state.step) } }
@@ -187,13 +191,12 @@ final class Trainer {
     /// Step of the last comparison: a step is compared once.
     private var checkedStep = -1
 
-    /// Compares the workers' weights and momentum by their hashes.
+    /// Compares the workers' weights, momentum and averages by their hashes.
     private func checkReplicas() throws {
         guard workers.size > 1, checkedStep != state.step else { return }
         checkedStep = state.step
         let hash = SHA256()
-        hash.update(UnsafeRawBufferPointer(state.weights.bytes))
-        hash.update(UnsafeRawBufferPointer(state.momentum.bytes))
+        for buffer in state.buffers { hash.update(UnsafeRawBufferPointer(buffer.bytes)) }
         let own = try Messages.encode([hash.finish().hexadecimal, workers.name])
         let replicas = try workers.gatherFromAll(own).map { try Messages.decode([String].self, from: $0) }
         let counts = Dictionary(replicas.map { ($0[0], 1) }, uniquingKeysWith: +)

@@ -65,15 +65,18 @@ public final class Validator {
 /// What a validation leaves in the log.
 struct ValidationEvent: Encodable {
     let step: Int
+    /// Whether the weights' moving average was scored.
+    let isAveraged: Bool
     let outcome: Validator.Outcome
 
-    private enum CodingKeys: String, CodingKey { case event, step, loss, seconds }
+    private enum CodingKeys: String, CodingKey { case event, step, weights, loss, seconds }
 
     func encode(to encoder: any Encoder) throws {
         try outcome.scores.encode(to: encoder)
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode("validation", forKey: .event)
         try container.encode(step, forKey: .step)
+        try container.encode(isAveraged ? "ema" : "raw", forKey: .weights)
         // JSON has no word for a loss that is not finite; the next step ends such a run, or skips.
         try container.encode(outcome.loss.flatMap { $0.isFinite ? $0 : nil }, forKey: .loss)
         try container.encode(outcome.seconds, forKey: .seconds)

@@ -11,6 +11,7 @@ extension Engine.Kind: ExpressibleByArgument {}
 extension Engine.Convolution: ExpressibleByArgument {}
 extension UNetArchitecture.Padding: ExpressibleByArgument {}
 extension IntensityNormalization: ExpressibleByArgument {}
+extension TrainedModel.Weights: ExpressibleByArgument {}
 
 /// Label encodings that a command line can name.
 enum EncodingName: String, ExpressibleByArgument, CaseIterable {
@@ -39,6 +40,12 @@ struct ModelOptions: ParsableArguments {
     @Option(help: "For a file with weights alone: how images are normalised (default: unit).")
     var normalize: IntensityNormalization?
 
+    @Option(
+        help:
+            "raw or ema: the weights of the last step, or their moving average (default: those that were validated, ema where training.ema kept it)."
+    )
+    var weights: TrainedModel.Weights?
+
     @Option(help: "Threads of each process.")
     var threads = 1
 
@@ -50,7 +57,7 @@ struct ModelOptions: ParsableArguments {
     func load(_ checkpoints: [String]) throws -> ModelEnsemble {
         let hints = TrainedModel.Hints(padding: padding, normalization: normalize)
         return try ModelEnsemble(
-            checkpoints.map { try TrainedModel(reading: $0, hints: hints) }, tile: tile,
+            checkpoints.map { try TrainedModel(reading: $0, weights: weights, hints: hints) }, tile: tile,
             engine: Engine(.native, threads: threads))
     }
 }

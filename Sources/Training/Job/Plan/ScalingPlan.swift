@@ -63,6 +63,7 @@ public struct ScalingPlan: Encodable, Sendable {
             compression: configuration.communication.compression)
         measuredSeconds = measured.stepSeconds
         parameters = measured.parameters
+        let average = configuration.training.ema > 0 ? 1 : 0
         let record = 4 * Double(measured.parameters) / 1_048_576
         rows = hosts.map { count in
             let workers = count * workersPerHost
@@ -76,7 +77,7 @@ public struct ScalingPlan: Encodable, Sendable {
                 imagesPerSecond: Double(batch) / step.seconds,
                 efficiency: alone.seconds / (Double(workers) * step.seconds), waitingSeconds: step.waiting,
                 mebibytesSent: step.bytesPerHost / 1_048_576, messagesSent: step.messagesPerHost,
-                workerMebibytes: measured.peakMebibytes + Double(step.records - 1) * record + staging,
+                workerMebibytes: measured.peakMebibytes + Double(step.records - 1 + average) * record + staging,
                 hidingBatch: exchange.imagesHiding(workers: workers, perHost: workersPerHost).map { $0 * workers })
         }
     }

@@ -1,0 +1,18 @@
+/// An exponential moving average of a flat buffer, as it is carried from one step to the next.
+public struct RunningAverage {
+    public let values: UnsafeMutablePointer<Float>
+    /// What the newest values count, 0 to 1; 1 − decay.
+    public let share: Float
+
+    public init(values: UnsafeMutablePointer<Float>, share: Float) {
+        self.values = values
+        self.share = share
+    }
+
+    /// `average += share·(new − average)` at `range`.
+    @inline(__always)
+    func take(_ new: UnsafePointer<Float>, at range: Range<Int>) {
+        let (average, share) = (values, share)
+        for i in range { average[i] += share * (new[i] - average[i]) }
+    }
+}
