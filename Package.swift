@@ -57,7 +57,7 @@ let package = Package(
         .target(name: "Communication", dependencies: ["Kernels", "Diagnostics"]),
         .target(name: "MPIBackend", dependencies: ["Communication", "CMPI", "Diagnostics"]),
         .target(name: "Kernels", dependencies: ["COpenBLAS", "CTarget"], swiftSettings: kernelSettings),
-        .target(name: "Images", dependencies: ["CPNG", "Diagnostics"]),
+        .target(name: "Images", dependencies: ["CPNG", "CTIFF", "CJPEG", "Diagnostics"]),
         .target(name: "Diagnostics"),
         .systemLibrary(name: "CMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
@@ -65,6 +65,8 @@ let package = Package(
         .target(name: "CTarget", cSettings: [.unsafeFlags(["-march=\(march)"])]),
         .target(name: "CProcessor", dependencies: ["CTarget"]),
         .target(name: "CPNG", linkerSettings: [.linkedLibrary("png")]),
+        .target(name: "CTIFF", linkerSettings: [.linkedLibrary("tiff")]),
+        .target(name: "CJPEG", linkerSettings: [.linkedLibrary("jpeg")]),
 
         .plugin(name: "SourceRevision", capability: .buildTool(), path: "Sources/SourceRevision"),
 
@@ -73,7 +75,7 @@ let package = Package(
         .testTarget(
             name: "NetworkTests", dependencies: ["Network", "Optimization", "Training", "TestSupport"],
             exclude: ["Vectors"]),
-        .testTarget(name: "ImagesTests", dependencies: ["Images", "TestSupport"]),
+        .testTarget(name: "ImagesTests", dependencies: ["Images", "TestSupport"], exclude: ["Vectors"]),
         .testTarget(name: "SegmentationTests", dependencies: ["Segmentation", "TestSupport"]),
         .testTarget(name: "CommunicationTests", dependencies: ["Communication", "TestSupport"]),
         .testTarget(name: "TrainingTests", dependencies: ["Training", "TestSupport"]),

@@ -55,14 +55,14 @@ find_swift() {
 
 # Installs the system libraries that are missing, or says how.
 install_packages() {
-    local wanted=(openmpi-bin libopenmpi-dev libopenblas-dev libpng-dev libssl-dev pkg-config git ca-certificates)
+    local wanted=(openmpi-bin libopenmpi-dev libopenblas-dev libpng-dev libtiff-dev libjpeg-dev libssl-dev pkg-config git ca-certificates)
     if ! command -v dpkg-query >/dev/null; then
         # Not a Debian: whoever has the libraries can go on all the same.
         if command -v mpirun >/dev/null && command -v git >/dev/null &&
-            pkg-config --exists ompi-c openblas libpng libcrypto 2>/dev/null; then
+            pkg-config --exists ompi-c openblas libpng libtiff-4 libjpeg libcrypto 2>/dev/null; then
             return
         fi
-        fail 2 "this system has no apt: install Open MPI, OpenBLAS, libpng and OpenSSL with their headers, pkg-config and git"
+        fail 2 "this system has no apt: install Open MPI, OpenBLAS, libpng, libtiff, libjpeg and OpenSSL with their headers, pkg-config and git"
     fi
 
     local missing=() package

@@ -2,18 +2,6 @@ internal import CPNG
 import Diagnostics
 import Glibc
 
-/// What a PNG file's header says of the image that `PNG.read` would give.
-public struct PNGHeader: Sendable, Equatable {
-    public let width: Int
-    public let height: Int
-    /// 1 (grey, or indices of a palette) or 3; alpha is not counted.
-    public let channels: Int
-    /// Full scale of a sample, as `RasterImage.maximum`.
-    public let maximum: UInt16
-    /// Whether the samples are indices of a palette.
-    public let isPalette: Bool
-}
-
 /// PNG files (ISO/IEC 15948) through libpng: grey of 1, 2, 4, 8 and 16 bits, RGB, either with alpha, and palettes,
 /// interlaced or not.
 public enum PNG {
@@ -23,7 +11,7 @@ public enum PNG {
     /// The size and kind of the image at `path`, without its pixels.
     ///
     /// Throws `Failure.request` where the file is missing, unreadable, no PNG or damaged in its header.
-    public static func readHeader(_ path: String) throws -> PNGHeader {
+    public static func readHeader(_ path: String) throws -> ImageHeader {
         let (reader, header) = try open(path)
         cpng_close(reader)
         return describe(header)
@@ -46,7 +34,7 @@ public enum PNG {
         guard info.isPalette else {
             return RasterImage(
                 width: info.width, height: info.height, channels: info.channels, maximum: info.maximum,
-                samples: samples)
+                content: .integers(samples))
         }
         let palette = colors(reader, count: Int(header.palette_count))
         if let position = samples.firstIndex(where: { $0 >= palette.count }) {
@@ -55,7 +43,7 @@ public enum PNG {
                     + "has colour \(samples[position]) of a palette of \(palette.count); save it again")
         }
         return RasterImage(
-            width: info.width, height: info.height, channels: 1, maximum: info.maximum, samples: samples,
+            width: info.width, height: info.height, channels: 1, maximum: info.maximum, content: .integers(samples),
             palette: palette)
     }
 
@@ -68,10 +56,10 @@ public enum PNG {
         return (reader, header)
     }
 
-    private static func describe(_ header: cpng_header) -> PNGHeader {
-        PNGHeader(
+    private static func describe(_ header: cpng_header) -> ImageHeader {
+        ImageHeader(
             width: Int(header.width), height: Int(header.height), channels: Int(header.channels),
-            maximum: header.is_palette != 0 ? 255 : UInt16((1 << Int(header.bit_depth)) - 1),
+            maximum: header.is_palette != 0 ? 255 : (1 << UInt64(header.bit_depth)) - 1,
             isPalette: header.is_palette != 0)
     }
 

@@ -1,12 +1,7 @@
 internal import CPNG
 import Diagnostics
-import Glibc
-import Synchronization
 
 extension PNG {
-    /// Tells apart the temporary files of this process.
-    private static let serial = Atomic<Int>(0)
-
     /// Writes `image` to `path`: grey, RGB or palette, 8 bits a sample where `maximum` is at most 255, else 16.
     ///
     /// Samples are written as they are, so that packed grey (`maximum` 1, 3 or 15) keeps its values and comes back with
@@ -16,39 +11,29 @@ extension PNG {
     /// Throws `Failure.running` with the system's reason.
     public static func write(_ image: RasterImage, to path: String) throws {
         check(image)
-        let temporary = temporaryPath(besides: path)
-        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
-        guard descriptor >= 0 else { throw failure(writing: path, reason: Failure.systemReason(errno)) }
+        let file = try UnfinishedFile(besides: path)
         do {
-            try encode(image, to: descriptor, path: path)
-            guard rename(temporary, path) == 0 else {
-                throw failure(writing: path, reason: Failure.systemReason(errno))
-            }
+            try encode(image, to: file.descriptor, path: path)
         } catch {
-            unlink(temporary)
+            file.discard()
             throw error
         }
+        try file.keep()
     }
 
     private static func check(_ image: RasterImage) {
+        precondition(image.channels == 1 || image.channels == 3, "a PNG of \(image.channels) channels")
         precondition(image.width > 0 && image.height > 0, "an image of \(image.height)×\(image.width) pixels")
         let largest = image.samples.withUnsafeBufferPointer { samples in
             var largest: UInt16 = 0
             for sample in samples { largest = max(largest, sample) }
             return largest
         }
-        precondition(largest <= image.maximum, "a sample of \(largest) above the maximum, \(image.maximum)")
+        precondition(UInt64(largest) <= image.maximum, "a sample of \(largest) above the maximum, \(image.maximum)")
         if let palette = image.palette {
             precondition(image.channels == 1 && (1...256).contains(palette.count), "a palette of \(palette.count)")
             precondition(largest < palette.count, "colour \(largest) of a palette of \(palette.count)")
         }
-    }
-
-    /// A hidden name in the folder of `path`, so that no one takes the file for an image before it is one.
-    private static func temporaryPath(besides path: String) -> String {
-        let cut = path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex
-        let number = serial.add(1, ordering: .relaxed).newValue
-        return "\(path[..<cut]).\(path[cut...]).\(getpid())-\(number).part"
     }
 
     private static func encode(_ image: RasterImage, to descriptor: Int32, path: String) throws {
@@ -73,7 +58,7 @@ extension PNG {
         }
         guard status == CPNG_DONE else {
             let reason = error.status == CPNG_SYSTEM ? Failure.systemReason(error.code) : text(of: error)
-            throw failure(writing: path, reason: reason)
+            throw UnfinishedFile.failure(writing: path, reason: reason)
         }
     }
 
@@ -85,9 +70,5 @@ extension PNG {
             }
             filled = samples.count
         }
-    }
-
-    private static func failure(writing path: String, reason: String) -> Failure {
-        .running("image \(path) cannot be written: \(reason)")
     }
 }

@@ -1,55 +1,59 @@
-/// A colour of a palette or of a picture, 8 bits a channel.
-public struct RGBColor: Hashable, Sendable {
-    public var red: UInt8
-    public var green: UInt8
-    public var blue: UInt8
-
-    public init(_ red: UInt8, _ green: UInt8, _ blue: UInt8) {
-        self.red = red
-        self.green = green
-        self.blue = blue
-    }
-
-    /// `#RRGGBB`, as configurations write it; nil for anything else.
-    public init?(hex text: String) {
-        let digits = text.dropFirst()
-        guard text.first == "#", digits.count == 6, digits.allSatisfy(\.isHexDigit),
-            let value = UInt32(digits, radix: 16)
-        else { return nil }
-        self.init(UInt8(value >> 16), UInt8(value >> 8 & 0xFF), UInt8(value & 0xFF))
-    }
-
-    /// `#RRGGBB`.
-    public var hex: String {
-        "#" + [red, green, blue].map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-    }
-}
-
 /// Pixels as a file holds them: raw sample values, not scaled to any range.
 public struct RasterImage: Sendable, Equatable {
+    /// The samples of an image: `height·width·channels`, row by row, a pixel's channels side by side.
+    public enum Content: Sendable, Equatable {
+        /// Unsigned, of at most 16 bits.
+        case integers([UInt16])
+        /// Floating-point, signed or wider than 16 bits in the file. All of them are finite. Whole numbers up to 2^24
+        /// are exact; what a file has beyond is rounded.
+        case floats([Float])
+
+        public var count: Int {
+            switch self {
+            case .integers(let samples): samples.count
+            case .floats(let samples): samples.count
+            }
+        }
+    }
+
     public let width: Int
     public let height: Int
-    /// 1 (grey, or indices into `palette`) or 3 (red, green, blue).
+    /// 1 (grey, or indices into `palette`), 3 (red, green, blue), or any other number that a TIFF has.
     public let channels: Int
-    /// Full scale of a sample: 255 for 8 bits, 65535 for 16, less for packed grey; 255 for indices into a palette.
-    public let maximum: UInt16
-    /// `height·width·channels` samples, row by row, a pixel's channels side by side.
-    public var samples: [UInt16]
+    /// Full scale of a sample: 255 for 8 bits, 65535 for 16, less for packed grey, 2^(n−1)−1 for signed ones of n bits,
+    /// 1 for floating-point; 255 for indices into a palette.
+    public let maximum: UInt64
+    public var content: Content
     /// The colours that samples index, for a palette image.
     public let palette: [RGBColor]?
 
     public init(
-        width: Int, height: Int, channels: Int, maximum: UInt16 = 255, samples: [UInt16], palette: [RGBColor]? = nil
+        width: Int, height: Int, channels: Int, maximum: UInt64 = 255, content: Content, palette: [RGBColor]? = nil
     ) {
         precondition(
-            samples.count == width * height * channels, "\(samples.count) samples for \(height)×\(width)×\(channels)")
-        precondition(channels == 1 || channels == 3, "an image of \(channels) channels")
+            content.count == width * height * channels, "\(content.count) samples for \(height)×\(width)×\(channels)")
+        precondition(channels > 0, "an image of \(channels) channels")
         self.width = width
         self.height = height
         self.channels = channels
         self.maximum = maximum
-        self.samples = samples
+        self.content = content
         self.palette = palette
+    }
+
+    /// An image of integer samples.
+    public init(
+        width: Int, height: Int, channels: Int, maximum: UInt16 = 255, samples: [UInt16], palette: [RGBColor]? = nil
+    ) {
+        self.init(
+            width: width, height: height, channels: channels, maximum: UInt64(maximum), content: .integers(samples),
+            palette: palette)
+    }
+
+    /// The samples of an image that has integers, which those of PNG and JPEG files, palettes and pictures are.
+    public var samples: [UInt16] {
+        guard case .integers(let samples) = content else { preconditionFailure("integer samples of a float image") }
+        return samples
     }
 }
 
@@ -58,6 +62,7 @@ extension RasterImage {
     public func expandingPalette() -> RasterImage {
         guard let palette else { return self }
         let colors = palette.flatMap { [UInt16($0.red), UInt16($0.green), UInt16($0.blue)] }
+        let samples = samples
         let count = samples.count
         let expanded = [UInt16](unsafeUninitializedCapacity: 3 * count) { buffer, filled in
             samples.withUnsafeBufferPointer { samples in

@@ -26,7 +26,7 @@ public enum LabelEncoding: Hashable, Sendable {
 }
 
 extension LabelEncoding {
-    /// The class of every pixel of a label file's image.
+    /// The class of every pixel of a label file's image, whose samples are whole numbers from 0 to 65535.
     ///
     /// `ignoreValue` is a raw label value whose pixels become `LabelMap.ignored`, before it is asked which class they
     /// have. The raw value is
@@ -41,11 +41,15 @@ extension LabelEncoding {
     ///
     /// Throws `Failure.request` that names `path`, the first wrong pixel (row and column from 0) and its value.
     public func decode(_ raster: RasterImage, classes: Int, ignoreValue: Int?, path: String) throws -> LabelMap {
-        let raster = isPalette ? raster.expandingPalette() : raster
+        let raster = try (isPalette ? raster.expandingPalette() : raster).labelValues(path: path)
         if raster.channels == 1 {
             let map = try decodeGrey(raster, classes: classes, ignoreValue: ignoreValue, path: path)
             if let objects = objects(raster, ignoreValue: ignoreValue) { TouchingObjects.part(map, objects: objects) }
             return map
+        }
+        guard raster.channels == 3 else {
+            throw Failure.request(
+                "label \(path) has \(raster.channels) values a pixel: save it as grey, with one, or as RGB")
         }
         switch self {
         case .index, .instances:
@@ -152,7 +156,7 @@ extension LabelEncoding {
         _ raster: RasterImage, colors: [RGBColor], classes: Int, ignoreValue: Int?, path: String
     ) throws -> LabelMap {
         // Samples of 16 bits show an 8-bit colour where they are multiples of 257.
-        let unit = UInt64(raster.maximum / 255)
+        let unit = raster.maximum / 255
         precondition(unit > 0, "a picture of full scale \(raster.maximum)")
         func key(_ r: UInt64, _ g: UInt64, _ b: UInt64) -> UInt64 { r << 32 | g << 16 | b }
         var table: [UInt64: Int32] = [:]

@@ -32,7 +32,7 @@ public struct SampleReader: Hashable, Sendable {
     /// class, or the sizes differ.
     public func load(_ pair: SamplePair) throws -> Sample {
         let image = try loadImage(pair.image)
-        let raster = try PNG.read(pair.labels)
+        let raster = try ImageFile.read(pair.labels)
         guard raster.width == image.width, raster.height == image.height else {
             throw Failure.request(
                 "image \(pair.image) has \(image.width)×\(image.height) pixels (width×height) and its label "
@@ -48,7 +48,7 @@ public struct SampleReader: Hashable, Sendable {
     ///
     /// Throws `Failure.request` where it cannot be read or its channels are not the network's.
     public func loadImage(_ path: String) throws -> Tensor {
-        let raster = try PNG.read(path).expandingPalette()
+        let raster = try ImageFile.read(path).expandingPalette()
         guard raster.channels == inputChannels else {
             let kind = raster.channels == 1 ? "grey (1 channel)" : "RGB (3 channels)"
             let conversion =
@@ -64,7 +64,7 @@ public struct SampleReader: Hashable, Sendable {
     ///
     /// Throws `Failure.request` where the file cannot be read or a label is no class.
     public func loadLabels(_ path: String) throws -> LabelMap {
-        try loadLabels(PNG.read(path), path: path)
+        try loadLabels(ImageFile.read(path), path: path)
     }
 
     private func loadLabels(_ raster: RasterImage, path: String) throws -> LabelMap {

@@ -170,7 +170,7 @@ public struct DataSetSummary: Encodable {
     private static func kinds(_ paths: [String]) throws -> [Count<Kind>] {
         var counts: [Kind: Int] = [:]
         for path in paths {
-            let header = try PNG.readHeader(path)
+            let header = try ImageFile.readHeader(path)
             let kind = Kind(
                 width: header.width, height: header.height, channels: header.isPalette ? 3 : header.channels,
                 maximum: Int(header.maximum))
@@ -184,7 +184,7 @@ public struct DataSetSummary: Encodable {
         var counts = [Int](repeating: 0, count: 65536)
         var total = 0
         for path in paths {
-            let image = try PNG.read(path)
+            let image = try ImageFile.read(path)
             guard image.channels == 1 else { return [] }
             for sample in image.samples { counts[Int(sample)] += 1 }
             total += image.samples.count

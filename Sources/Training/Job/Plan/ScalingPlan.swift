@@ -88,7 +88,7 @@ public struct ScalingPlan: Encodable, Sendable {
         guard let first = try TrainingPlan.pairs(configuration).train.first else {
             throw Failure.request("data.train has no images: check data.root and data.train")
         }
-        let image = try PNG.readHeader(first.image)
+        let image = try ImageFile.readHeader(first.image)
         let geometry = configuration.model.architecture.geometry
         let pixels =
             geometry.legalInput(outputAtLeast: image.height) * geometry.legalInput(outputAtLeast: image.width)

@@ -1,0 +1,50 @@
+/// libjpeg behind plain calls: every `setjmp` and `longjmp` stays inside cjpeg.c, so that none passes a Swift frame, and
+/// libjpeg's warnings and errors come back as values instead of lines on standard error or the program's end.
+#ifndef CJPEG_H
+#define CJPEG_H
+
+#include <stdint.h>
+
+/// How a call ended.
+typedef enum {
+    CJPEG_DONE = 0,
+    /// The operating system refused; `code` is its `errno`.
+    CJPEG_SYSTEM,
+    /// The file does not begin as a JPEG does.
+    CJPEG_NOT_JPEG,
+    /// The file ends before the image does.
+    CJPEG_TRUNCATED,
+    /// The colours are neither grey nor RGB.
+    CJPEG_COLORS,
+    /// libjpeg refused; its reason is the error's text.
+    CJPEG_REFUSED,
+} cjpeg_status;
+
+typedef struct {
+    cjpeg_status status;
+    int code;
+    char text[200];
+} cjpeg_error;
+
+typedef struct {
+    uint32_t width;
+    uint32_t height;
+    /// 1 (grey) or 3 (RGB).
+    uint8_t channels;
+} cjpeg_header;
+
+typedef struct cjpeg_reader cjpeg_reader;
+
+/// Opens a file and reads its header. Null after an error. Close the reader in the end.
+cjpeg_reader *_Nullable cjpeg_open(
+    const char *_Nonnull path, cjpeg_header *_Nonnull header, cjpeg_error *_Nonnull error);
+
+/// Decodes the pixels, once, into height·width·channels bytes.
+cjpeg_status cjpeg_read(cjpeg_reader *_Nonnull reader, uint8_t *_Nonnull samples, cjpeg_error *_Nonnull error);
+
+void cjpeg_close(cjpeg_reader *_Nonnull reader);
+
+/// The error's text; empty where libjpeg gave none.
+const char *_Nonnull cjpeg_error_text(const cjpeg_error *_Nonnull error);
+
+#endif

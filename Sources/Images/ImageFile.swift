@@ -1,0 +1,103 @@
+import Diagnostics
+import Glibc
+
+/// Image files of every kind that is supported, told apart by how they begin and not by their names.
+public enum ImageFile {
+    /// The extensions of image files in a folder, in small letters.
+    public static let extensions = ["png", "tif", "tiff", "jpg", "jpeg"]
+
+    /// Whether a file of this name is taken for an image where a folder is listed: by its extension, in small or capital
+    /// letters. Hidden files are not.
+    public static func isNamedImage(_ name: String) -> Bool { !name.hasPrefix(".") && fileExtension(of: name) != nil }
+
+    /// The extension of an image's name, without its dot; nil where it is none of `extensions`.
+    public static func fileExtension(of name: String) -> Substring? {
+        guard let dot = name.lastIndex(of: ".") else { return nil }
+        let found = name[name.index(after: dot)...]
+        return extensions.contains(found.lowercased()) ? found : nil
+    }
+
+    /// How many images a file holds, one after another: 1 but for TIFF stacks.
+    ///
+    /// Throws `Failure.request` where the file is missing, unreadable, no image, or damaged at its beginning.
+    public static func pages(_ path: String) throws -> Int {
+        switch try kind(of: path) {
+        case .png, .jpeg: 1
+        case .tiff: try TIFF.pages(path)
+        }
+    }
+
+    /// The size and kind of a page (from 0), without its pixels.
+    ///
+    /// Throws `Failure.request` where the file is missing, unreadable, no image or damaged, or has no such page.
+    public static func readHeader(_ path: String, page: Int = 0) throws -> ImageHeader {
+        switch try kind(of: path, page: page) {
+        case .png: try PNG.readHeader(path)
+        case .jpeg: try JPEG.readHeader(path)
+        case .tiff: try TIFF.readHeader(path, page: page)
+        }
+    }
+
+    /// A page (from 0), decoded whole.
+    ///
+    /// Throws `Failure.request` where `readHeader` does, and where the page is truncated, damaged or too large.
+    public static func read(_ path: String, page: Int = 0) throws -> RasterImage {
+        switch try kind(of: path, page: page) {
+        case .png: try PNG.read(path)
+        case .jpeg: try JPEG.read(path)
+        case .tiff: try TIFF.read(path, page: page)
+        }
+    }
+
+    // MARK: - Kinds
+
+    /// What a file is.
+    public enum Kind: Sendable {
+        case png
+        case jpeg
+        case tiff
+    }
+
+    /// What the file at `path` is by its first bytes.
+    ///
+    /// Throws `Failure.request` where it is missing, unreadable or no image.
+    public static func kind(of path: String) throws -> Kind {
+        let bytes = try beginning(of: path)
+        if bytes.starts(with: [0x89, 0x50, 0x4E, 0x47]) { return .png }
+        if bytes.starts(with: [0xFF, 0xD8, 0xFF]) { return .jpeg }
+        // 42 or, in BigTIFF, 43, in either byte order.
+        let tiffs: [[UInt8]] = [
+            [0x49, 0x49, 0x2A, 0], [0x49, 0x49, 0x2B, 0], [0x4D, 0x4D, 0, 0x2A], [0x4D, 0x4D, 0, 0x2B],
+        ]
+        if tiffs.contains(bytes) { return .tiff }
+        throw Failure.request(
+            bytes.isEmpty
+                ? "image \(path) is empty: copy it again or remove it"
+                : "image \(path) is neither PNG nor TIFF nor JPEG: convert it to PNG or remove it")
+    }
+
+    private static func kind(of path: String, page: Int) throws -> Kind {
+        let kind = try kind(of: path)
+        guard page == 0 || kind == .tiff else {
+            throw Failure.request("image \(path) has no page \(page): only TIFF files have several; correct the number")
+        }
+        return kind
+    }
+
+    private static func beginning(of path: String) throws -> [UInt8] {
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else {
+            throw Failure.request(
+                errno == ENOENT
+                    ? "image \(path) does not exist: correct the path"
+                    : "image \(path) cannot be read: \(Failure.systemReason(errno))")
+        }
+        defer { close(file) }
+        var bytes = [UInt8](repeating: 0, count: 4)
+        let count = Glibc.read(file, &bytes, bytes.count)
+        guard count >= 0 else {
+            throw Failure.request("image \(path) cannot be read: \(Failure.systemReason(errno))")
+        }
+        return Array(bytes.prefix(count))
+    }
+}

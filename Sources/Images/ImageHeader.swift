@@ -1,0 +1,27 @@
+/// What an image file says of a page before its pixels are decoded.
+public struct ImageHeader: Sendable, Hashable {
+    public let width: Int
+    public let height: Int
+    /// 1 (grey, or indices of a palette), 3 (RGB) or any other number; alpha is not counted.
+    public let channels: Int
+    /// Full scale of a sample, as `RasterImage.maximum`.
+    public let maximum: UInt64
+    /// Whether the samples are indices of a palette.
+    public let isPalette: Bool
+    /// Whether the samples come as `RasterImage.Content.floats`.
+    public let isFloat: Bool
+
+    public init(
+        width: Int, height: Int, channels: Int, maximum: UInt64 = 255, isPalette: Bool = false, isFloat: Bool = false
+    ) {
+        self.width = width
+        self.height = height
+        self.channels = channels
+        self.maximum = maximum
+        self.isPalette = isPalette
+        self.isFloat = isFloat
+    }
+
+    /// Channels of the picture: a palette paints three.
+    public var pictureChannels: Int { isPalette ? 3 : channels }
+}

@@ -1,0 +1,217 @@
+internal import CTIFF
+import Diagnostics
+
+/// A page of a TIFF file, read in parts: the image may be far larger than memory. One thread at a time uses it.
+public final class TIFFReader {
+    public let header: ImageHeader
+    /// Resolution and description.
+    public let tags: TIFFTags
+    /// The file, and the page where it has several: what errors call the image.
+    public let name: String
+
+    private let reader: OpaquePointer
+    private let layout: TIFFLayout
+    private let palette: [RGBColor]?
+    private let cache: TIFFBlockCache
+
+    /// Opens a page (from 0).
+    ///
+    /// - Parameter cacheBytes: decoded strips or tiles that are kept, at least one. A row of tiles should fit, where rows
+    ///   are read one after another: it is decoded anew for every call otherwise.
+    ///
+    /// Throws `Failure.request` where the file is missing, unreadable, no TIFF or damaged, where there is no such page,
+    /// and for kinds that are not supported.
+    public init(_ path: String, page: Int = 0, cacheBytes: Int = 64 << 20) throws {
+        let pages = try TIFFPages(path).offsets
+        guard pages.indices.contains(page) else {
+            throw Failure.request(
+                "image \(path) has no page \(page): its last is \(pages.count - 1) (from 0); correct the number")
+        }
+        let name = pages.count == 1 ? path : "\(path) (page \(page))"
+        var header = ctiff_header()
+        var error = ctiff_error()
+        guard let reader = ctiff_open(path, pages[page], &header, &error) else {
+            throw TIFF.failure(reading: name, error)
+        }
+        do {
+            let layout = try TIFFLayout(header, isAlpha: { ctiff_is_alpha(reader, $0) != 0 }, name: name)
+            self.layout = layout
+            palette = try layout.isPalette ? Self.palette(of: reader, bits: layout.bits, name: name) : nil
+            let bytes = ctiff_block_bytes(reader)
+            guard bytes > 0, bytes <= Self.mostBlockBytes else {
+                throw Failure.request(
+                    "image \(name) keeps \(layout.blockWidth)×\(layout.blockHeight) pixels in one piece: save it in "
+                        + "smaller strips or tiles")
+            }
+            guard bytes >= layout.blockRowBytes * layout.blockHeight else {
+                throw Failure.request(
+                    "image \(name) is damaged: its parts are smaller than their pixels; copy it or save it again")
+            }
+            cache = TIFFBlockCache(blockBytes: bytes, capacity: max(1, cacheBytes / bytes))
+        } catch {
+            ctiff_close(reader)
+            throw error
+        }
+        self.reader = reader
+        self.name = name
+        self.header = layout.header
+        tags = TIFFTags(
+            resolution: header.has_resolution != 0 ? (header.x_resolution, header.y_resolution) : nil,
+            resolutionUnit: TIFFTags.ResolutionUnit(rawValue: header.resolution_unit) ?? .inch,
+            description: ctiff_description(reader).map { String(cString: $0) })
+    }
+
+    deinit { ctiff_close(reader) }
+
+    /// The largest strip or tile that is decoded.
+    private static let mostBlockBytes = 1 << 30
+
+    private static func palette(of reader: OpaquePointer, bits: Int, name: String) throws -> [RGBColor] {
+        let count = 1 << bits
+        var values = [UInt16](repeating: 0, count: 3 * count)
+        guard ctiff_palette(reader, &values) != 0 else {
+            throw Failure.request("image \(name) is damaged: its palette is missing; save it again")
+        }
+        // Some writers fill in bytes where the standard wants 16 bits.
+        let shift = values.allSatisfy { $0 < 256 } ? 0 : 8
+        return (0..<count).map { index in
+            let channel = { (c: Int) in UInt8(truncatingIfNeeded: values[c * count + index] >> shift) }
+            return RGBColor(channel(0), channel(1), channel(2))
+        }
+    }
+
+    // MARK: - Rows
+
+    /// A part of the image as an image of its own: of the same channels, full scale and palette.
+    ///
+    /// - Parameters:
+    ///   - rows: inside the image, not empty; from top to bottom is the fastest order.
+    ///   - columns: all of them where left out.
+    ///
+    /// Throws `Failure.request` where that part is truncated, damaged, or has a sample that is not finite.
+    public func readRows(_ rows: Range<Int>, columns: Range<Int>? = nil) throws -> RasterImage {
+        let columns = columns ?? 0..<header.width
+        let count = rows.count * columns.count * header.channels
+        let content: RasterImage.Content
+        if header.isFloat {
+            content = .floats(
+                try [Float](unsafeUninitializedCapacity: count) { buffer, filled in
+                    try readRows(rows, columns: columns, into: buffer.baseAddress!)
+                    filled = count
+                })
+        } else {
+            content = .integers(
+                try [UInt16](unsafeUninitializedCapacity: count) { buffer, filled in
+                    try readRows(rows, columns: columns, into: buffer.baseAddress!)
+                    filled = count
+                })
+        }
+        return RasterImage(
+            width: columns.count, height: rows.count, channels: header.channels, maximum: header.maximum,
+            content: content, palette: palette)
+    }
+
+    /// The same into `samples`, rows·columns·channels of them, for an image of integers.
+    public func readRows(_ rows: Range<Int>, columns: Range<Int>, into samples: UnsafeMutablePointer<UInt16>) throws {
+        precondition(!header.isFloat, "integer samples of a float image")
+        try eachPart(rows, columns) { block, part in
+            layout.unpack(block, part, width: columns.count, into: samples)
+        }
+        guard let palette, palette.count < 1 << 16 else { return }
+        if let position = (0..<rows.count * columns.count).first(where: { samples[$0] >= palette.count }) {
+            let (row, column) = position.quotientAndRemainder(dividingBy: columns.count)
+            throw Failure.request(
+                "image \(name) is damaged: its pixel at row \(rows.lowerBound + row), column "
+                    + "\(columns.lowerBound + column) has colour \(samples[position]) of a palette of "
+                    + "\(palette.count); save it again")
+        }
+    }
+
+    /// The samples as they are, not scaled, of any image; indices of a palette too.
+    public func readRows(_ rows: Range<Int>, columns: Range<Int>, into samples: UnsafeMutablePointer<Float>) throws {
+        try eachPart(rows, columns) { block, part in
+            layout.unpack(block, part, width: columns.count, into: samples)
+        }
+        let count = rows.count * columns.count * header.channels
+        guard layout.format == .float, let position = (0..<count).first(where: { !samples[$0].isFinite }) else {
+            return
+        }
+        let (row, column) = (position / header.channels).quotientAndRemainder(dividingBy: columns.count)
+        throw Failure.request(
+            "image \(name) has a sample that is no finite number at row \(rows.lowerBound + row), column "
+                + "\(columns.lowerBound + column): replace it and save the image again")
+    }
+
+    /// Decodes every strip or tile that the region touches, and says which part of it lies where in the region.
+    private func eachPart(
+        _ rows: Range<Int>, _ columns: Range<Int>, _ use: (UnsafeRawPointer, TIFFLayout.Part) -> Void
+    ) throws {
+        precondition(
+            rows.lowerBound >= 0 && rows.upperBound <= header.height && columns.lowerBound >= 0
+                && columns.upperBound <= header.width && !rows.isEmpty && !columns.isEmpty,
+            "rows \(rows) and columns \(columns) of \(header.height)×\(header.width)")
+        let (blockHeight, blockWidth) = (layout.blockHeight, layout.blockWidth)
+        for down in rows.lowerBound / blockHeight...(rows.upperBound - 1) / blockHeight {
+            for across in columns.lowerBound / blockWidth...(columns.upperBound - 1) / blockWidth {
+                let (top, left) = (down * blockHeight, across * blockWidth)
+                let inRows = rows.clamped(to: top..<top + blockHeight)
+                let inColumns = columns.clamped(to: left..<left + blockWidth)
+                for (channel, sample) in layout.planes {
+                    let block = try cache.block(TIFFBlockCache.Key(down: down, across: across, plane: sample)) {
+                        var error = ctiff_error()
+                        let status = ctiff_read_block(
+                            reader, UInt32(left), UInt32(top), UInt16(sample), $0, &error)
+                        guard status == CTIFF_DONE else { throw TIFF.failure(reading: name, error) }
+                    }
+                    use(
+                        block,
+                        TIFFLayout.Part(
+                            firstRow: inRows.lowerBound - top, firstColumn: inColumns.lowerBound - left,
+                            rows: inRows.count, columns: inColumns.count, atRow: inRows.lowerBound - rows.lowerBound,
+                            atColumn: inColumns.lowerBound - columns.lowerBound, channel: channel))
+                }
+            }
+        }
+    }
+}
+
+/// The strips or tiles that were decoded last.
+private final class TIFFBlockCache {
+    struct Key: Hashable {
+        let down: Int
+        let across: Int
+        let plane: Int
+    }
+
+    private let blockBytes: Int
+    private let capacity: Int
+    private var blocks: [UnsafeMutableRawPointer] = []
+    private var keys: [Key?] = []
+    private var places: [Key: Int] = [:]
+    /// The place that the next block takes: the oldest one's, since whoever reads in order does not come back to it.
+    private var next = 0
+
+    init(blockBytes: Int, capacity: Int) {
+        self.blockBytes = blockBytes
+        self.capacity = capacity
+    }
+
+    deinit { for block in blocks { block.deallocate() } }
+
+    func block(_ key: Key, decode: (UnsafeMutableRawPointer) throws -> Void) throws -> UnsafeRawPointer {
+        if let place = places[key] { return UnsafeRawPointer(blocks[place]) }
+        if blocks.count < capacity {
+            next = blocks.count
+            blocks.append(.allocate(byteCount: blockBytes, alignment: 16))
+            keys.append(nil)
+        }
+        let place = next
+        if let old = keys[place] { places[old] = nil }
+        keys[place] = nil
+        try decode(blocks[place])
+        keys[place] = key
+        places[key] = place
+        next = (place + 1) % capacity
+        return UnsafeRawPointer(blocks[place])
+    }
+}
