@@ -2,7 +2,7 @@ import Images
 import Kernels
 
 /// How raw samples become the network's input (`data.normalize`).
-public enum IntensityNormalization: String, Hashable, Sendable, CaseIterable {
+public enum IntensityNormalization: String, Codable, Hashable, Sendable, CaseIterable {
     /// Each channel of the whole image to mean 0 and population deviation 1; a constant channel to 0.
     case standardize
     /// The full scale of the pixel type to 1; floating-point samples stay as they are.
@@ -42,8 +42,8 @@ public enum IntensityNormalization: String, Hashable, Sendable, CaseIterable {
 }
 
 /// How the samples of one image are shifted and scaled.
-public struct IntensityScale: Sendable {
-    fileprivate enum Kind {
+public struct IntensityScale: Codable, Sendable {
+    fileprivate enum Kind: Codable {
         case unit(maximum: Float)
         /// By channel.
         case standardize(means: [Double], factors: [Double])

@@ -49,15 +49,19 @@ public struct SampleReader: Hashable, Sendable {
     /// Throws `Failure.request` where it cannot be read or its channels are not the network's.
     public func loadImage(_ path: String) throws -> Tensor {
         let raster = try ImageFile.read(path).expandingPalette()
-        guard raster.channels == inputChannels else {
-            let kind = raster.channels == 1 ? "grey (1 channel)" : "RGB (3 channels)"
-            let conversion =
-                inputChannels == 1 ? " or convert it to grey" : inputChannels == 3 ? " or convert it to RGB" : ""
-            throw Failure.request(
-                "image \(path) is \(kind), but model.input_channels is \(inputChannels): set model.input_channels: "
-                    + "\(raster.channels)\(conversion)")
-        }
+        try checkChannels(raster.channels, of: path)
         return normalization.tensor(of: raster)
+    }
+
+    /// Throws `Failure.request` where an image's channels, those of its colours if it has a palette, are not the network's.
+    public func checkChannels(_ channels: Int, of path: String) throws {
+        guard channels != inputChannels else { return }
+        let kind = channels == 1 ? "grey (1 channel)" : channels == 3 ? "RGB (3 channels)" : "of \(channels) channels"
+        let conversion =
+            inputChannels == 1 ? " or convert it to grey" : inputChannels == 3 ? " or convert it to RGB" : ""
+        throw Failure.request(
+            "image \(path) is \(kind), but model.input_channels is \(inputChannels): set model.input_channels: "
+                + "\(channels)\(conversion)")
     }
 
     /// Reads labels alone.
