@@ -3,6 +3,9 @@ public enum DistanceTransform {
     /// What `squared` gives where there is no target at all.
     public static let none = Int32.max
 
+    /// The largest height and width together: squared distances are 32-bit integers.
+    public static let mostSides = 32_768
+
     /// The squared distance from each pixel to the nearest target, row by row; 0 on a target.
     ///
     /// In integers, by Meijster, Roerdink and Hesselink 2000 ("A general algorithm for computing distance transforms in
@@ -10,7 +13,7 @@ public enum DistanceTransform {
     ///
     /// - Parameter isTarget: whether the pixel of this index, row·width + column, is one; asked once for each.
     public static func squared(height: Int, width: Int, isTarget: (Int) -> Bool) -> [Int32] {
-        precondition(height + width <= 32_768, "squared distances of \(height)×\(width) pixels are too large")
+        precondition(height + width <= mostSides, "squared distances of \(height)×\(width) pixels are too large")
         // More than any distance in the image: no target in the column.
         let far = Int32(height + width)
         let columns = columnDistances(height: height, width: width, far: far, isTarget: isTarget)

@@ -11,10 +11,18 @@ public enum PredictionPictures {
         return RasterImage(width: labels.width, height: labels.height, channels: 1, samples: samples)
     }
 
+    /// 16-bit grey: object numbers, at most 65535.
+    public static func objects(_ objects: LabelMap) -> RasterImage {
+        let samples = objects.values.prefix(objects.height * objects.width).map { UInt16($0) }
+        return RasterImage(
+            width: objects.width, height: objects.height, channels: 1, maximum: 65535, samples: samples)
+    }
+
     /// 16-bit grey: the probability of one class, 65535 for 1.
     public static func probability(_ probabilities: Tensor, ofClass index: Int) -> RasterImage {
         let samples = (0..<probabilities.shape.pixels).map { pixel in
-            UInt16((probabilities.base[pixel * probabilities.channels + index] * 65535).rounded())
+            // An average of eight or more ones may round to a little more than one.
+            UInt16(min(probabilities.base[pixel * probabilities.channels + index] * 65535, 65535).rounded())
         }
         return RasterImage(
             width: probabilities.width, height: probabilities.height, channels: 1, maximum: 65535, samples: samples)
