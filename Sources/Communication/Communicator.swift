@@ -55,6 +55,7 @@ public struct MessageTag: Hashable, Sendable {
     public static let verdict = MessageTag(rawValue: 6)
     public static let clock = MessageTag(rawValue: 7)
     public static let trace = MessageTag(rawValue: 8)
+    public static let predictedBand = MessageTag(rawValue: 20)
 
     /// Parts of a bucket's sum on their way to who adds them.
     static func parts(bucket: Int) -> MessageTag { MessageTag(rawValue: Int32(100 + 2 * bucket)) }

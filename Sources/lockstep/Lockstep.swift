@@ -12,8 +12,9 @@ enum Lockstep {
     static func main() {
         lockstep_require_processor()
         // Before MPI starts: a signal that comes early must not kill a job that it only asks to save and stop.
-        let isTraining = CommandLine.arguments.dropFirst().first == "train"
-        if isTraining { StopSignal.install() }
+        let command = CommandLine.arguments.dropFirst().first
+        let isTraining = command == "train"
+        if isTraining || command == "predict" { StopSignal.install() }
         let job: Job
         do {
             job = try Job.join(isWatched: isTraining)

@@ -92,6 +92,14 @@ extension ProgramTests {
                 "predict with a file that is no checkpoint",
                 ["predict", "cells.yaml", "--input", "cells/images", "--output", "out"], says: ["cells.yaml"]),
             Case(
+                "a size of objects that nobody asked for",
+                ["predict", "cells.yaml", "--input", "cells/images", "--output", "out", "--minimum-size", "5"],
+                says: ["--minimum-size", "--instances"]),
+            Case(
+                "averages over flips of what is predicted already",
+                ["evaluate", "--predictions", "cells/labels", "--labels", "cells/labels", "--augment"],
+                says: ["--augment", "--predictions"]),
+            Case(
                 "evaluate without labels",
                 ["evaluate", "--predictions", "cells/images", "--labels", "nothing"], says: ["nothing"]),
             Case("bench of an impossible size", ["bench", "--size", "100"], says: ["--size 100"]),

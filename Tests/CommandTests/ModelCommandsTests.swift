@@ -25,6 +25,7 @@ extension ProgramTests {
                 ).json
                 #expect(answer["images"] as? Int == 7)
                 let names = try FileManager.default.contentsOfDirectory(atPath: place.folder.path(output))
+                    .filter { !$0.hasPrefix(".") }
                 return try Dictionary(
                     uniqueKeysWithValues: names.map {
                         ($0, try Data(contentsOf: URL(filePath: place.folder.path("\(output)/\($0)"))))

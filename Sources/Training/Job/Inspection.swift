@@ -160,7 +160,7 @@ public struct DataSetSummary: Encodable {
             kinds = try Self.kinds(pairs.map(\.image))
             labels = try Self.values(pairs.map(\.labels))
         } else {
-            let files = try PredictionJob.images(in: folder)
+            let files = try PredictionInput.files(folder)
             images = files.count
             kinds = try Self.kinds(files)
             labels = []

@@ -1,18 +1,23 @@
 import Diagnostics
+import Images
 import Kernels
 import Network
 import Segmentation
 
-/// One model or several whose probabilities are averaged.
+/// One model or several whose probabilities are averaged, over flips and rotations too if that is wanted.
 public final class ModelEnsemble {
     public let models: [TrainedModel]
-    private let predictions: [TiledPrediction]
+    /// Whether flips and rotations of the image are averaged.
+    public let augments: Bool
+    private let prediction: AveragedPrediction
     /// Several models may want the image normalised in ways of their own.
-    private let readers: [SampleReader]
+    private let normalizations: [IntensityNormalization]
+    private let reader: SampleReader
 
     /// - Parameters:
     ///   - tile: side of the network's input; nil for one that suits.
-    public init(_ models: [TrainedModel], tile: Int?, engine: Engine) throws {
+    ///   - augment: whether to average over the flips and rotations of each image.
+    public init(_ models: [TrainedModel], tile: Int?, augment: Bool = false, engine: Engine) throws {
         guard let first = models.first else { throw Failure.request("no checkpoint was named") }
         for model in models {
             let (a, b) = (first.architecture, model.architecture)
@@ -24,16 +29,17 @@ public final class ModelEnsemble {
             if let tile { try TiledPrediction.check(tile: tile, geometry: model.architecture.geometry) }
         }
         self.models = models
-        predictions = models.map {
+        augments = augment
+        let members = models.map {
             TiledPrediction(
                 UNet($0.architecture, engine: engine, purpose: .inference), parameters: $0.parameters, tile: tile,
                 engine: engine)
         }
-        readers = models.map {
-            SampleReader(
-                inputChannels: $0.architecture.inputChannels, classes: $0.architecture.classes, encoding: .index,
-                ignoreValue: nil, normalization: $0.normalization)
-        }
+        prediction = AveragedPrediction(members, symmetries: augment ? SquareSymmetry.all : [.identity])
+        normalizations = models.map(\.normalization)
+        reader = SampleReader(
+            inputChannels: first.architecture.inputChannels, classes: first.architecture.classes, encoding: .index,
+            ignoreValue: nil, normalization: first.normalization)
     }
 
     public var classes: Int { models[0].architecture.classes }
@@ -43,17 +49,47 @@ public final class ModelEnsemble {
     }
 
     /// The image of a file as the first model sees it, and its class probabilities.
-    public func predict(_ path: String) throws -> (image: Tensor, probabilities: Tensor) {
-        let image = try readers[0].loadImage(path)
-        let sum = try predictions[0].probabilities(of: image)
-        for (reader, prediction) in zip(readers, predictions).dropFirst() {
-            let other = try prediction.probabilities(of: reader.loadImage(path))
-            for i in 0..<sum.count { sum.base[i] += other.base[i] }
+    ///
+    /// - Parameter page: of a TIFF stack, from 0.
+    public func predict(_ path: String, page: Int = 0) throws -> (image: Tensor, probabilities: Tensor) {
+        let image = try open(path, page: page)
+        let rows = imageBands(image, try scales(of: image))
+        let result = Tensor(image.height, image.width, classes)
+        for band in bands(of: image) {
+            let part = try probabilities(of: band, in: rows, height: image.height)
+            (result.base + band.lowerBound * image.width * classes).update(from: part.base, count: part.count)
         }
-        if predictions.count > 1 {
-            let share = 1 / Float(predictions.count)
-            for i in 0..<sum.count { sum.base[i] *= share }
+        return (try rows.read(0..<image.height)[0].tensor, result)
+    }
+
+    /// Opens an image to be predicted in bands: what can be read in parts is.
+    func open(_ path: String, page: Int) throws -> any ImageRows {
+        let image: any ImageRows =
+            try ImageFile.kind(of: path) == .tiff
+            ? TIFFRows(TIFFReader(path, page: page)) : RasterRows(ImageFile.read(path, page: page))
+        try reader.checkChannels(image.channels, of: path)
+        return image
+    }
+
+    /// How the models see an image: measured once, before its first band.
+    func scales(of image: any ImageRows) throws -> [IntensityNormalization: IntensityScale] {
+        var scales: [IntensityNormalization: IntensityScale] = [:]
+        for normalization in normalizations where scales[normalization] == nil {
+            scales[normalization] = try image.scale(normalization)
         }
-        return (image, sum)
+        return scales
+    }
+
+    /// The bands of an image, each to be predicted by anyone.
+    func bands(of image: any ImageRows) -> [Range<Int>] { prediction.bands(height: image.height, width: image.width) }
+
+    /// The image's rows as the models want them.
+    func imageBands(_ image: any ImageRows, _ scales: [IntensityNormalization: IntensityScale]) -> ImageBands {
+        ImageBands(image, normalizations, scales: scales)
+    }
+
+    /// The class probabilities of a band, rows×width×classes.
+    func probabilities(of rows: Range<Int>, in bands: ImageBands, height: Int) throws -> Tensor {
+        try prediction.probabilities(of: rows, in: bands.read(prediction.rowsSeen(for: rows, height: height)))
     }
 }

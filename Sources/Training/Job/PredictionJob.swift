@@ -5,92 +5,219 @@ import Images
 import Kernels
 import Segmentation
 
-/// Segments the images of a folder, or one image; under `mpirun` the ranks share them out.
+/// Segments the images of a folder, or one image; under `mpirun` the ranks share them out, and each large image too.
 public struct PredictionJob {
-    /// What is written beside the classes.
-    public struct Outputs: Sendable {
-        public var probabilities: Bool
-        public var overlay: Bool
-
-        public init(probabilities: Bool, overlay: Bool) {
-            self.probabilities = probabilities
-            self.overlay = overlay
-        }
+    /// What became of a job.
+    public struct Outcome: Sendable {
+        /// All images of the job.
+        public let images: Int
+        /// Those whose results were there already.
+        public let skipped: Int
     }
 
     private let ensemble: ModelEnsemble
     private let world: any Communicator
-    private let outputs: Outputs
+    private let outputs: PredictionOutputs
 
-    public init(_ ensemble: ModelEnsemble, world: any Communicator, outputs: Outputs) {
+    private let limits: Limits
+
+    /// Where images begin to be treated otherwise, in pixels.
+    public struct Limits: Sendable {
+        /// Above it the ranks work on one image together, band by band, instead of each on one of its own.
+        public var shared: Int
+        /// Above it an image's results are TIFF files, written in strips; objects and overlays, which need the whole image
+        /// in memory, are refused.
+        public var large: Int
+
+        public init(shared: Int = 1 << 22, large: Int = 1 << 26) {
+            self.shared = shared
+            self.large = large
+        }
+    }
+
+    public init(
+        _ ensemble: ModelEnsemble, world: any Communicator, outputs: PredictionOutputs, limits: Limits = Limits()
+    ) {
+        self.limits = limits
         self.ensemble = ensemble
         self.world = world
         self.outputs = outputs
     }
 
-    /// Writes into `folder`, which is made, and returns the images' paths; called by all ranks.
+    /// Writes into `folder`, which is made; called by all ranks. Images whose results are there already, from the same
+    /// models, are left out.
+    ///
+    /// Throws `Failure.stopped` where a signal asks to stop: what is finished then counts the next time.
     ///
     /// - Parameters:
-    ///   - progress: called with the number of images that are done, and all.
-    public func run(input: String, output folder: String, progress: (Int, Int) -> Void) throws -> [String] {
-        let files = try world.agreeOnRoot { () throws -> [String] in
-            let files = try Self.images(in: input)
-            let source = (files[0] as NSString).deletingLastPathComponent
-            guard Self.realPath(source.isEmpty ? "." : source) != Self.realPath(folder) else {
-                throw Failure.request("--output \(folder) is the images' own folder: choose another, or they are lost")
+    ///   - progress: called with how far the job is.
+    public func run(input: String, output folder: String, progress: (String) -> Void) throws -> Outcome {
+        let inputs = try world.agreeOnRoot { try prepare(input: input, folder: folder) }
+        var record: PredictionRecord?
+        let todo = try world.agreeOnRoot { () throws -> [PredictionInput] in
+            let read = try PredictionRecord(in: folder, ensemble)
+            record = read
+            return inputs.filter { !read.isFinished($0, outputs) || !hasFiles($0, in: folder) }
+        }
+        let skipped = inputs.count - todo.count
+        var done = skipped
+        func finish(_ inputs: [PredictionInput]) throws {
+            _ = try world.agreeOnRoot { () throws -> Int in
+                try record?.add(inputs.compactMap { PredictionRecord.Entry($0, outputs) })
+                return 0
             }
+            done += inputs.count
+            progress("\(done) of \(todo.count + skipped) images")
+        }
+        func stopped() -> Failure {
+            Failure(
+                .stopped,
+                "stopped on a signal after \(done) of \(todo.count + skipped) images: the same command goes on from there"
+            )
+        }
+
+        let isShared = { (input: PredictionInput) in world.size > 1 && input.pixels > limits.shared }
+        for input in todo where isShared(input) {
             do {
-                try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-            } catch {
-                throw Failure.request("--output \(folder) cannot be made: choose a folder that can be written")
+                try segment(input, into: folder, among: world, progress)
+            } catch let failure as Failure where failure.kind == .stopped {
+                throw stopped()
             }
-            guard access(folder, W_OK | X_OK) == 0 else {
-                throw Failure.request("--output \(folder) cannot be written: \(Failure.systemReason(errno))")
+            try finish([input])
+        }
+        let own = todo.filter { !isShared($0) }
+        for first in stride(from: 0, to: own.count, by: world.size) {
+            let round = Array(own[first..<min(first + world.size, own.count)])
+            let isDone = try world.agreeOnAll { () throws -> Bool in
+                guard world.rank < round.count else { return true }
+                do {
+                    try segment(round[world.rank], into: folder, among: SoloCommunicator(), progress)
+                    return true
+                } catch let failure as Failure where failure.kind == .stopped {
+                    return false
+                }
             }
-            return files
+            try finish(zip(round, isDone).filter(\.1).map(\.0))
+            if isDone.contains(false) { throw stopped() }
         }
-        var done = 0
-        try world.shareOut(files.count) { index in
-            try segment(files[index], into: folder)
-            done += 1
-            progress(min(done * world.size, files.count), files.count)
+        return Outcome(images: inputs.count, skipped: skipped)
+    }
+
+    // MARK: - Before the first image
+
+    /// The images, after a look at all that could go wrong; makes the folder.
+    private func prepare(input: String, folder: String) throws -> [PredictionInput] {
+        let inputs = try PredictionInput.list(input)
+        var owners: [String: String] = [:]
+        for input in inputs {
+            try check(input)
+            for name in outputs.fileNames(input, classes: ensemble.classes, isLarge: isLarge(input)) {
+                if let other = owners.updateValue(input.path, forKey: name) {
+                    throw Failure.request(
+                        "\(other) and \(input.path) would both be written to \(folder)/\(name): rename one of them")
+                }
+            }
         }
-        return files
+        let source = (inputs[0].path as NSString).deletingLastPathComponent
+        guard Self.realPath(source.isEmpty ? "." : source) != Self.realPath(folder) else {
+            throw Failure.request("--output \(folder) is the images' own folder: choose another, or they are lost")
+        }
+        do {
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        } catch {
+            throw Failure.request("--output \(folder) cannot be made: choose a folder that can be written")
+        }
+        guard access(folder, W_OK | X_OK) == 0 else {
+            throw Failure.request("--output \(folder) cannot be written: \(Failure.systemReason(errno))")
+        }
+        return inputs
+    }
+
+    private func isLarge(_ input: PredictionInput) -> Bool { input.pixels > limits.large }
+
+    private func check(_ input: PredictionInput) throws {
+        let size = "\(input.path) has \(input.width)×\(input.height) pixels, and"
+        if isLarge(input), outputs.instances || outputs.overlay {
+            throw Failure.request(
+                "\(size) \(outputs.instances ? "--instances" : "--overlay") needs the whole image in memory, at most \(limits.large) pixels: cut it into smaller ones"
+            )
+        }
+        if outputs.instances, input.width + input.height > DistanceTransform.mostSides {
+            throw Failure.request(
+                "\(size) --instances measures distances where height and width are at most \(DistanceTransform.mostSides) together: cut it into shorter ones"
+            )
+        }
+    }
+
+    private func hasFiles(_ input: PredictionInput, in folder: String) -> Bool {
+        outputs.fileNames(input, classes: ensemble.classes, isLarge: isLarge(input)).allSatisfy {
+            FileManager.default.fileExists(atPath: "\(folder)/\($0)")
+        }
     }
 
     private static func realPath(_ path: String) -> String {
         URL(fileURLWithPath: path).resolvingSymlinksInPath().standardizedFileURL.path
     }
 
-    /// The PNG files of a folder in the order of their names, or the one file.
-    static func images(in path: String) throws -> [String] {
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-            throw Failure.request("--input \(path) does not exist: name an image or a folder of images")
-        }
-        guard isFolder.boolValue else { return [path] }
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
-        let files = names.filter { $0.lowercased().hasSuffix(".png") && !$0.hasPrefix(".") }.sorted()
-        guard !files.isEmpty else { throw Failure.request("--input \(path) holds no .png image") }
-        return files.map { path.hasSuffix("/") ? path + $0 : "\(path)/\($0)" }
-    }
+    // MARK: - One image
 
-    private func segment(_ path: String, into folder: String) throws {
-        let (image, probabilities) = try ensemble.predict(path)
-        let stem = ((path as NSString).lastPathComponent as NSString).deletingPathExtension
-        let classes = LabelMap(mostProbable: probabilities)
-        try PNG.write(PredictionPictures.classes(classes, count: ensemble.classes), to: "\(folder)/\(stem).png")
-        if outputs.probabilities {
-            for index in 1..<ensemble.classes {
-                let suffix = ensemble.classes == 2 ? "probability" : "class\(index)"
-                try PNG.write(
-                    PredictionPictures.probability(probabilities, ofClass: index), to: "\(folder)/\(stem).\(suffix).png"
-                )
+    /// Segments an image: each rank every so many bands, which the first one writes. Called by all of `ranks`.
+    ///
+    /// Throws `Failure.stopped` on all ranks where a signal came to one.
+    private func segment(
+        _ input: PredictionInput, into folder: String, among ranks: any Communicator, _ progress: (String) -> Void
+    ) throws {
+        let image = try ranks.agree { try ensemble.open(input.path, page: input.page) }
+        let scales = try ranks.agreeOnRoot { try ensemble.scales(of: image) }
+        let bands = ensemble.bands(of: image)
+        let rows = ensemble.imageBands(image, scales)
+        let files = try ranks.agree {
+            ranks.rank == 0
+                ? try PredictionFiles(
+                    input, outputs, folder: folder, ensemble: ensemble, tags: image.tags, isLarge: isLarge(input)) : nil
+        }
+        for first in stride(from: 0, to: bands.count, by: ranks.size) {
+            let own = try ranks.agree { () throws -> Tensor? in
+                guard !StopSignal.isRaised else { throw Failure(.stopped, "stopped on a signal") }
+                let index = first + ranks.rank
+                guard index < bands.count else { return nil }
+                return try ensemble.probabilities(of: bands[index], in: rows, height: image.height)
+            }
+            let round = Array(bands[first..<min(first + ranks.size, bands.count)])
+            var failure: (any Error)?
+            try gather(own, of: round, width: image.width, among: ranks) { band, rows in
+                guard failure == nil else { return }
+                do { try files?.add(band, rows: rows) } catch { failure = error }
+            }
+            try ranks.agree { if let failure { throw failure } }
+            if bands.count > ranks.size {
+                progress("\(input.stem): \(first + round.count) of \(bands.count) bands")
             }
         }
-        if outputs.overlay {
-            let picture = Overlay(colors: ensemble.classColors).picture(image: image, classes: classes)
-            try PNG.write(picture, to: "\(folder)/\(stem).overlay.png")
+        try ranks.agree { try files?.finish(image) }
+    }
+
+    /// Brings the bands of a round to the first rank, which takes them in their order.
+    private func gather(
+        _ own: Tensor?, of round: [Range<Int>], width: Int, among ranks: any Communicator,
+        _ take: (Tensor, Range<Int>) -> Void
+    ) throws {
+        guard ranks.rank == 0 else {
+            if let own { try ranks.send(UnsafeRawBufferPointer(own.bytes), to: 0, tag: .predictedBand) }
+            return
+        }
+        for (owner, rows) in round.enumerated() {
+            if owner == 0 {
+                if let own { take(own, rows) }
+            } else {
+                let band = Tensor(rows.count, width, ensemble.classes)
+                try ranks.receive(band.bytes, from: owner, tag: .predictedBand)
+                take(band, rows)
+            }
         }
     }
+}
+
+extension Tensor {
+    fileprivate var bytes: UnsafeMutableRawBufferPointer { UnsafeMutableRawBufferPointer(values) }
 }

@@ -39,6 +39,9 @@ struct EvaluateCommand: JobCommand {
     @Option(help: "A raw label value whose pixels do not count.")
     var ignoreIndex: Int?
 
+    @Flag(help: "Averages over the eight flips and rotations of each image; takes eight times as long.")
+    var augment = false
+
     @Flag(help: "Also prints a line for each image.")
     var perImage = false
 
@@ -48,8 +51,10 @@ struct EvaluateCommand: JobCommand {
     @OptionGroup var model: ModelOptions
 
     func validate() throws {
-        guard (predictions == nil) == checkpoints.isEmpty else { return }
-        throw ValidationError("name checkpoints and --images, or --predictions")
+        guard (predictions == nil) != checkpoints.isEmpty else {
+            throw ValidationError("name checkpoints and --images, or --predictions")
+        }
+        if augment, predictions != nil { throw ValidationError("--augment is about checkpoints, not --predictions") }
     }
 
     func run(in job: Job) throws {
@@ -63,7 +68,7 @@ struct EvaluateCommand: JobCommand {
                 encoding: encoding?.encoding ?? (classes == 2 ? .binary : .index), ignoreValue: ignoreIndex)
         } else {
             guard let images else { throw Failure.request("evaluate with a checkpoint needs --images, a folder") }
-            let ensemble = try job.world.agree { try model.load(checkpoints) }
+            let ensemble = try job.world.agree { try model.load(checkpoints, augment: augment) }
             let data = ensemble.models[0].configuration?.data
             names = ensemble.classNames
             outcome = try evaluation.run(

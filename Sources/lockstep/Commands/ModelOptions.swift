@@ -53,11 +53,12 @@ struct ModelOptions: ParsableArguments {
         guard threads >= 1 else { throw ValidationError("--threads \(threads): give 1 or more") }
     }
 
-    /// Loads the checkpoints, whose probabilities are averaged.
-    func load(_ checkpoints: [String]) throws -> ModelEnsemble {
+    /// Loads the checkpoints, whose probabilities are averaged; with `augment` over flips and rotations too.
+    func load(_ checkpoints: [String], augment: Bool) throws -> ModelEnsemble {
         let hints = TrainedModel.Hints(padding: padding, normalization: normalize)
         return try ModelEnsemble(
             checkpoints.map { try TrainedModel(reading: $0, weights: weights, hints: hints) }, tile: tile,
+            augment: augment,
             engine: Engine(.native, threads: threads))
     }
 }

@@ -8,15 +8,22 @@ struct PredictCommand: JobCommand {
         abstract: "Segments images of any size.",
         discussion: """
             Writes one PNG an image, of its name: the class of each pixel, or with two classes 0 and 255. Large images \
-            go through the network in overlapping tiles with mirrored borders. Under mpirun the ranks share the images \
-            out.
+            go through the network in overlapping tiles with mirrored borders, a band of rows at a time. Under mpirun \
+            the ranks share the images out, and the bands of an image of more than 4 megapixels. Of an image of more \
+            than 67 megapixels (2^26) the results are TIFF files (STEM.tif), with the resolution of the image's; such \
+            an image is never in memory as a whole if it is a TIFF, in strips or tiles.
+
+            Every file is written whole or not at all. Started again with the same checkpoints, a prediction that was \
+            stopped (Ctrl-C, status 75) or killed goes on with the images that are not finished.
             """)
     static let usesRanks = true
 
     @Argument(help: "Checkpoints (.safetensors) or run folders; the probabilities of several are averaged.")
     var checkpoints: [String]
 
-    @Option(help: "A PNG image, or a folder of them.")
+    @Option(
+        help:
+            "An image (PNG, TIFF, JPEG), or a folder of them. The pages of a TIFF stack become STEM-0000, STEM-0001, …")
     var input: String
 
     @Option(help: "The folder for the results; made if missing.")
@@ -25,29 +32,53 @@ struct PredictCommand: JobCommand {
     @Flag(help: "Also writes STEM.probability.png, 16-bit grey (with more than two classes STEM.class1.png, …).")
     var probabilities = false
 
-    @Flag(help: "Also writes STEM.overlay.png: the image with its classes tinted and outlined.")
+    @Flag(
+        help: "Also writes STEM.overlay.png: the image with its classes, or with --instances its objects, outlined.")
     var overlay = false
+
+    @Flag(
+        help: """
+            Also writes STEM.instances.png, 16-bit object numbers from 1 up (0: none), touching objects split by a \
+            watershed, and STEM.objects.csv: each object's class, area, centre and extent in pixels from 0 at the top \
+            and left, and mean grey value of the image's file.
+            """)
+    var instances = false
+
+    @Option(help: "With --instances: objects of fewer pixels are left out.")
+    var minimumSize: Int?
+
+    @Flag(help: "Averages over the eight flips and rotations of each image; takes eight times as long.")
+    var augment = false
 
     @Flag(help: "Prints the list of results as JSON.")
     var json = false
 
     @OptionGroup var model: ModelOptions
 
+    func validate() throws {
+        guard let minimumSize else { return }
+        guard instances else { throw ValidationError("--minimum-size is about objects: add --instances") }
+        guard minimumSize >= 0 else { throw ValidationError("--minimum-size \(minimumSize): give 0 or more") }
+    }
+
     func run(in job: Job) throws {
-        let ensemble = try job.world.agree { try model.load(checkpoints) }
+        let ensemble = try job.world.agree { try model.load(checkpoints, augment: augment) }
         let console = job.console
         let predicting = PredictionJob(
-            ensemble, world: job.world, outputs: .init(probabilities: probabilities, overlay: overlay))
-        let images = try predicting.run(input: input, output: output) { done, all in
-            console.progress("\(done) of \(all) images")
-        }
+            ensemble, world: job.world,
+            outputs: .init(
+                probabilities: probabilities, overlay: overlay, instances: instances, minimumSize: minimumSize ?? 0))
+        defer { console.endProgress() }
+        let outcome = try predicting.run(input: input, output: output) { console.progress($0) }
         struct Answer: Encodable {
             let images: Int
+            let skipped: Int
             let output: String
         }
         console.endProgress()
         try job.answer(
-            "\(images.count) image\(images.count == 1 ? "" : "s") segmented into \(output)",
-            json: json ? Answer(images: images.count, output: output) : nil)
+            "\(outcome.images) image\(outcome.images == 1 ? "" : "s") segmented into \(output)"
+                + (outcome.skipped > 0 ? ", \(outcome.skipped) of them before: these were skipped" : ""),
+            json: json ? Answer(images: outcome.images, skipped: outcome.skipped, output: output) : nil)
     }
 }

@@ -1,0 +1,115 @@
+import Foundation
+import Images
+import TestSupport
+import Testing
+
+extension ProgramTests {
+    /// `predict` as processes: objects, large images, signals.
+    @Suite struct Predict {
+        /// A working directory with a short run in `runs/cells`.
+        private func trained(steps: Int = 2) throws -> Place {
+            let place = try Place()
+            try place.succeed([
+                "train", "cells.yaml", "--set", "training.steps=\(steps)", "--set", "model.base_channels=4",
+            ])
+            return place
+        }
+
+        /// All that lies in a folder, hidden or not.
+        private func contents(_ place: Place, _ folder: String) throws -> [String: Data] {
+            try place.folder.files().filter { $0.key.hasPrefix("\(folder)/") }
+                .reduce(into: [:]) { $0[String($1.key.dropFirst(folder.count + 1))] = $1.value }
+        }
+
+        private func writeImages(_ place: Place, count: Int, width: Int, height: Int) throws {
+            try FileManager.default.createDirectory(
+                atPath: place.folder.path("new"), withIntermediateDirectories: true)
+            for number in 1...count {
+                let samples = (0..<width * height).map { UInt16(($0 * (number + 7) / 9 + $0 / width * 5) % 251) }
+                try PNG.write(
+                    RasterImage(width: width, height: height, channels: 1, samples: samples),
+                    to: place.folder.path("new/image-\(number).png"))
+            }
+        }
+
+        @Test("objects, their table and their outlines; averages over flips and rotations score too")
+        func instances() throws {
+            let place = try trained(steps: 120)
+            let wanted = [
+                "predict", "runs/cells", "--input", "cells/images", "--augment", "--instances", "--minimum-size", "9",
+                "--overlay",
+            ]
+            try place.succeed(wanted + ["--output", "alone"])
+            try place.succeed(wanted + ["--output", "ranks"], ranks: 3)
+            let alone = try contents(place, "alone")
+            #expect(alone.count == 29)
+            #expect(
+                try contents(place, "ranks").filter { !$0.key.hasPrefix(".") }
+                    == alone.filter { !$0.key.hasPrefix(".") })
+            let stem = place.folder.path("alone/cell-0001")
+            let objects = try PNG.read("\(stem).instances.png")
+            let classes = try PNG.read("\(stem).png")
+            let image = try PNG.read(place.folder.path("cells/images/cell-0001.png"))
+            let lines = try String(contentsOfFile: "\(stem).objects.csv", encoding: .utf8).split(separator: "\n")
+            #expect(objects.maximum == 65535 && lines.count == Int(objects.samples.max() ?? 0) + 1 && lines.count > 2)
+            for (number, line) in lines.enumerated().dropFirst() {
+                let fields = line.split(separator: ",").compactMap { Double($0) }
+                let pixels = objects.samples.indices.filter { objects.samples[$0] == number }
+                #expect(fields[0] == Double(number) && Int(fields[2]) == pixels.count && pixels.count >= 9)
+                #expect(pixels.allSatisfy { classes.samples[$0] == 255 })
+                let row = pixels.reduce(0.0) { $0 + Double($1 / 64) } / Double(pixels.count)
+                let grey = pixels.reduce(0.0) { $0 + Double(image.samples[$1]) } / Double(pixels.count)
+                #expect(abs(fields[3] - row) < 1e-3 && abs(fields[9] - grey) < 1e-3)
+            }
+            // What is predicted scores as the model does, with the same averages, and not as it does without them.
+            let data = ["--labels", "cells/labels", "--json"]
+            let ofFiles = try place.succeed(["evaluate", "--predictions", "alone"] + data)
+            let ofModel = ["evaluate", "runs/cells", "--images", "cells/images"] + data
+            #expect(try place.succeed(ofModel + ["--augment"], ranks: 2).output == ofFiles.output)
+            #expect(try place.succeed(ofModel).output != ofFiles.output)
+        }
+
+        @Test("a large image is shared by the ranks, band by band, and has the same bytes")
+        func largeImage() throws {
+            let place = try Place()
+            try place.succeed(["train", "cells.yaml", "--set", "training.steps=1"])
+            try writeImages(place, count: 1, width: 2060, height: 2050)
+            let wanted = ["predict", "runs/cells", "--input", "new/image-1.png", "--probabilities"]
+            try place.succeed(wanted + ["--output", "alone"])
+            let alone = try contents(place, "alone").filter { !$0.key.hasPrefix(".") }
+            #expect(alone.keys.sorted() == ["image-1.png", "image-1.probability.png"])
+            for ranks in [2, 3] {
+                try place.succeed(wanted + ["--output", "ranks-\(ranks)"], ranks: ranks)
+                #expect(try contents(place, "ranks-\(ranks)").filter { !$0.key.hasPrefix(".") } == alone)
+            }
+        }
+
+        @Test("a signal ends with status 75 and nothing half written; the same command goes on", arguments: [0, 2])
+        func stop(ranks: Int) throws {
+            let place = try trained()
+            try writeImages(place, count: 8, width: 300, height: 301)
+            let command = [
+                "predict", "runs/cells", "--input", "new", "--output", "out", "--augment", "--probabilities",
+            ]
+            let program = try place.start(command, ranks: ranks)
+            try program.wait("finished an image") {
+                try !contents(place, "out").filter { $0.key.hasSuffix("y.png") }.isEmpty
+            }
+            // mpirun takes SIGINT and SIGTERM for itself and passes these on.
+            program.send(ranks > 0 ? SIGUSR1 : SIGINT)
+            let stopped = try program.outcome(within: 30)
+            #expect(stopped.status == 75, "\(stopped.errors)")
+            #expect(stopped.errors.contains("stopped on a signal after"))
+            let some = try contents(place, "out")
+            #expect(!some.keys.contains { $0.hasSuffix(".part") })
+            let recorded = try #require(some[".lockstep-predict.jsonl"]).split(separator: 10).count - 1
+            #expect((1..<8).contains(recorded))
+            let rest = try place.succeed(command + ["--json"], ranks: ranks).json
+            #expect(rest["images"] as? Int == 8 && rest["skipped"] as? Int == recorded)
+            #expect(try contents(place, "out").count == 17)
+            // What was finished before the stop was left as it was.
+            let after = try contents(place, "out")
+            #expect(some.filter { !$0.key.hasPrefix(".") }.allSatisfy { after[$0.key] == $0.value })
+        }
+    }
+}
