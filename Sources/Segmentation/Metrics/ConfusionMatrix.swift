@@ -3,7 +3,7 @@ import Kernels
 /// How many pixels of each true class were predicted as which class, pooled over any number of images.
 ///
 /// Counts of several matrices add up exactly, in any order, so that ranks or threads may share out a set of images.
-public struct ConfusionMatrix: Hashable, Sendable {
+public struct ConfusionMatrix: Hashable, Sendable, Codable {
     /// Number of classes, K.
     public let classes: Int
     /// K·K counts, a row for each true class, a column for each predicted one.

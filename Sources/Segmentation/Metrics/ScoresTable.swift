@@ -12,6 +12,8 @@ extension SegmentationScores {
     /// pixel error 0.0239, accuracy 0.9761 of 294912 pixels
     /// ```
     ///
+    /// and a line for each family of scores that was measured.
+    ///
     /// - Parameter names: the classes' names; without, or where there are too few, `class 0`, `class 1` and so on.
     public func table(names: [String]? = nil) -> String {
         var rows = [["class", "IoU", "Dice", "truth", "predicted"]]
@@ -34,7 +36,48 @@ extension SegmentationScores {
         }
         return lines.joined(separator: "\n")
             + "\n\npixel error \(Self.decimal(pixelError, digits: 4)), accuracy \(Self.decimal(accuracy, digits: 4))"
-            + " of \(pixels) pixels"
+            + " of \(pixels) pixels" + familyLines.map { "\n" + $0 }.joined()
+    }
+
+    /// The scores of most interest in a few words: "IoU 0.912, Dice 0.954, pixel error 0.031".
+    public var summary: String {
+        let parts: [(String, SegmentationMetric, Int)] = [
+            ("IoU", .iou, 3), ("Dice", .dice, 3), ("pixel error", .pixelError, 4), ("SEG", .seg, 3), ("AP", .ap, 3),
+            ("adapted rand error", .adaptedRandError, 4), ("variation of information", .voi, 3),
+            ("V_rand", .vRand, 4), ("V_info", .vInfo, 4), ("rand error", .randError, 4),
+            ("warping error", .warpingError, 6),
+        ]
+        return parts.compactMap { name, metric, digits in
+            value(of: metric).map { "\(name) \(Self.decimal($0, digits: digits))" }
+        }.joined(separator: ", ")
+    }
+
+    private var familyLines: [String] {
+        func at(_ score: BestScoreOverThresholds?, _ digits: Int = 4) -> String {
+            Self.decimal(score?.value, digits: digits)
+                + (score?.threshold.map { " at threshold \(Self.decimal($0, digits: 1))" } ?? "")
+        }
+        var lines: [String] = []
+        if let objects {
+            let pooled = objects.pooled
+            lines.append(
+                "objects: SEG \(Self.decimal(pooled.seg)), AP \(Self.decimal(objects.ap)); at IoU 0.5 AP "
+                    + "\(Self.decimal(objects.precision(at: 50))), precision \(Self.decimal(pooled.precision)), recall "
+                    + "\(Self.decimal(pooled.recall)); \(pooled.truth) true, \(pooled.prediction) predicted")
+        }
+        if let partitions {
+            lines.append(
+                "partition: adapted rand error \(Self.decimal(partitions.adaptedRandError, digits: 4)), variation of "
+                    + "information \(Self.decimal(partitions.variationOfInformation)) bits (split "
+                    + "\(Self.decimal(partitions.split)), merge \(Self.decimal(partitions.merge)))")
+        }
+        if let borders {
+            lines.append(
+                "borders: V_rand \(at(borders.vRand)), V_info \(at(borders.vInfo)), rand error "
+                    + "\(at(borders.randError)), the challenge's pixel error \(at(borders.challengePixelError))")
+        }
+        if let warping { lines.append("warping error \(at(warping.best, 6))") }
+        return lines
     }
 
     private static func decimal(_ value: Double?, digits: Int = 3) -> String {

@@ -1,6 +1,5 @@
-import Foundation
-
-/// The scores of a segmentation, from pixel counts pooled over a set of images.
+/// The scores of a segmentation: of pixel counts pooled over a set of images and, where they were measured, of objects
+/// and borders.
 ///
 /// With the counts TP (of the class in truth and prediction), FP (in the prediction alone) and FN (in the truth alone):
 ///
@@ -12,6 +11,7 @@ import Foundation
 /// | `iou`, `dice` | class 1's with two classes, else the mean | nil, as above |
 /// | `accuracy` | share of the pixels whose class is right | nil: no pixel counts |
 /// | `pixel_error` | 1 − accuracy | nil: no pixel counts |
+/// | `frequency_weighted_iou`, `…_dice` | mean over the classes, each by its share of the truth | nil: no pixel counts |
 ///
 /// A class that is in the truth and never predicted, or the reverse, has IoU and Dice 0.
 public struct SegmentationScores: Hashable, Sendable {
@@ -35,9 +35,36 @@ public struct SegmentationScores: Hashable, Sendable {
     public let pixelError: Double?
     public let meanIoU: Double?
     public let meanDice: Double?
+    public let frequencyWeightedIoU: Double?
+    public let frequencyWeightedDice: Double?
+    /// The counts that all of these follow from.
+    public let confusion: ConfusionMatrix
+    /// nil where they were not measured.
+    public let objects: ObjectScores?
+    /// nil where they were not measured.
+    public let partitions: PartitionScores?
+    /// nil where they were not measured.
+    public let borders: BorderScores?
+    /// nil where it was not measured.
+    public let warping: WarpingScore?
 
     /// The scores of these counts.
-    public init(_ matrix: ConfusionMatrix) {
+    public init(_ matrix: ConfusionMatrix) { self.init(matrix, []) }
+
+    /// The scores of a set of images, of which the same was measured; none is the mean of no image.
+    public init(_ images: [ImageMeasurement], classes: Int) {
+        var pooled = ConfusionMatrix(classes: classes)
+        for image in images { pooled.merge(image.confusion) }
+        self.init(pooled, images)
+    }
+
+    private init(_ matrix: ConfusionMatrix, _ images: [ImageMeasurement]) {
+        confusion = matrix
+        objects = ObjectScores(images.compactMap(\.objects))
+        partitions = PartitionScores(images.compactMap(\.partitions))
+        let hasThresholds = images.first?.hasThresholds ?? false
+        borders = BorderScores(images.compactMap(\.borders), hasThresholds: hasThresholds)
+        warping = WarpingScore(images.compactMap(\.warping), hasThresholds: hasThresholds)
         let total = matrix.total
         pixels = total
         let share = { (count: Int) -> Double? in total == 0 ? nil : Double(count) / Double(total) }
@@ -56,13 +83,8 @@ public struct SegmentationScores: Hashable, Sendable {
         pixelError = share(total - correct)
         meanIoU = Self.mean(perClass.compactMap(\.iou))
         meanDice = Self.mean(perClass.compactMap(\.dice))
-    }
-
-    /// The scores of most interest in a few words: "IoU 0.912, Dice 0.954, pixel error 0.031".
-    public var summary: String {
-        let parts = [("IoU", iou, 3), ("Dice", dice, 3), ("pixel error", pixelError, 4)]
-        return parts.compactMap { name, value, digits in value.map { "\(name) \(String(format: "%.\(digits)f", $0))" } }
-            .joined(separator: ", ")
+        frequencyWeightedIoU = Self.frequencyWeighted(perClass, \.iou)
+        frequencyWeightedDice = Self.frequencyWeighted(perClass, \.dice)
     }
 
     /// Class 1's IoU with two classes, else the mean.
@@ -71,7 +93,7 @@ public struct SegmentationScores: Hashable, Sendable {
     /// Class 1's Dice with two classes, else the mean.
     public var dice: Double? { perClass.count == 2 ? perClass[1].dice : meanDice }
 
-    /// The score of this name; nil where it is not defined.
+    /// The score of this name; nil where it is not defined, or was not measured.
     public func value(of metric: SegmentationMetric) -> Double? {
         switch metric {
         case .iou: iou
@@ -80,47 +102,47 @@ public struct SegmentationScores: Hashable, Sendable {
         case .pixelError: pixelError
         case .meanIoU: meanIoU
         case .meanDice: meanDice
+        case .frequencyWeightedIoU: frequencyWeightedIoU
+        case .frequencyWeightedDice: frequencyWeightedDice
+        case .seg: objects?.pooled.seg
+        case .ap: objects?.ap
+        case .ap50: objects?.precision(at: 50)
+        case .ap75: objects?.precision(at: 75)
+        case .precision50: objects?.pooled.precision
+        case .recall50: objects?.pooled.recall
+        case .f1At50: objects?.pooled.f1
+        case .adaptedRandError: partitions?.adaptedRandError
+        case .voi: partitions?.variationOfInformation
+        case .voiSplit: partitions?.split
+        case .voiMerge: partitions?.merge
+        case .vRand: borders?.vRand?.value
+        case .vInfo: borders?.vInfo?.value
+        case .randError: borders?.randError?.value
+        case .challengePixelError: borders?.challengePixelError?.value
+        case .warpingError: warping?.best?.value
         }
     }
 
     /// The score that configurations call `name`; nil for another name, and where the score is not defined.
     public func value(of name: String) -> Double? { SegmentationMetric(rawValue: name).flatMap(value(of:)) }
 
-    private static func mean(_ values: [Double]) -> Double? {
+    /// What was measured beside the pixels of each class.
+    public var families: MetricFamilies {
+        var families: MetricFamilies = []
+        if objects != nil { families.insert(.objects) }
+        if partitions != nil { families.insert(.partitions) }
+        if borders != nil { families.insert(.borders) }
+        if warping != nil { families.insert(.warping) }
+        return families
+    }
+
+    /// A class that is not in the truth has no weight.
+    private static func frequencyWeighted(_ classes: [ClassScores], _ score: (ClassScores) -> Double?) -> Double? {
+        guard classes.contains(where: { $0.truthShare != nil }) else { return nil }
+        return classes.reduce(0) { $0 + ($1.truthShare ?? 0) * (score($1) ?? 0) }
+    }
+
+    static func mean(_ values: [Double]) -> Double? {
         values.isEmpty ? nil : values.reduce(0, +) / Double(values.count)
     }
-}
-
-extension SegmentationScores: Encodable {
-    /// `{"iou": …, "dice": …, "accuracy": …, "pixel_error": …, "mean_iou": …, "mean_dice": …, "pixels": …,
-    /// "classes": [{"iou": …, "dice": …, "truth_share": …, "prediction_share": …}, …]}`; scores that are not defined
-    /// are null.
-    public func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: Key.self)
-        for metric in SegmentationMetric.allCases {
-            try container.encode(value(of: metric), forKey: Key(metric.rawValue))
-        }
-        try container.encode(pixels, forKey: Key("pixels"))
-        try container.encode(perClass, forKey: Key("classes"))
-    }
-}
-
-extension SegmentationScores.ClassScores: Encodable {
-    public func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: Key.self)
-        try container.encode(iou, forKey: Key("iou"))
-        try container.encode(dice, forKey: Key("dice"))
-        try container.encode(truthShare, forKey: Key("truth_share"))
-        try container.encode(predictionShare, forKey: Key("prediction_share"))
-    }
-}
-
-/// A JSON object's key, as it is written.
-private struct Key: CodingKey {
-    let stringValue: String
-    var intValue: Int? { nil }
-
-    init(_ name: String) { stringValue = name }
-    init?(stringValue: String) { self.init(stringValue) }
-    init?(intValue: Int) { nil }
 }

@@ -81,6 +81,13 @@ import Testing
             prediction: LabelMap(height: 4, width: 4, filledWith: 1), truth: LabelMap(height: 4, width: 4))
         #expect(matrix.total == 0)
         for metric in SegmentationMetric.allCases { #expect(matrix.scores.value(of: metric) == nil) }
+        for family: MetricFamilies in [.objects, .partitions, .borders, .warping] {
+            let image = SegmentedImage(
+                truth: LabelMap(height: 4, width: 4), prediction: LabelMap(height: 4, width: 4, filledWith: 1))
+            let scores = SegmentationScores([ImageMeasurement(image, classes: 2, families: family)], classes: 2)
+            #expect(scores.families == family)
+            for metric in SegmentationMetric.allCases { #expect(scores.value(of: metric) == nil, "\(metric)") }
+        }
         #expect(matrix.scores.table().contains("–"))
     }
 
@@ -102,9 +109,18 @@ import Testing
 
     @Test func namesAndDirections() {
         #expect(
-            SegmentationMetric.allCases.map(\.rawValue)
-                == ["iou", "dice", "accuracy", "pixel_error", "mean_iou", "mean_dice"])
-        #expect(SegmentationMetric.allCases.filter { !$0.largerIsBetter } == [.pixelError])
+            SegmentationMetric.allCases.map(\.rawValue) == [
+                "iou", "dice", "accuracy", "pixel_error", "mean_iou", "mean_dice", "frequency_weighted_iou",
+                "frequency_weighted_dice", "seg", "ap", "ap_50", "ap_75", "precision_50", "recall_50", "f1_50",
+                "adapted_rand_error", "voi", "voi_split", "voi_merge", "v_rand", "v_info", "rand_error",
+                "challenge_pixel_error", "warping_error",
+            ])
+        #expect(
+            SegmentationMetric.allCases.filter { !$0.largerIsBetter }
+                == [
+                    .pixelError, .adaptedRandError, .voi, .voiSplit, .voiMerge, .randError, .challengePixelError,
+                    .warpingError,
+                ])
         let scores = ConfusionMatrix(classes: 2, counts: [5, 1, 2, 8]).scores
         #expect(scores.value(of: "iou") == 8.0 / 11)
         #expect(scores.value(of: "dice") == 16.0 / 19)
@@ -125,7 +141,10 @@ import Testing
         let object = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
         #expect(
             Set(object.keys)
-                == ["iou", "dice", "accuracy", "pixel_error", "mean_iou", "mean_dice", "pixels", "classes"])
+                == [
+                    "iou", "dice", "accuracy", "pixel_error", "mean_iou", "mean_dice", "frequency_weighted_iou",
+                    "frequency_weighted_dice", "pixels", "classes", "confusion_matrix",
+                ])
         #expect(object["iou"] is NSNull)
         #expect(object["mean_iou"] as? Double == 1)
         let classes = try #require(object["classes"] as? [[String: Any]])
