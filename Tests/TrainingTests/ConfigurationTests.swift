@@ -75,8 +75,13 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
                 root: "/images", train: .init(images: "01/t*.png", labels: "01_ST"),
                 validation: .split(.fold(1, of: 5)), labels: .palette(palette + [RGBColor(255, 255, 255)]),
                 ignoreIndex: 3, normalize: .unit,
-                tile: 64, cacheMegabytes: 10, loaderThreads: 2),
-            loss: .init(kind: .crossEntropyAndDice, labelSmoothing: 0.25),
+                tile: 64, cacheMegabytes: 10, loaderThreads: 2, foregroundShare: 0.33),
+            augmentation: Augmentation(
+                rotate: 15, flip: .horizontal, scale: 0.5...2, translate: 7, elastic: .init(grid: 5, sigma: 3),
+                grey: .init(shift: 0.2, scale: 0.3, gamma: 0.4), noise: 0.05, blur: 1.5),
+            loss: .init(
+                kind: .crossEntropyAndDice, labelSmoothing: 0.25, classWeights: .list([1, 2, 0.5]),
+                border: BorderWeights(w0: 4, sigma: 2.5)),
             optimizer: .init(
                 learningRate: 0.001, momentum: 0.5, nesterov: true, weightDecay: 0.0005, clipNorm: 2,
                 schedule: LearningRateSchedule(.step(every: 10, factor: 0.5), warmupSteps: 5)),

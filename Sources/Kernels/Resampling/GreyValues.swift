@@ -58,7 +58,10 @@ public enum GreyValues {
         guard radius > 0, height > 0, row > 0 else { return }
         let padded = allocateFloats(row + 2 * radius * channels)
         let passed = Tensor(height, image.width, channels)
-        defer { padded.deallocate() }
+        defer {
+            padded.deallocate()
+            withExtendedLifetime(passed) {}
+        }
         for y in 0..<height {
             let source = image.base + y * row
             for x in -radius..<image.width + radius {

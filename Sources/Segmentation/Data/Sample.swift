@@ -23,8 +23,8 @@ public final class Sample: Sendable {
         self.instances = instances
     }
 
-    /// What it takes in memory, with a border term that may be made later.
-    public var bytes: Int { 4 * (image.count + (instances == nil ? 2 : 3) * labels.height * labels.width) }
+    /// What image and labels take in memory; a border term that is made later comes on top.
+    public var bytes: Int { 4 * (image.count + (instances == nil ? 1 : 2) * labels.height * labels.width) }
 
     /// H×W object numbers: the label file's, else the connected regions of the classes above 0.
     public var objects: LabelMap { instances ?? ConnectedComponents.label(labels).objects }

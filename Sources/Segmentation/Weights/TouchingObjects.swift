@@ -16,12 +16,17 @@ public enum TouchingObjects {
         let (height, width) = (objects.height, objects.width)
         precondition(classes.height == height && classes.width == width, "classes and objects of two sizes")
         var border = [Bool](repeating: false, count: height * width)
-        for y in 0..<height {
-            for x in 0..<width where objects[y, x] > 0 {
-                for (down, right) in [(0, 1), (1, -1), (1, 0), (1, 1)] {
-                    let (row, column) = (y + down, x + right)
-                    guard row < height, column >= 0, column < width else { continue }
-                    if objects[row, column] > 0, objects[row, column] != objects[y, x] { border[y * width + x] = true }
+        // Across to the left comes last: where the other pixel is a border already, the two are apart.
+        for directions in [[(0, 1), (1, 0), (1, 1)], [(1, -1)]] {
+            for y in 0..<height {
+                for x in 0..<width where objects[y, x] > 0 {
+                    for (down, right) in directions {
+                        let (row, column) = (y + down, x + right)
+                        guard row < height, column >= 0, column < width, right >= 0 || !border[row * width + column]
+                        else { continue }
+                        let other = objects[row, column]
+                        if other > 0, other != objects[y, x] { border[y * width + x] = true }
+                    }
                 }
             }
         }

@@ -26,7 +26,8 @@ import Testing
         #expect(scores.value(of: .seg) == 0.75)
         // An image without any object has no precision.
         #expect(scores.value(of: .ap50) == (0.5 + 0.5 + 1) / 3)
-        #expect(abs(try #require(scores.value(of: .ap)) - (0.5 + 0.5 + 1) / 3) < 1e-12)
+        let precision: Double = try #require(scores.value(of: .ap))
+        #expect(abs(precision - 2.0 / 3) < 1e-12)
         #expect(scores.value(of: .precision50) == 0.75)
         #expect(scores.value(of: .recall50) == 0.75)
         #expect(scores.value(of: .f1At50) == 0.75)
