@@ -54,21 +54,49 @@ extension ProgramTests {
             let data = ["--images", "cells/images", "--labels", "cells/labels", "--json"]
             let ofModel = try place.succeed(["evaluate", "runs/cells"] + data)
             let ofRanks = try place.succeed(["evaluate", "runs/cells"] + data, ranks: 2)
-            let plain = ["predict", "runs/cells", "--input", "cells/images", "--output", "plain"]
-            try place.succeed(plain)
-            let ofFiles = try place.succeed([
-                "evaluate", "--predictions", "plain", "--labels", "cells/labels", "--json",
-            ])
             #expect(ofModel.output == ofRanks.output)
+            // What was saved with its probabilities scores the same.
+            let files = ["--labels", "cells/labels", "--json"]
+            let ofFiles = try place.succeed(["evaluate", "--predictions", "alone"] + files, ranks: 2)
             #expect(ofModel.output == ofFiles.output)
-            // With probabilities and overlays beside them too.
-            let ofAll = try place.succeed(["evaluate", "--predictions", "alone", "--labels", "cells/labels", "--json"])
-            #expect(ofAll.output == ofFiles.output)
-            let overall = try #require(try ofModel.json["overall"] as? [String: Any])
-            let iou = try #require(overall["iou"] as? Double)
+            func overall(_ outcome: Program.Outcome) throws -> [String: Any] {
+                try #require(try outcome.json["overall"] as? [String: Any])
+            }
+            let scores = try overall(ofModel)
+            let iou = try #require(scores["iou"] as? Double)
             #expect(iou > 0 && iou < 1)
+            for metric in ["seg", "ap", "v_rand", "v_info", "rand_error", "adapted_rand_error", "voi"] {
+                #expect(scores[metric] is Double, "\(metric)")
+            }
+            #expect((scores["thresholds"] as? [String: Double])?["v_rand"] != nil && scores["warping_error"] == nil)
+
+            // Without probabilities there are no thresholds; the rest is the same.
+            try place.succeed(["predict", "runs/cells", "--input", "cells/images", "--output", "plain"])
+            let plain = try overall(place.succeed(["evaluate", "--predictions", "plain", "--warping"] + files))
+            #expect(plain["thresholds"] == nil && plain["iou"] as? Double == iou)
+            #expect(plain["seg"] as? Double == scores["seg"] as? Double)
+            let error = try #require(plain["warping_error"] as? Double)
+            let pixelError = try #require(plain["pixel_error"] as? Double)
+            #expect(error < pixelError)
+            // The objects that a file beside the classes names are taken as they are: here there are none.
+            for number in 1...7 {
+                try PNG.write(
+                    RasterImage(
+                        width: 64, height: 64, channels: 1, maximum: 65535,
+                        samples: Array(repeating: 0, count: 64 * 64)),
+                    to: place.folder.path("plain/cell-000\(number).instances.png"))
+            }
+            let none = try overall(place.succeed(["evaluate", "--predictions", "plain"] + files))
+            #expect(none["seg"] as? Double == 0 && none["iou"] as? Double == iou)
+            // Predictions that are no better than the labels are perfect.
+            let labels = ["evaluate", "--predictions", "cells/labels", "--labels", "cells/labels", "--json"]
+            let perfect = try overall(place.succeed(labels))
+            for metric in ["seg", "ap", "v_rand", "v_info"] { #expect(perfect[metric] as? Double == 1, "\(metric)") }
+            let many = try place.run(labels + ["--classes", "3", "--encoding", "binary", "--warping"])
+            #expect(many.status == 2 && many.errors.contains("--warping with 3 classes"))
             let table = try place.succeed(["evaluate", "runs/cells"] + data.dropLast() + ["--per-image"]).output
             #expect(table.contains("7 images") && table.contains("cell-0007"))
+            #expect(table.contains("objects: SEG ") && table.contains("borders: V_rand "))
         }
 
         @Test func inspect() throws {

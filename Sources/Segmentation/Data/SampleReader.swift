@@ -71,6 +71,14 @@ public struct SampleReader: Hashable, Sendable {
         try loadLabels(ImageFile.read(path), path: path)
     }
 
+    /// Reads labels, and with `data.labels: instances` the numbers of their objects; H×W each.
+    ///
+    /// Throws `Failure.request` where the file cannot be read or a label is no class.
+    public func loadObjects(_ path: String) throws -> (labels: LabelMap, instances: LabelMap?) {
+        let raster = try PNG.read(path)
+        return (try loadLabels(raster, path: path), encoding.objects(raster, ignoreValue: ignoreValue))
+    }
+
     private func loadLabels(_ raster: RasterImage, path: String) throws -> LabelMap {
         try encoding.decode(raster, classes: classes, ignoreValue: ignoreValue, path: path)
     }

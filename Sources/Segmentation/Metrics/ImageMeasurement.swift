@@ -1,3 +1,4 @@
+import Images
 import Kernels
 
 /// An image's truth and what was predicted for it; all maps have one size.
@@ -29,9 +30,18 @@ public struct SegmentedImage {
         self.probability = probability
     }
 
-    /// The probability of one class out of H×W×classes.
+    /// The probability of one class out of H×W×classes, in the 65536 steps of the files that predictions are saved in,
+    /// so that saved ones score the same; 0 where it is not a number.
     public static func probability(ofClass index: Int, in probabilities: Tensor) -> [Float] {
-        (0..<probabilities.shape.pixels).map { probabilities.base[$0 * probabilities.channels + index] }
+        (0..<probabilities.shape.pixels).map { pixel in
+            let value = probabilities.base[pixel * probabilities.channels + index]
+            return value.isNaN ? 0 : (min(max(value, 0), 1) * 65535).rounded() / 65535
+        }
+    }
+
+    /// The probability that a grey image of a saved prediction holds: full scale is 1.
+    public static func probability(in raster: RasterImage) -> [Float] {
+        raster.samples.map { Float($0) / Float(raster.maximum) }
     }
 }
 

@@ -19,8 +19,13 @@ public struct EvaluationJob {
     }
 
     private let world: any Communicator
+    /// Whether the warping error is measured too.
+    private let warping: Bool
 
-    public init(world: any Communicator) { self.world = world }
+    public init(world: any Communicator, warping: Bool = false) {
+        self.world = world
+        self.warping = warping
+    }
 
     /// Segments the images and scores them; called by all ranks.
     public func run(
@@ -30,14 +35,23 @@ public struct EvaluationJob {
             inputChannels: ensemble.models[0].architecture.inputChannels, classes: ensemble.classes,
             encoding: encoding, ignoreValue: ignoreValue, normalization: ensemble.models[0].normalization)
         return try score(
-            classes: ensemble.classes, pairs: { try SamplePair.inFolders(images: images, labels: labels) }
+            classes: ensemble.classes,
+            pairs: try world.agreeOnRoot { try SamplePair.inFolders(images: images, labels: labels) }
         ) { pair in
-            (LabelMap(mostProbable: try ensemble.predict(pair.image).probabilities), try reader.loadLabels(pair.labels))
+            let probabilities = try ensemble.predict(pair.image).probabilities
+            return Prediction(
+                classes: LabelMap(mostProbable: probabilities),
+                probability: ensemble.classes == 2
+                    ? SegmentedImage.probability(ofClass: 1, in: probabilities) : nil,
+                truth: try reader.loadObjects(pair.labels))
         }
     }
 
     /// Scores what `predict` wrote, or any program's class images: with two classes 0 and anything else, with more
     /// the class index; called by all ranks.
+    ///
+    /// With two classes, `STEM.instances.png` beside an image's classes has the objects that were found, and where
+    /// every image has its `STEM.probability.png` scores are taken over thresholds.
     public func run(
         predictions: String, labels: String, classes: Int, encoding: LabelEncoding, ignoreValue: Int?
     ) throws -> Outcome {
@@ -45,38 +59,90 @@ public struct EvaluationJob {
             SampleReader(
                 inputChannels: 1, classes: classes, encoding: encoding, ignoreValue: ignoreValue, normalization: .unit)
         }
-        return try score(classes: classes, pairs: { try Self.predicted(predictions, labels: labels) }) { pair in
-            (
-                try reader(classes == 2 ? .binary : .index, nil).loadLabels(pair.image),
-                try reader(encoding, ignoreValue).loadLabels(pair.labels)
-            )
+        let pairs = try world.agreeOnRoot { try Self.predicted(predictions, labels: labels) }
+        let hasProbabilities = try world.agreeOnRoot {
+            classes == 2 && pairs.allSatisfy { FileManager.default.fileExists(atPath: Self.path($0, "probability")) }
+        }
+        return try score(classes: classes, pairs: pairs) { pair in
+            var prediction = Prediction(
+                classes: try reader(classes == 2 ? .binary : .index, nil).loadLabels(pair.image),
+                truth: try reader(encoding, ignoreValue).loadObjects(pair.labels))
+            if hasProbabilities {
+                let path = Self.path(pair, "probability")
+                let raster = try PNG.read(path)
+                guard raster.channels == 1, raster.palette == nil else {
+                    throw Failure.request("\(path) is no grey image of probabilities: predict anew")
+                }
+                try prediction.check(path, raster.height, raster.width)
+                prediction.probability = SegmentedImage.probability(in: raster)
+            }
+            let instances = Self.path(pair, "instances")
+            if classes == 2, FileManager.default.fileExists(atPath: instances) {
+                let objects = try reader(.instances, nil).loadObjects(instances).instances
+                if let objects { try prediction.check(instances, objects.height, objects.width) }
+                prediction.objects = objects
+            }
+            return prediction
         }
     }
 
-    private func score(
-        classes: Int, pairs: () throws -> [SamplePair], _ load: (SamplePair) throws -> (LabelMap, LabelMap)
-    ) throws -> Outcome {
-        let pairs = try world.agreeOnRoot(pairs)
-        var own: [[Int]] = []
-        try world.shareOut(pairs.count) { index in
-            let (prediction, truth) = try load(pairs[index])
-            guard prediction.height == truth.height, prediction.width == truth.width else {
+    /// A file beside a prediction's classes.
+    private static func path(_ pair: SamplePair, _ kind: String) -> String {
+        "\((pair.image as NSString).deletingPathExtension).\(kind).png"
+    }
+
+    /// What was predicted for an image, and what is true.
+    private struct Prediction {
+        let classes: LabelMap
+        var objects: LabelMap?
+        var probability: [Float]?
+        let truth: (labels: LabelMap, instances: LabelMap?)
+
+        init(classes: LabelMap, probability: [Float]? = nil, truth: (labels: LabelMap, instances: LabelMap?)) {
+            self.classes = classes
+            self.probability = probability
+            self.truth = truth
+        }
+
+        func check(_ path: String, _ height: Int, _ width: Int) throws {
+            guard height == classes.height, width == classes.width else {
                 throw Failure.request(
-                    "\(pairs[index].image) is \(prediction.width)×\(prediction.height) and \(pairs[index].labels) \(truth.width)×\(truth.height): sizes must agree"
+                    "\(path) is \(width)×\(height) and the prediction beside it \(classes.width)×\(classes.height): predict anew"
                 )
             }
-            var matrix = ConfusionMatrix(classes: classes)
-            matrix.add(prediction: prediction, truth: truth)
-            own.append(matrix.counts)
+        }
+    }
+
+    private func score(classes: Int, pairs: [SamplePair], _ load: (SamplePair) throws -> Prediction) throws -> Outcome {
+        var families: MetricFamilies = classes == 2 ? [.objects, .partitions, .borders] : []
+        if warping {
+            guard classes == 2 else {
+                throw Failure.request("--warping with \(classes) classes: the warping error is one of two classes")
+            }
+            families.insert(.warping)
+        }
+        var own: [ImageMeasurement] = []
+        try world.shareOut(pairs.count) { index in
+            let prediction = try load(pairs[index])
+            let truth = prediction.truth
+            guard prediction.classes.height == truth.labels.height, prediction.classes.width == truth.labels.width
+            else {
+                throw Failure.request(
+                    "\(pairs[index].image) is \(prediction.classes.width)×\(prediction.classes.height) and \(pairs[index].labels) \(truth.labels.width)×\(truth.labels.height): sizes must agree"
+                )
+            }
+            let image = SegmentedImage(
+                truth: truth.labels, truthObjects: truth.instances, prediction: prediction.classes,
+                predictedObjects: prediction.objects, probability: prediction.probability)
+            own.append(ImageMeasurement(image, classes: classes, families: families))
         }
         let shares = try world.agreeOnAll { own }
-        var overall = ConfusionMatrix(classes: classes)
-        let each = pairs.indices.map { index in
-            let matrix = ConfusionMatrix(classes: classes, counts: shares[index % world.size][index / world.size])
-            overall.merge(matrix)
-            return Outcome.Image(image: pairs[index].stem, scores: matrix.scores)
-        }
-        return Outcome(overall: overall.scores, images: each)
+        let each = pairs.indices.map { shares[$0 % world.size][$0 / world.size] }
+        return Outcome(
+            overall: SegmentationScores(each, classes: classes),
+            images: zip(pairs, each).map {
+                Outcome.Image(image: $0.stem, scores: SegmentationScores([$1], classes: classes))
+            })
     }
 
     /// A prediction for every label. Other files in the predictions' folder (probabilities, overlays) don't matter.

@@ -12,6 +12,12 @@ struct EvaluateCommand: JobCommand {
             With checkpoints, --images are segmented and scored. With --predictions, what predict (or any program) \
             wrote is scored: with two classes 0 and anything else, with more the class index. Images and labels are \
             paired by file name. Under mpirun the ranks share the images out.
+
+            With two classes also: SEG and average precision of objects; adapted rand error and variation of \
+            information; the ISBI 2012 challenge's V_rand, V_info, rand error and pixel error. Objects are the \
+            4-connected regions of the classes, or what STEM.instances.png beside a prediction and a label file of \
+            instances hold. The challenge's scores are the best over thresholds 0, 0.1, … 1 of the probability, which \
+            --predictions reads from STEM.probability.png if every image has one; else they are those of the classes.
             """)
     static let usesRanks = true
 
@@ -42,6 +48,9 @@ struct EvaluateCommand: JobCommand {
     @Flag(help: "Averages over the eight flips and rotations of each image; takes eight times as long.")
     var augment = false
 
+    @Flag(help: "Also measures the warping error of two classes.")
+    var warping = false
+
     @Flag(help: "Also prints a line for each image.")
     var perImage = false
 
@@ -58,7 +67,7 @@ struct EvaluateCommand: JobCommand {
     }
 
     func run(in job: Job) throws {
-        let evaluation = EvaluationJob(world: job.world)
+        let evaluation = EvaluationJob(world: job.world, warping: warping)
         let outcome: EvaluationJob.Outcome
         var names: [String]?
         if let predictions {

@@ -25,9 +25,9 @@ import Testing
         let scores = SegmentationScores(images, classes: 2)
         #expect(scores.value(of: .seg) == 0.75)
         // An image without any object has no precision.
-        #expect(scores.value(of: .ap50) == (0.5 + 0.5 + 1) / 3)
-        let precision: Double = try #require(scores.value(of: .ap))
-        #expect(abs(precision - 2.0 / 3) < 1e-12)
+        #expect(scores.value(of: .ap50) == 2.0 / 3)
+        let ap = try #require(scores.value(of: .ap))
+        #expect(abs(ap - 2.0 / 3) < 1e-12)
         #expect(scores.value(of: .precision50) == 0.75)
         #expect(scores.value(of: .recall50) == 0.75)
         #expect(scores.value(of: .f1At50) == 0.75)
@@ -58,7 +58,8 @@ import Testing
         #expect(alone.borders?.challengePixelError?.threshold == 0.4)
         let both = SegmentationScores([first, second], classes: 2)
         // At 0.1 and 0.2 pixels are right but one; from 0.3 on half of them are lost.
-        #expect(abs(try #require(both.borders?.challengePixelError?.value) - 1.0 / 9) < 1e-12)
+        let error = try #require(both.borders?.challengePixelError?.value)
+        #expect(abs(error - 1.0 / 9) < 1e-12)
         #expect(both.borders?.challengePixelError?.threshold == 0.1)
         // Without probabilities there is no threshold to name.
         let classes = Self.measure(Self.image([[1, 0, 1]], [[1, 0, 1]]), .borders)
@@ -96,6 +97,7 @@ import Testing
         #expect(object["confusion_matrix"] as? [[Int]] == [[1, 0], [0, 2]])
         let text = scores.table()
         #expect(text.contains("SEG 1.000") && text.contains("V_rand 1.0000 at threshold 0.1"))
+        #expect(scores.summary.hasSuffix("SEG 1.000, AP 1.000, V_rand 1.0000, V_info 1.0000, rand error 0.0000"))
         #expect(!text.contains("partition") && !text.contains("warping"))
     }
 
