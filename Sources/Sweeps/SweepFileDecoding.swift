@@ -33,9 +33,15 @@ extension SweepFile {
         if let parallel = try reader.integer("parallel"), parallel != 1 {
             throw reader.failure("parallel", "\(parallel) is not available in this version: use 1")
         }
+        var settings = try settings(reader)
+        let parameters = try parameters(reader, strategy: strategy)
+        // A costly score is measured only where a configuration asks for it.
+        if !metric.family.isEmpty, !(settings.map(\.key) + parameters.map(\.key)).contains("validation.metric") {
+            settings.append(SweepFile.Setting(key: "validation.metric", value: metric.rawValue))
+        }
         return SweepFile(
             name: name, base: Self.path(try reader.text("base") ?? "", besides: path),
-            settings: try settings(reader), parameters: try parameters(reader, strategy: strategy),
+            settings: settings, parameters: parameters,
             strategy: strategy, objective: SweepObjective(metric: metric, direction: direction),
             workers: try reader.count("workers", atLeast: 1) ?? 2,
             retries: try reader.count("retries", atLeast: 0) ?? 1)

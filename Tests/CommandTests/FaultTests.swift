@@ -16,6 +16,7 @@ extension ProgramTests {
             let step: Int
             let kind: String
             let mode: String
+            var validation = "coordinator"
 
             var description: String { "\(rank):\(phase):\(step):\(kind)" }
 
@@ -47,11 +48,14 @@ extension ProgramTests {
         ]
 
         private static func cells(_ kind: String) -> [Cell] {
-            places.flatMap { place in
+            let cells = places.flatMap { place in
                 place.phases.map {
                     Cell(rank: place.ranks, phase: $0.0, step: $0.1, kind: kind, mode: place.mode)
                 }
             }
+            return cells + [
+                Cell(rank: 2, phase: "validation", step: 3, kind: kind, mode: "dedicated", validation: "workers")
+            ]
         }
 
         /// A run in which the fault of a cell happens.
@@ -68,6 +72,7 @@ extension ProgramTests {
                         "LOCKSTEP_FAULT=\(cell)", "mpirun", "-q", "--oversubscribe", "--bind-to", "none", "-np", "3",
                         Program.executable, "train", "cells.yaml", "--output", output, "--set",
                         "run.fault_timeout=\(Faults.timeout)", "--set", "run.coordinator=\(cell.mode)",
+                        "--set", "validation.on=\(cell.validation)",
                     ], in: place.folder)
             }
 

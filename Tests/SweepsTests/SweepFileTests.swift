@@ -69,6 +69,16 @@ private func values(_ file: SweepFile) -> [[String]] { file.trials.map { $0.sett
         #expect(Set(many.map { $0[2] }) == ["0", "0.3", "0.6", "0.9"] && Set(many.map { $0[3] }).count == 2)
     }
 
+    @Test func aCostlyObjectiveIsMeasuredByEveryTrial() throws {
+        let parameters = "parameters: {seed: [1, 2]}"
+        #expect(try sweep("objective: {metric: dice}\n\(parameters)").settings == [])
+        let file = try sweep("objective: {metric: voi}\n\(parameters)")
+        #expect(file.settings.map(\.text) == ["validation.metric=voi"])
+        #expect(file.objective.direction == .minimize)
+        let own = try sweep("set: {validation.metric: seg}\nobjective: {metric: ap}\n\(parameters)")
+        #expect(own.settings.map(\.text) == ["validation.metric=seg"])
+    }
+
     @Test(arguments: [
         ("parameter: {}", "line 3: unknown key 'parameter': did you mean 'parameters'?"),
         ("workers: 2", ": parameters is missing: name the values to try"),
@@ -117,7 +127,7 @@ private func values(_ file: SweepFile) -> [[String]] { file.trials.map { $0.sett
         ("name: t\nparameters: {seed: [1]}", "line 3: key 'name' is given twice"),
         (
             "objective: {metric: loss}\nparameters: {seed: [1]}",
-            "line 3: objective.metric must be iou, dice, accuracy, pixel_error, mean_iou or mean_dice, not 'loss'"
+            "line 3: objective.metric must be iou, dice, accuracy, pixel_error, mean_iou, mean_dice, "
         ),
     ])
     func wrongFilesAreNamedWithTheirLine(lines: String, message: String) {

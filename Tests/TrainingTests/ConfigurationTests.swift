@@ -59,7 +59,7 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
               schedule: {kind: step, every: 10, factor: 0.5, warmup_steps: 5}}
             training: {epochs: 12, batch: 8, shuffle: false, initialize_from: old.safetensors, ema: 0.99, on_nonfinite: skip}
             checkpoint: {every: 5, keep: 1}
-            validation: {every: 7, metric: mean_dice, on: coordinator, patience: 4}
+            validation: {every: 7, metric: mean_dice, on: workers, patience: 4}
             run: {threads: auto, coordinator: shared, output: out, engine: openblas, replica_check_every: 9,
               fault_timeout: 12.5, trace: true}
             communication: {overlap: false, bucket_mb: 0.5, compression: bf16}
@@ -88,7 +88,8 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
             training: .init(
                 length: .epochs(12), batch: 8, shuffle: false, initializeFrom: "old.safetensors", ema: 0.99,
                 onNonFinite: .skip),
-            checkpoint: .init(every: 5, keep: 1), validation: .init(every: 7, metric: .meanDice, patience: 4),
+            checkpoint: .init(every: 5, keep: 1),
+            validation: .init(every: 7, metric: .meanDice, patience: 4, place: .workers),
             run: .init(
                 threads: .automatic, coordinator: .shared, output: "out", engine: .openblas, replicaCheckEvery: 9,
                 faultTimeout: 12.5,
@@ -187,6 +188,11 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
         ("run: {threads: 0}", "a.yaml line 2: run.threads must be 1 to 1024, not 0"),
         ("run: {fault_timeout: -1}", "a.yaml line 2: run.fault_timeout must be 0 or more, not -1"),
         ("run: {fault_timeout: never}", "a.yaml line 2: run.fault_timeout must be a number, not 'never'"),
+        (
+            "model: {classes: 3}\nvalidation: {metric: v_rand}",
+            "a.yaml line 3: validation.metric v_rand is a score of two classes, not of 3: use mean_iou"
+        ),
+        ("validation: {on: all}", "a.yaml line 2: validation.on must be coordinator or workers, not 'all'"),
         ("name: a/b", "a.yaml line 2: name must be a folder's name without '/', not 'a/b'"),
         ("seed: -1", "a.yaml line 2: seed must be 0 or more, not -1"),
         (
@@ -211,7 +217,6 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
     @Test(arguments: [
         ("model: {skip: add}", "model.skip 'add' is not available in this version: use concatenate"),
         ("model: {normalization: group}", "model.normalization 'group' is not available in this version: use none"),
-        ("validation: {on: workers}", "validation.on 'workers' is not available in this version: use coordinator"),
     ])
     func whatThisVersionHasNotIsRefused(lines: String, problem: String) {
         #expect(failure(minimal + lines + "\n") == "a.yaml line 2: \(problem)")

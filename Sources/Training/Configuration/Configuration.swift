@@ -246,7 +246,7 @@ public struct Configuration: Sendable, Equatable {
     public struct Validation: Sendable, Equatable {
         /// Steps from one validation to the next.
         public var every: Int
-        /// What the best checkpoint is the best in.
+        /// What the best checkpoint is the best in. Scores of objects and borders are measured only if this is one.
         public var metric: SegmentationMetric
         /// Validations in a row without a better one after which the run ends, well and with status 0; 0 = never.
         ///
@@ -254,11 +254,24 @@ public struct Configuration: Sendable, Equatable {
         /// the run ends at that validation's step. The workers learn of it a little later; what they have trained by
         /// then is thrown away, since the validation runs beside the training.
         public var patience: Int
+        /// Who predicts the validation images.
+        public var place: Place
 
-        public init(every: Int = 100, metric: SegmentationMetric = .iou, patience: Int = 0) {
+        /// Where a validation takes place.
+        public enum Place: String, Sendable, CaseIterable {
+            /// On the coordinator, while the workers train on.
+            case coordinator
+            /// Shared among the workers, which train on afterwards.
+            case workers
+        }
+
+        public init(
+            every: Int = 100, metric: SegmentationMetric = .iou, patience: Int = 0, place: Place = .coordinator
+        ) {
             self.every = every
             self.metric = metric
             self.patience = patience
+            self.place = place
         }
     }
 

@@ -209,7 +209,7 @@ extension Configuration.Validation {
         self.init()
         every = try section.integer("every") ?? every
         metric = try section.word("metric", as: SegmentationMetric.self) ?? metric
-        _ = try section.word("on", among: ["coordinator"], later: ["workers"])
+        place = try section.word("on", as: Configuration.Validation.Place.self) ?? place
         patience = try section.integer("patience") ?? patience
     }
 }

@@ -223,6 +223,10 @@ extension Configuration {
         try check.atLeast(1, "checkpoint.every", checkpoint.every)
         try check.atLeast(1, "checkpoint.keep", checkpoint.keep)
         try check.atLeast(1, "validation.every", validation.every)
+        try check(
+            validation.metric.family.isEmpty || model.architecture.classes == 2, "validation.metric",
+            "\(validation.metric.rawValue) is a score of two classes, not of \(model.architecture.classes): use mean_iou"
+        )
         try check.atLeast(0, "validation.patience", validation.patience)
         try check(
             validation.patience == 0 || data.validation != .none, "validation.patience",

@@ -80,7 +80,11 @@ extension Configuration {
               ema: \(number(training.ema))
               on_nonfinite: \(training.onNonFinite.rawValue)
             checkpoint: {every: \(checkpoint.every), keep: \(checkpoint.keep)}
-            validation: {every: \(validation.every), metric: \(validation.metric.rawValue), on: coordinator, patience: \(validation.patience)}
+            validation:
+              every: \(validation.every)
+              metric: \(validation.metric.rawValue)
+              on: \(validation.place.rawValue)
+              patience: \(validation.patience)
             run:
               threads: \(threads)
               coordinator: \(run.coordinator.rawValue)

@@ -39,6 +39,12 @@ struct RunSetup {
         return sampler.cut(sample: sample, epoch: place.epoch, index: place.sample)
     }
 
+    /// What scores weights on the validation images; nil where there are none.
+    func validator(_ engine: Engine) -> Validator? {
+        plan.validation.isEmpty
+            ? nil : Validator(pairs: plan.validation, cache: cache, configuration: configuration, engine: engine)
+    }
+
     /// Whether a run that stands here has nothing left to do.
     func isOver(_ state: TrainingState, best: BestScore?) -> Bool {
         limit.isReached(step: state.step, elapsed: state.elapsed)

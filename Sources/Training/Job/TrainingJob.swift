@@ -66,12 +66,9 @@ public struct TrainingJob {
         _ = try world.agreeOnRoot { () throws -> Int in
             try environment.write(to: directory.environment)
             try console.open(log: directory.log)
-            let validator =
-                plan.validation.isEmpty
-                ? nil
-                : Validator(pairs: plan.validation, cache: setup.cache, configuration: configuration, engine: engine)
             coordinator = try Coordinator(
-                configuration: configuration, directory: directory, console: console, validator: validator,
+                configuration: configuration, directory: directory, console: console,
+                validator: setup.validator(engine),
                 start: state, best: best, name: world.name,
                 isDedicated: layout.hasDedicatedCoordinator,
                 workers: layout.workers.map { WorkerPlace(rank: $0, host: environment.ranks[$0].host) },
@@ -175,7 +172,9 @@ public struct TrainingJob {
             ? coordinator.map { LocalLink($0) } ?? RemoteLink(world, coordinator: layout.coordinator) : nil
         let trainer = Trainer(
             configuration: setup.configuration, limit: setup.limit, workers: workers, link: link, state: state,
-            engine: engine, hasValidation: !setup.plan.validation.isEmpty, timeline: timeline, faults: watch
+            engine: engine, hasValidation: !setup.plan.validation.isEmpty,
+            validator: setup.configuration.validation.place == .workers ? setup.validator(engine) : nil,
+            timeline: timeline, faults: watch
         ) { step, slot in try setup.tile(step: step, slot: slot) }
         let ending: Ending
         do {

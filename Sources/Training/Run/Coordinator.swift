@@ -48,11 +48,14 @@ final class Snapshot: @unchecked Sendable {
     let state: TrainingState
     let isCheckpoint: Bool
     let isValidated: Bool
+    /// What the workers have found with it, where they validate; nil: the coordinator does.
+    var found: SharedValidation.Result?
 
-    init(state: TrainingState, isCheckpoint: Bool, isValidated: Bool) {
+    init(state: TrainingState, isCheckpoint: Bool, isValidated: Bool, found: SharedValidation.Result? = nil) {
         self.state = state
         self.isCheckpoint = isCheckpoint
         self.isValidated = isValidated
+        self.found = found
     }
 }
 
@@ -229,7 +232,13 @@ final class Coordinator: @unchecked Sendable {
             try watch?.enter(.validation, step: step)
             let begin = Timeline.now
             let isAveraged = snapshot.state.average != nil
-            let outcome = try validator.validate(snapshot.state.validated, previews: (directory.previews, "latest"))
+            let outcome: Validator.Outcome
+            if let found = snapshot.found {
+                try validator.draw(found.findings, into: directory.previews, prefix: "latest")
+                outcome = validator.outcome(of: found.findings, seconds: found.seconds)
+            } else {
+                outcome = try validator.validate(snapshot.state.validated, previews: (directory.previews, "latest"))
+            }
             timeline?.add("validation", on: "coordinator", from: begin, to: Timeline.now, step: step)
             try log.append(ValidationEvent(step: step, isAveraged: isAveraged, outcome: outcome))
             let metric = configuration.validation.metric

@@ -8,7 +8,10 @@ protocol CoordinatorLink: AnyObject {
     func report(_ report: StepReport) throws
 
     /// Hands over a copy of the run's state. At most one waits for the coordinator; then the worker waits.
-    func submit(_ state: TrainingState, isCheckpoint: Bool, isValidated: Bool) throws
+    ///
+    /// - Parameter found: what the workers have found, where they validate.
+    func submit(
+        _ state: TrainingState, isCheckpoint: Bool, isValidated: Bool, found: SharedValidation.Result?) throws
 
     /// What the coordinator wants of the workers, if anything.
     func order() throws -> Order?
@@ -60,10 +63,13 @@ final class LocalLink: CoordinatorLink {
 
     func report(_ report: StepReport) throws { coordinator.report(report) }
 
-    func submit(_ state: TrainingState, isCheckpoint: Bool, isValidated: Bool) throws {
+    func submit(
+        _ state: TrainingState, isCheckpoint: Bool, isValidated: Bool, found: SharedValidation.Result?
+    ) throws {
         let copy = state.copied()
         if !coordinator.canAccept { coordinator.note(step: state.step, CoordinatorService.waitedNote) }
-        coordinator.accept(Snapshot(state: copy, isCheckpoint: isCheckpoint, isValidated: isValidated))
+        coordinator.accept(
+            Snapshot(state: copy, isCheckpoint: isCheckpoint, isValidated: isValidated, found: found))
     }
 
     func order() throws -> Order? { coordinator.order }
@@ -77,6 +83,8 @@ final class LocalLink: CoordinatorLink {
 enum CoordinatorEvent: Codable {
     case step(StepReport)
     case waited(step: Int)
+    /// What the workers have found with the weights of the snapshot that follows.
+    case validated(step: Int, SharedValidation.Result)
     case ended(Ending, snapshots: Int)
 }
 
@@ -105,7 +113,10 @@ final class RemoteLink: CoordinatorLink {
 
     func report(_ report: StepReport) throws { try send(.step(report)) }
 
-    func submit(_ state: TrainingState, isCheckpoint: Bool, isValidated: Bool) throws {
+    func submit(
+        _ state: TrainingState, isCheckpoint: Bool, isValidated: Bool, found: SharedValidation.Result?
+    ) throws {
+        if let found { try send(.validated(step: state.step, found)) }
         if try isSending() { try send(.waited(step: state.step)) }
         try waitUntilIdle()
         staged?.copy(from: state)

@@ -23,6 +23,7 @@ struct CoordinatorService {
         var expected = Int.max
         var taken = 0
         var hasOrdered = false
+        var found: [Int: SharedValidation.Result] = [:]
         func takeEvents() throws -> Bool {
             var isEmpty = true
             while let data = try world.receiveWaiting(from: lead, tag: .event) {
@@ -31,6 +32,7 @@ struct CoordinatorService {
                 case .step(let report):
                     coordinator.report(report)
                     coordinator.awaitWorkers(step: report.step)
+                case .validated(let step, let result): found[step] = result
                 case .waited(let step): coordinator.note(step: step, Self.waitedNote)
                 case .ended(let how, let snapshots): (ending, expected) = (how, snapshots)
                 }
@@ -45,8 +47,10 @@ struct CoordinatorService {
                 isIdle = false
                 arriving = nil
                 taken += 1
-                // Its steps were reported before it was sent: they are in the log before a resume can build on it.
+                // Its steps were reported before it was sent: they are in the log before a resume can build on it. So
+                // was what the workers found with it.
                 _ = try takeEvents()
+                snapshot.found = found.removeValue(forKey: snapshot.state.step)
                 coordinator.accept(snapshot)
             }
             if !hasOrdered && ending == nil, let order = order() {

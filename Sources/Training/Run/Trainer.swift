@@ -22,6 +22,10 @@ final class Trainer {
     private let watch = StopWatch()
     private let startElapsed: Double
     private let hasValidation: Bool
+    /// Set where the workers validate.
+    private let validation: SharedValidation?
+    /// What validations took, which is no training.
+    private var validationSeconds = 0.0
     private let timeline: Timeline?
     /// The watch over the ranks, which is told what this one does.
     private let faults: FaultWatch?
@@ -29,9 +33,11 @@ final class Trainer {
     /// - Parameters:
     ///   - source: the tile of a step's slot; called by loader threads, ahead of the step.
     ///   - state: where the run begins, the same on every worker.
+    ///   - validator: set where the workers validate.
     init(
         configuration: Configuration, limit: TrainingLimit, workers: any Communicator, link: (any CoordinatorLink)?,
-        state: TrainingState, engine: Engine, hasValidation: Bool, timeline: Timeline?, faults: FaultWatch?,
+        state: TrainingState, engine: Engine, hasValidation: Bool, validator: Validator?, timeline: Timeline?,
+        faults: FaultWatch?,
         source: @escaping @Sendable (_ step: Int, _ slot: Int) throws -> TrainingTile
     ) {
         self.configuration = configuration
@@ -40,6 +46,7 @@ final class Trainer {
         self.link = link
         self.state = state
         self.hasValidation = hasValidation
+        validation = validator.map { SharedValidation(validator: $0, workers: workers, faults: faults) }
         self.timeline = timeline
         self.faults = faults
         team = engine.team
@@ -88,7 +95,7 @@ final class Trainer {
         if case .fail(let record)? = order { ordered = record.failure }
         computer.begin(
             isAskedToStop: StopSignal.isRaised || isOrderedToStop, isAskedToEnd: isOrderedToEnd,
-            elapsed: workers.rank == 0 ? startElapsed + watch.seconds : 0, failure: ordered)
+            elapsed: workers.rank == 0 ? startElapsed + watch.seconds - validationSeconds : 0, failure: ordered)
         var summed = begin
         let outcome = try tree.sum(compute: computer.compute, meanwhile: { try link?.isSending() ?? false }) { total in
             summed = total.summed
@@ -185,7 +192,18 @@ final class Trainer {
         guard isCheckpoint || validate else { return }
         if let faults { try workers.agree { try faults.enter(.checkpoint, step: state.step) } }
         try checkReplicas()
-        try link?.submit(state, isCheckpoint: isCheckpoint, isValidated: validate)
+        let found = validate ? try self.validate() : nil
+        try link?.submit(state, isCheckpoint: isCheckpoint, isValidated: validate, found: found)
+    }
+
+    /// The workers' part of a validation, where they have one.
+    private func validate() throws -> SharedValidation.Result? {
+        guard let validation else { return nil }
+        let begin = Timeline.now
+        let found = try validation.run(state.validated, step: state.step)
+        timeline?.add("validation", on: "step", from: begin, to: Timeline.now, step: state.step)
+        validationSeconds += Timeline.now - begin
+        return found
     }
 
     /// Step of the last comparison: a step is compared once.

@@ -8,10 +8,11 @@ import Segmentation
 public final class Validator {
     private let pairs: [SamplePair]
     private let cache: SampleCache
-    private let network: UNet
     private let engine: Engine
     private let model: Configuration.Model
-    private let tile: Int
+    private let families: MetricFamilies
+    /// Made when first it predicts: where the workers do, the coordinator draws alone.
+    private lazy var network = UNet(model.architecture, engine: engine, purpose: .inference)
 
     /// Images that are drawn.
     private static let previews = 3
@@ -21,8 +22,7 @@ public final class Validator {
         self.cache = cache
         self.engine = engine
         model = configuration.model
-        tile = configuration.data.tile
-        network = UNet(configuration.model.architecture, engine: engine, purpose: .inference)
+        families = configuration.validation.metric.family
     }
 
     /// What a validation gives.
@@ -33,32 +33,83 @@ public final class Validator {
         public let seconds: Double
     }
 
+    /// What one image adds to a validation, as it travels between ranks.
+    struct Finding: Codable, Sendable {
+        /// The image's place among the validation images.
+        let position: Int
+        let measurement: ImageMeasurement
+        /// Sum of the cross-entropy over the pixels that count.
+        let loss: Double
+        /// The predicted classes, 16 bits a pixel, of an image that is drawn.
+        let classes: Data?
+    }
+
     /// Predicts every image; draws the first few into `previews` as `PREFIX-STEM.png`.
     public func validate(_ weights: ParameterBuffer, previews: (folder: String, prefix: String)?) throws -> Outcome {
-        let start = Date()
-        let classes = model.architecture.classes
+        let start = StopWatch()
+        let findings = try measure(weights)
+        if let previews { try draw(findings, into: previews.folder, prefix: previews.prefix) }
+        return outcome(of: findings, seconds: start.seconds)
+    }
+
+    /// Predicts the images whose position leaves `share.index` when divided by `share.of`.
+    func measure(_ weights: ParameterBuffer, share: (index: Int, of: Int) = (0, 1)) throws -> [Finding] {
         let prediction = TiledPrediction(network, parameters: weights, engine: engine)
-        let panel = ValidationPanel(colors: model.pictureColors)
-        var matrix = ConfusionMatrix(classes: classes)
-        var loss = 0.0
-        var counted = 0
-        for (index, pair) in pairs.enumerated() {
-            let sample = try cache.load(pair)
+        return try stride(from: share.index, to: pairs.count, by: share.of).map { position in
+            let sample = try cache.load(pairs[position])
             let probabilities = try prediction.probabilities(of: sample.image)
             let predicted = LabelMap(mostProbable: probabilities)
-            matrix.add(prediction: predicted, truth: sample.labels)
-            for (pixel, label) in sample.labels.values.enumerated() where label != LabelMap.ignored {
-                loss -= log(max(Double(probabilities.base[pixel * classes + Int(label)]), 1e-12))
-                counted += 1
-            }
-            if let previews, index < Self.previews {
-                let picture = panel.picture(image: sample.image, truth: sample.labels, prediction: predicted)
-                try PNG.write(picture, to: "\(previews.folder)/\(previews.prefix)-\(sample.stem).png")
-            }
+            let isOverThresholds = !families.isDisjoint(with: [.borders, .warping])
+            let image = SegmentedImage(
+                truth: sample.labels, truthObjects: sample.instances, prediction: predicted,
+                probability: isOverThresholds ? SegmentedImage.probability(ofClass: 1, in: probabilities) : nil)
+            return Finding(
+                position: position,
+                measurement: ImageMeasurement(image, classes: model.architecture.classes, families: families),
+                loss: Self.crossEntropy(probabilities, sample.labels),
+                classes: position < Self.previews ? Self.bytes(of: predicted) : nil)
         }
+    }
+
+    private static func bytes(of classes: LabelMap) -> Data {
+        classes.values.prefix(classes.height * classes.width).map(UInt16.init).withUnsafeBytes { Data($0) }
+    }
+
+    private static func crossEntropy(_ probabilities: Tensor, _ labels: LabelMap) -> Double {
+        var loss = 0.0
+        for pixel in 0..<labels.height * labels.width where labels.values[pixel] != LabelMap.ignored {
+            let probability = probabilities.base[pixel * probabilities.channels + Int(labels.values[pixel])]
+            loss -= Elementary.log(max(Double(probability), 1e-12))
+        }
+        return loss
+    }
+
+    /// The scores of all images, whoever predicted them: added up in the order of the images.
+    func outcome(of findings: [Finding], seconds: Double) -> Outcome {
+        let findings = findings.sorted { $0.position < $1.position }
+        let scores = SegmentationScores(findings.map(\.measurement), classes: model.architecture.classes)
+        let loss = findings.reduce(0) { $0 + $1.loss }
         return Outcome(
-            scores: matrix.scores, loss: counted > 0 ? loss / Double(counted) : nil,
-            seconds: Date().timeIntervalSince(start))
+            scores: scores, loss: scores.pixels > 0 ? loss / Double(scores.pixels) : nil, seconds: seconds)
+    }
+
+    /// Draws the images whose classes are among the findings.
+    func draw(_ findings: [Finding], into folder: String, prefix: String) throws {
+        let panel = ValidationPanel(colors: model.pictureColors)
+        for finding in findings {
+            guard let classes = finding.classes else { continue }
+            let sample = try cache.load(pairs[finding.position])
+            let predicted = LabelMap(height: sample.labels.height, width: sample.labels.width)
+            precondition(classes.count == 2 * predicted.height * predicted.width, "\(classes.count) bytes of classes")
+            classes.withUnsafeBytes { bytes in
+                for pixel in 0..<predicted.height * predicted.width {
+                    predicted.values[pixel] = Int32(
+                        bytes.loadUnaligned(fromByteOffset: 2 * pixel, as: UInt16.self))
+                }
+            }
+            let picture = panel.picture(image: sample.image, truth: sample.labels, prediction: predicted)
+            try PNG.write(picture, to: "\(folder)/\(prefix)-\(sample.stem).png")
+        }
     }
 }
 

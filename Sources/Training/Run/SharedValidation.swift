@@ -1,0 +1,28 @@
+import Communication
+import Diagnostics
+import Network
+import Segmentation
+
+/// A validation that the workers share (`validation.on: workers`): with the weights that all have at that step, each
+/// predicts the images that are its own, and goes on training when all are done.
+struct SharedValidation {
+    let validator: Validator
+    let workers: any Communicator
+    let faults: FaultWatch?
+
+    /// What the workers have found, on its way to the coordinator.
+    struct Result: Codable, Sendable {
+        let findings: [Validator.Finding]
+        let seconds: Double
+    }
+
+    /// Called by all workers, and the same on all; what goes wrong on one is thrown on all.
+    func run(_ weights: ParameterBuffer, step: Int) throws -> Result {
+        let watch = StopWatch()
+        let shares = try workers.agreeOnAll {
+            try faults?.enter(.validation, step: step)
+            return try validator.measure(weights, share: (workers.rank, workers.size))
+        }
+        return Result(findings: shares.flatMap { $0 }, seconds: watch.seconds)
+    }
+}
