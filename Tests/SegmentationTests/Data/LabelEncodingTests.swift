@@ -52,8 +52,8 @@ import Testing
     }
 
     @Test func instances() throws {
-        #expect(try decode(.instances, grey([4711, 0, 65535, 0], maximum: 65535)) == [1, 0, 1, 0])
-        #expect(try decode(.instances, grey([4711, 0, 65535, 0], maximum: 65535), ignore: 65535) == [1, 0, -1, 0])
+        #expect(try decode(.instances, grey([0, 4711, 4711, 0], maximum: 65535)) == [0, 1, 1, 0])
+        #expect(try decode(.instances, grey([0, 65535, 65535, 0], maximum: 65535), ignore: 65535) == [0, -1, -1, 0])
     }
 
     @Test func palette() throws {
