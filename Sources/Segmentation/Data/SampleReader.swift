@@ -75,7 +75,7 @@ public struct SampleReader: Hashable, Sendable {
     ///
     /// Throws `Failure.request` where the file cannot be read or a label is no class.
     public func loadObjects(_ path: String) throws -> (labels: LabelMap, instances: LabelMap?) {
-        let raster = try PNG.read(path)
+        let raster = try ImageFile.read(path)
         return (try loadLabels(raster, path: path), encoding.objects(raster, ignoreValue: ignoreValue))
     }
 

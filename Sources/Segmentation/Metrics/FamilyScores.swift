@@ -70,10 +70,10 @@ public struct BorderScores: Hashable, Sendable {
     /// Likewise.
     public let vInfo: BestScoreOverThresholds?
     /// 1 − the F-score of pairs of pixels of all images, without thinning: the rand error of the U-Net paper. nil where
-    /// no two pixels are together.
+    /// the truth has no two pixels together.
     public let randError: BestScoreOverThresholds?
     /// 1 − the F-score of foreground pixels of all images: what the challenge's page calls pixel error, which is not
-    /// the share of wrong pixels. nil where there is no foreground.
+    /// the share of wrong pixels. nil where the truth has no foreground.
     public let challengePixelError: BestScoreOverThresholds?
 
     /// nil of no image.
@@ -84,12 +84,10 @@ public struct BorderScores: Hashable, Sendable {
         }
         vRand = best(true) { place in SegmentationScores.mean(images.compactMap { $0[place].vRand }) }
         vInfo = best(true) { place in SegmentationScores.mean(images.compactMap { $0[place].vInfo }) }
-        randError = best(false) { place in
-            images.reduce(PairCounts()) { $0 + $1[place].pairs }.fScore.map { 1 - $0 }
-        }
-        challengePixelError = best(false) { place in
-            images.reduce(PairCounts()) { $0 + $1[place].pixels }.fScore.map { 1 - $0 }
-        }
+        // Where the truth has nothing, a threshold without any prediction would be right, but say nothing.
+        func error(_ counts: PairCounts) -> Double? { counts.truth > 0 ? counts.fScore.map { 1 - $0 } : nil }
+        randError = best(false) { place in error(images.reduce(PairCounts()) { $0 + $1[place].pairs }) }
+        challengePixelError = best(false) { place in error(images.reduce(PairCounts()) { $0 + $1[place].pixels }) }
     }
 }
 

@@ -99,12 +99,16 @@ import Testing
             let scores = SegmentationScores([measured], classes: 2)
             Self.expect(scores.value(of: .vRand), vector.vRand.compactMap { $0 }.max(), "\(vector.name), V_rand")
             Self.expect(scores.value(of: .vInfo), vector.vInfo.compactMap { $0 }.max(), "\(vector.name), V_info")
+            let pixels = borders[0].pixels
             Self.expect(
-                scores.value(of: .randError), vector.randF.compactMap { $0 }.max().map { 1 - $0 },
-                "\(vector.name), rand error")
-            Self.expect(
-                scores.value(of: .challengePixelError), vector.pixelF.compactMap { $0 }.max().map { 1 - $0 },
+                scores.value(of: .challengePixelError),
+                pixels.truth > 0 ? vector.pixelF.compactMap { $0 }.max().map { 1 - $0 } : nil,
                 "\(vector.name), the challenge's pixel error")
+            let pairs = borders[0].pairs
+            Self.expect(
+                scores.value(of: .randError),
+                pairs.truth > 0 ? vector.randF.compactMap { $0 }.max().map { 1 - $0 } : nil,
+                "\(vector.name), rand error")
             Self.expect(
                 scores.value(of: .warpingError), vector.warpingError.compactMap { $0 }.min(),
                 "\(vector.name), warping error")
