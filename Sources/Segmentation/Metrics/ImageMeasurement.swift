@@ -95,7 +95,9 @@ public struct ImageMeasurement: Hashable, Sendable, Codable {
         var warping: [Double?] = []
         if !families.isDisjoint(with: [.borders, .warping]) {
             for foreground in Self.foregrounds(of: image) {
-                if families.contains(.borders) { borders.append(Borders(truth: truth, foreground: foreground)) }
+                if families.contains(.borders) {
+                    borders.append(Borders(classes: image.truth, objects: truth, foreground: foreground))
+                }
                 if families.contains(.warping) { warping.append(Self.warpingError(image, foreground, confusion.total)) }
             }
         }
@@ -136,17 +138,18 @@ public struct ImageMeasurement: Hashable, Sendable, Codable {
 
 extension ImageMeasurement.Borders {
     /// - Parameters:
-    ///   - truth: numbers of objects, and ignored pixels.
+    ///   - classes: the truth's classes; above 0 where its foreground is.
+    ///   - objects: the numbers of the truth's objects. Pixels that do not count are ignored in both.
     ///   - foreground: above 0 where the prediction is above the threshold.
-    init(truth: LabelMap, foreground: LabelMap) {
-        let thinned = OverlapTable(truth: truth, prediction: BorderThinning.regions(of: foreground))
+    init(classes: LabelMap, objects: LabelMap, foreground: LabelMap) {
+        let thinned = OverlapTable(truth: objects, prediction: BorderThinning.regions(of: foreground))
         vRand = thinned.vRand
         vInfo = thinned.vInfo
         pairs =
-            OverlapTable(truth: truth, prediction: ConnectedComponents.label(foreground).objects).foregroundPairs
+            OverlapTable(truth: objects, prediction: ConnectedComponents.label(foreground).objects).foregroundPairs
         var counts = PairCounts()
-        for pixel in 0..<truth.height * truth.width where truth.values[pixel] != LabelMap.ignored {
-            let (expected, found) = (truth.values[pixel] > 0, foreground.values[pixel] > 0)
+        for pixel in 0..<classes.height * classes.width where classes.values[pixel] != LabelMap.ignored {
+            let (expected, found) = (classes.values[pixel] > 0, foreground.values[pixel] > 0)
             if expected { counts.truth += 1 }
             if found { counts.prediction += 1 }
             if expected && found { counts.both += 1 }

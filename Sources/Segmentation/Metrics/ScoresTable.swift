@@ -55,7 +55,7 @@ extension SegmentationScores {
     private var familyLines: [String] {
         func at(_ score: BestScoreOverThresholds?, _ digits: Int = 4) -> String {
             Self.decimal(score?.value, digits: digits)
-                + (score?.threshold.map { " at threshold \(Self.decimal($0, digits: 1))" } ?? "")
+                + (score?.threshold.map { " (\(Self.decimal($0, digits: 1)))" } ?? "")
         }
         var lines: [String] = []
         if let objects {
@@ -74,9 +74,12 @@ extension SegmentationScores {
         if let borders {
             lines.append(
                 "borders: V_rand \(at(borders.vRand)), V_info \(at(borders.vInfo)), rand error "
-                    + "\(at(borders.randError)), the challenge's pixel error \(at(borders.challengePixelError))")
+                    + "\(at(borders.randError)), challenge pixel error \(at(borders.challengePixelError))")
         }
         if let warping { lines.append("warping error \(at(warping.best, 6))") }
+        if borders?.vRand?.threshold != nil || warping?.best?.threshold != nil {
+            lines.append("(in brackets: the threshold of the probability where the score is best)")
+        }
         return lines
     }
 

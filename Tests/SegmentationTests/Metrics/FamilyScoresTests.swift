@@ -96,7 +96,7 @@ import Testing
         #expect((object["objects"] as? [String: Int]) == ["truth": 2, "prediction": 2])
         #expect(object["confusion_matrix"] as? [[Int]] == [[1, 0], [0, 2]])
         let text = scores.table()
-        #expect(text.contains("SEG 1.000") && text.contains("V_rand 1.0000 at threshold 0.1"))
+        #expect(text.contains("SEG 1.000") && text.contains("V_rand 1.0000 (0.1)"))
         #expect(scores.summary.hasSuffix("SEG 1.000, AP 1.000, V_rand 1.0000, V_info 1.0000"))
         #expect(!text.contains("partition") && !text.contains("warping"))
     }
