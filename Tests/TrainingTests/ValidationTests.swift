@@ -48,6 +48,21 @@ extension TrainingRuns {
             }
         }
 
+        @Test func patienceAndAveragesAreTheSame() throws {
+            let task = try TinyTask()
+            let more = [
+                "validation.every=1", "validation.patience=2", "validation.metric=voi", "training.ema=0.5",
+                "training.steps=60",
+            ]
+            let alone = try task.train("alone", more)
+            #expect(try events(alone).count < 60)
+            for ranks in [1, 3] {
+                let run = try task.train("run-\(ranks)", ranks: ranks, more + ["validation.on=workers"])
+                #expect(try events(run) == events(alone), "\(ranks)")
+                #expect(try run.digest == alone.digest, "\(ranks)")
+            }
+        }
+
         @Test func aResumedRunValidatesAlike() throws {
             let task = try TinyTask()
             let more = ["validation.on=workers", "validation.metric=ap"]
