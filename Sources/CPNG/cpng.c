@@ -16,6 +16,10 @@ struct cpng_reader {
     png_infop info;
     FILE *file;
     cpng_header header;
+    /// Passes over the image, once decoding has begun.
+    int passes;
+    /// Rows that `cpng_read_rows` has read.
+    uint32_t rows;
 };
 
 static void clear(cpng_error *error) { memset(error, 0, sizeof *error); }
@@ -97,6 +101,7 @@ static int read_header(cpng_reader *reader, cpng_error *error) {
     reader->header.height = png_get_image_height(reader->png, reader->info);
     reader->header.bit_depth = png_get_bit_depth(reader->png, reader->info);
     reader->header.is_palette = color == PNG_COLOR_TYPE_PALETTE;
+    reader->header.is_interlaced = png_get_interlace_type(reader->png, reader->info) != PNG_INTERLACE_NONE;
     reader->header.channels = (color & PNG_COLOR_MASK_COLOR) && !reader->header.is_palette ? 3 : 1;
     if (reader->header.is_palette) {
         png_colorp palette = NULL;
@@ -149,27 +154,49 @@ static int is_little_endian(void) {
     return *(const uint8_t *)&one;
 }
 
+static size_t row_bytes(const cpng_header *header) {
+    return (size_t)header->width * header->channels * (header->bit_depth == 16 ? 2 : 1);
+}
+
+// Says how samples shall come out; called inside a setjmp.
+static void begin(cpng_reader *reader) {
+    png_structp png = reader->png;
+    png_set_packing(png);
+    png_set_strip_alpha(png);
+    if (reader->header.bit_depth == 16 && is_little_endian()) png_set_swap(png);
+    reader->passes = png_set_interlace_handling(png);
+    png_read_update_info(png, reader->info);
+    if (png_get_rowbytes(png, reader->info) != row_bytes(&reader->header)) png_error(png, "unexpected size of a row");
+}
+
 cpng_status cpng_read(cpng_reader *reader, void *samples, cpng_error *error) {
     clear(error);
     png_structp png = reader->png;
     png_set_error_fn(png, error, on_error, on_warning);
     if (setjmp(png_jmpbuf(png))) return error->status;
 
-    png_set_packing(png);
-    png_set_strip_alpha(png);
-    if (reader->header.bit_depth == 16 && is_little_endian()) png_set_swap(png);
-    const int passes = png_set_interlace_handling(png);
-    png_read_update_info(png, reader->info);
-
-    const size_t row_bytes =
-        (size_t)reader->header.width * reader->header.channels * (reader->header.bit_depth == 16 ? 2 : 1);
-    if (png_get_rowbytes(png, reader->info) != row_bytes) png_error(png, "unexpected size of a row");
-    for (int pass = 0; pass < passes; pass++) {
+    begin(reader);
+    const size_t bytes = row_bytes(&reader->header);
+    for (int pass = 0; pass < reader->passes; pass++) {
         for (uint32_t y = 0; y < reader->header.height; y++) {
-            png_read_row(png, (png_bytep)samples + y * row_bytes, NULL);
+            png_read_row(png, (png_bytep)samples + y * bytes, NULL);
         }
     }
     png_read_end(png, NULL);
+    return CPNG_DONE;
+}
+
+cpng_status cpng_read_rows(cpng_reader *reader, uint32_t count, void *samples, cpng_error *error) {
+    clear(error);
+    png_structp png = reader->png;
+    png_set_error_fn(png, error, on_error, on_warning);
+    if (setjmp(png_jmpbuf(png))) return error->status;
+
+    if (reader->passes == 0) begin(reader);
+    const size_t bytes = row_bytes(&reader->header);
+    for (uint32_t y = 0; y < count; y++) png_read_row(png, (png_bytep)samples + y * bytes, NULL);
+    reader->rows += count;
+    if (reader->rows == reader->header.height) png_read_end(png, NULL);
     return CPNG_DONE;
 }
 
@@ -213,9 +240,8 @@ static void write_image(
     }
     png_write_info(w->png, w->info);
     if (header->bit_depth == 16 && is_little_endian()) png_set_swap(w->png);
-    const size_t row_bytes = (size_t)header->width * header->channels * (header->bit_depth == 16 ? 2 : 1);
     for (uint32_t y = 0; y < header->height; y++) {
-        png_write_row(w->png, (png_const_bytep)samples + y * row_bytes);
+        png_write_row(w->png, (png_const_bytep)samples + y * row_bytes(header));
     }
     png_write_end(w->png, NULL);
 }

@@ -37,11 +37,7 @@ public enum PNG {
                 content: .integers(samples))
         }
         let palette = colors(reader, count: Int(header.palette_count))
-        if let position = samples.firstIndex(where: { $0 >= palette.count }) {
-            throw Failure.request(
-                "image \(path) is damaged: its pixel at row \(position / info.width), column \(position % info.width) "
-                    + "has colour \(samples[position]) of a palette of \(palette.count); save it again")
-        }
+        try checkIndices(samples, colors: palette.count, width: info.width, path: path)
         return RasterImage(
             width: info.width, height: info.height, channels: 1, maximum: info.maximum, content: .integers(samples),
             palette: palette)
@@ -49,21 +45,21 @@ public enum PNG {
 
     // MARK: - Opening
 
-    private static func open(_ path: String) throws -> (reader: OpaquePointer, header: cpng_header) {
+    static func open(_ path: String) throws -> (reader: OpaquePointer, header: cpng_header) {
         var header = cpng_header()
         var error = cpng_error()
         guard let reader = cpng_open(path, &header, &error) else { throw failure(reading: path, error) }
         return (reader, header)
     }
 
-    private static func describe(_ header: cpng_header) -> ImageHeader {
+    static func describe(_ header: cpng_header) -> ImageHeader {
         ImageHeader(
             width: Int(header.width), height: Int(header.height), channels: Int(header.channels),
             maximum: header.is_palette != 0 ? 255 : (1 << UInt64(header.bit_depth)) - 1,
             isPalette: header.is_palette != 0)
     }
 
-    /// The number of samples, where the file can hold them: a few damaged bytes of a header may claim terabytes.
+    /// The number of samples, where memory and the file can hold them.
     private static func sampleCount(_ header: cpng_header, path: String) throws -> Int {
         let size = "\(header.width)×\(header.height) pixels"
         // Both sides are below 2^31, so that nothing here overflows.
@@ -73,14 +69,27 @@ public enum PNG {
                 "image \(path) claims \(size), and more than \(mostSamples) samples are not supported: cut it into "
                     + "smaller ones")
         }
-        // Deflate packs at most 1032 bytes into one.
-        let bytes = count * Int(header.channels) * Int(header.bit_depth) / 8
-        if header.file_bytes > 0, bytes / 1032 > Int(header.file_bytes) {
-            throw Failure.request(
-                "image \(path) claims \(size), which its \(header.file_bytes) bytes cannot hold: it is damaged or cut "
-                    + "short, copy it again")
-        }
+        try checkFileSize(header, path: path)
         return count * Int(header.channels)
+    }
+
+    /// Refuses an image that its file cannot hold: a few damaged bytes of a header may claim terabytes.
+    static func checkFileSize(_ header: cpng_header, path: String) throws {
+        // Deflate packs at most 1032 bytes into one.
+        let bits = Double(header.width) * Double(header.height) * Double(header.channels) * Double(header.bit_depth)
+        guard header.file_bytes == 0 || bits / 8 / 1032 <= Double(header.file_bytes) + 1 else {
+            throw Failure.request(
+                "image \(path) claims \(header.width)×\(header.height) pixels, which its \(header.file_bytes) bytes "
+                    + "cannot hold: it is damaged or cut short, copy it again")
+        }
+    }
+
+    /// Refuses an index of no colour.
+    static func checkIndices(_ samples: [UInt16], colors: Int, width: Int, firstRow: Int = 0, path: String) throws {
+        guard let position = samples.firstIndex(where: { $0 >= colors }) else { return }
+        throw Failure.request(
+            "image \(path) is damaged: its pixel at row \(firstRow + position / width), column \(position % width) "
+                + "has colour \(samples[position]) of a palette of \(colors); save it again")
     }
 
     // MARK: - Samples
@@ -110,7 +119,7 @@ public enum PNG {
         guard cpng_read(reader, samples, &error) == CPNG_DONE else { throw failure(reading: path, error) }
     }
 
-    private static func colors(_ reader: OpaquePointer, count: Int) -> [RGBColor] {
+    static func colors(_ reader: OpaquePointer, count: Int) -> [RGBColor] {
         var bytes = [UInt8](repeating: 0, count: 3 * count)
         cpng_palette(reader, &bytes)
         return (0..<count).map { RGBColor(bytes[3 * $0], bytes[3 * $0 + 1], bytes[3 * $0 + 2]) }
@@ -118,7 +127,7 @@ public enum PNG {
 
     // MARK: - Errors
 
-    private static func failure(reading path: String, _ error: cpng_error) -> Failure {
+    static func failure(reading path: String, _ error: cpng_error) -> Failure {
         switch error.status {
         case CPNG_SYSTEM where error.code == ENOENT:
             .request("image \(path) does not exist: correct the path")

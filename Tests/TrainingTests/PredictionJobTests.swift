@@ -141,6 +141,14 @@ import Training
         try writeImage(folder, "dots-1", height: 21, seed: 9)
         #expect(try skipped(first) == 2)
         #expect(try PNG.read(folder.path("out/dots-1.png")).height == 21)
+        // What a kill has left of an image that is predicted again goes; nothing else does.
+        try FileManager.default.removeItem(atPath: folder.path("out/dots-3.png"))
+        for name in [".dots-3.png.77-1.part", ".dots-2.png.77-1.part", ".notes.part"] {
+            try folder.write("half", to: "out/\(name)")
+        }
+        #expect(try skipped(first) == 2)
+        let hidden = try folder.files().keys.filter { $0.hasSuffix(".part") }.sorted()
+        #expect(hidden == ["out/.dots-2.png.77-1.part", "out/.notes.part"])
         // More is wanted, or less; objects of another size.
         #expect(try skipped(first, .init(probabilities: true)) == 0)
         #expect(try skipped(first) == 3)

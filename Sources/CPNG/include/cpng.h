@@ -35,6 +35,8 @@ typedef struct {
     uint8_t channels;
     /// 1 where samples are indices of a palette.
     uint8_t is_palette;
+    /// 1 where the rows come in several passes, so that none is whole before the last.
+    uint8_t is_interlaced;
     /// Colours of the palette.
     uint16_t palette_count;
     /// Bytes of the file; 0 where it is no regular file and nobody knows.
@@ -54,6 +56,11 @@ void cpng_palette(const cpng_reader *_Nonnull reader, uint8_t *_Nonnull colors);
 /// `samples` takes height·width·channels samples without alpha, of one byte each up to 8 bits (packed samples are
 /// unpacked, not scaled), of two bytes in the machine's order with 16 bits.
 cpng_status cpng_read(cpng_reader *_Nonnull reader, void *_Nonnull samples, cpng_error *_Nonnull error);
+
+/// Decodes the next `count` rows of an image that is not interlaced, in place of `cpng_read`; `samples` is laid out as
+/// there. After the last row it reads on to the file's end.
+cpng_status cpng_read_rows(
+    cpng_reader *_Nonnull reader, uint32_t count, void *_Nonnull samples, cpng_error *_Nonnull error);
 
 void cpng_close(cpng_reader *_Nonnull reader);
 

@@ -57,6 +57,21 @@ public final class TIFFRows: ImageRows {
     public func read(_ rows: Range<Int>) throws -> RasterImage { try reader.readRows(rows).expandingPalette() }
 }
 
+/// The rows of a PNG file, decoded as they are wanted.
+public final class PNGRows: ImageRows {
+    private let reader: PNGReader
+
+    public init(_ reader: PNGReader) { self.reader = reader }
+
+    public var width: Int { reader.header.width }
+    public var height: Int { reader.header.height }
+    public var channels: Int { reader.header.pictureChannels }
+    public var maximum: UInt64 { reader.header.maximum }
+    public var tags: TIFFTags { TIFFTags() }
+
+    public func read(_ rows: Range<Int>) throws -> RasterImage { try reader.readRows(rows).expandingPalette() }
+}
+
 extension RasterImage {
     /// Some of its rows.
     func rows(_ part: Range<Int>) -> RasterImage {

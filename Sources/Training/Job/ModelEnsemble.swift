@@ -62,13 +62,29 @@ public final class ModelEnsemble {
         return (try rows.read(0..<image.height)[0].tensor, result)
     }
 
-    /// Opens an image to be predicted in bands: what can be read in parts is.
+    /// Pixels above which a PNG is decoded in parts, once for each pass over it, and not held in memory.
+    private static let mostPixelsInMemory = 1 << 24
+
+    /// Opens an image to be predicted in bands: a large one is read in parts, unless it is a JPEG or interlaced.
     func open(_ path: String, page: Int) throws -> any ImageRows {
-        let image: any ImageRows =
-            try ImageFile.kind(of: path) == .tiff
-            ? TIFFRows(TIFFReader(path, page: page)) : RasterRows(ImageFile.read(path, page: page))
+        let image = try rows(path, page: page)
         try reader.checkChannels(image.channels, of: path)
         return image
+    }
+
+    private func rows(_ path: String, page: Int) throws -> any ImageRows {
+        switch try ImageFile.kind(of: path) {
+        case .tiff:
+            return TIFFRows(try TIFFReader(path, page: page))
+        case .png:
+            guard let reader = try PNGReader(path),
+                reader.header.width * reader.header.height > Self.mostPixelsInMemory
+            else { break }
+            return PNGRows(reader)
+        case .jpeg:
+            break
+        }
+        return RasterRows(try ImageFile.read(path, page: page))
     }
 
     /// How the models see an image: measured once, before its first band.

@@ -57,7 +57,9 @@ public struct PredictionJob {
         let todo = try world.agreeOnRoot { () throws -> [PredictionInput] in
             let read = try PredictionRecord(in: folder, ensemble)
             record = read
-            return inputs.filter { !read.isFinished($0, outputs) || !hasFiles($0, in: folder) }
+            let todo = inputs.filter { !read.isFinished($0, outputs) || !hasFiles($0, in: folder) }
+            removeRemains(of: todo, in: folder)
+            return todo
         }
         let skipped = inputs.count - todo.count
         var done = skipped
@@ -152,6 +154,19 @@ public struct PredictionJob {
     private func hasFiles(_ input: PredictionInput, in folder: String) -> Bool {
         outputs.fileNames(input, classes: ensemble.classes, isLarge: isLarge(input)).allSatisfy {
             FileManager.default.fileExists(atPath: "\(folder)/\($0)")
+        }
+    }
+
+    /// Removes what a job that was killed has left half-written: hidden files beside their later names.
+    private func removeRemains(of inputs: [PredictionInput], in folder: String) {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        let remains = names.filter { $0.hasPrefix(".") && $0.hasSuffix(".part") }
+        guard !remains.isEmpty else { return }
+        let wanted = Set(inputs.flatMap { outputs.fileNames($0, classes: ensemble.classes, isLarge: isLarge($0)) })
+        for name in remains {
+            // ".NAME.PROCESS-NUMBER.part"
+            let parts = name.dropFirst().split(separator: ".")
+            if wanted.contains(parts.dropLast(2).joined(separator: ".")) { unlink("\(folder)/\(name)") }
         }
     }
 

@@ -10,8 +10,9 @@ struct PredictCommand: JobCommand {
             Writes one PNG an image, of its name: the class of each pixel, or with two classes 0 and 255. Large images \
             go through the network in overlapping tiles with mirrored borders, a band of rows at a time. Under mpirun \
             the ranks share the images out, and the bands of an image of more than 4 megapixels. Of an image of more \
-            than 67 megapixels (2^26) the results are TIFF files (STEM.tif), with the resolution of the image's; such \
-            an image is never in memory as a whole if it is a TIFF, in strips or tiles.
+            than 67 megapixels (2^26) the results are TIFF files (STEM.tif), with the resolution of a TIFF's; such an \
+            image is never in memory as a whole, be it a TIFF in strips or tiles or a PNG that is not interlaced. \
+            --instances and --overlay need it whole, and refuse it.
 
             Every file is written whole or not at all. Started again with the same checkpoints, a prediction that was \
             stopped (Ctrl-C, status 75) or killed goes on with the images that are not finished.
