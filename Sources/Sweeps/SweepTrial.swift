@@ -10,7 +10,7 @@ public struct SweepTrial: Sendable, Equatable {
     public let settings: [SweepFile.Setting]
 
     /// `trial-0001`: its folder's name.
-    public var name: String { "trial-" + String(repeating: "0", count: max(0, 4 - "\(number)".count)) + "\(number)" }
+    public var name: String { "trial-" + zeroPadded(number, digits: 4) }
 }
 
 extension SweepFile {

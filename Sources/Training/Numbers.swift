@@ -21,6 +21,12 @@ public func grouped(_ number: Int) -> String {
     return String(result.reversed())
 }
 
+/// A number with zeros before it up to so many digits, so that names sort as numbers do: 7 as "0007".
+public func zeroPadded(_ number: Int, digits: Int) -> String {
+    let text = String(number)
+    return String(repeating: "0", count: max(0, digits - text.count)) + text
+}
+
 /// Seconds since it was made.
 struct StopWatch {
     private let start = ContinuousClock.now

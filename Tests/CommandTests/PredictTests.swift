@@ -61,9 +61,14 @@ extension ProgramTests {
                 let grey = pixels.reduce(0.0) { $0 + Double(image.samples[$1]) } / Double(pixels.count)
                 #expect(abs(fields[3] - row) < 1e-3 && abs(fields[9] - grey) < 1e-3)
             }
-            // What is predicted scores as the model does, with the same averages, and not as it does without them.
+            // What is predicted scores as the model does, with the same averages, and not as it does without them; where
+            // predict parted objects, they would count instead.
             let data = ["--labels", "cells/labels", "--json"]
-            let ofFiles = try place.succeed(["evaluate", "--predictions", "alone"] + data)
+            try place.succeed([
+                "predict", "runs/cells", "--input", "cells/images", "--augment", "--probabilities", "--output",
+                "scored",
+            ])
+            let ofFiles = try place.succeed(["evaluate", "--predictions", "scored"] + data)
             let ofModel = ["evaluate", "runs/cells", "--images", "cells/images"] + data
             #expect(try place.succeed(ofModel + ["--augment"], ranks: 2).output == ofFiles.output)
             #expect(try place.succeed(ofModel).output != ofFiles.output)

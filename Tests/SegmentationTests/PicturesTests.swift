@@ -109,3 +109,28 @@ import Testing
         #expect(ClassColors([RGBColor(9, 9, 9)]).tint(1) == nil)
     }
 }
+
+@Suite struct TrainingPanelTests {
+    @Test func showsInputClassesAndWeightsWhereTheyCount() {
+        let (labels, weights) = (LabelMap(height: 260, width: 260, filledWith: 0), Tensor(260, 260, 1))
+        labels[0, 0] = LabelMap.ignored
+        for pixel in 0..<weights.count { weights.base[pixel] = 1 }
+        weights[5, 5, 0] = 10
+        let panel = TrainingPanel(colors: ClassColors(classes: 2))
+        func color(_ picture: RasterImage, _ y: Int, _ x: Int) -> [UInt16] {
+            (0..<3).map { picture.samples[(y * picture.width + x) * 3 + $0] }
+        }
+        let image = Tensor(276, 276, 1)
+        let picture = panel.picture(TrainingTile(image: image, labels: labels, weights: weights))
+        #expect(picture.width == 3 * 276 + 2 * 6 && picture.height == 276)
+        let left = 2 * (276 + 6) + 8
+        #expect(color(picture, 8 + 5, left + 5) == [255, 255, 255])
+        #expect(color(picture, 8 + 9, left + 9) == [77, 0, 0])
+        #expect(color(picture, 8, left) == [64, 64, 64] && color(picture, 0, left) == [64, 64, 64])
+        // All weights alike: no tile looks as if borders were everywhere.
+        weights[5, 5, 0] = 1
+        let plain = panel.picture(TrainingTile(image: image, labels: labels, weights: weights))
+        #expect(color(plain, 8 + 5, left + 5) == [153, 0, 0])
+        #expect(panel.picture(TrainingTile(image: image, labels: labels)).width == 2 * 276 + 6)
+    }
+}

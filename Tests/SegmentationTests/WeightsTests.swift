@@ -18,28 +18,27 @@ private func rectangles(_ height: Int, _ width: Int, count: Int, seed: Int) -> L
 }
 
 @Suite struct BorderWeightsTests {
-    @Test("w(x) is the formula with distances by trying every pixel of every object", arguments: 0..<12)
-    func bruteForce(seed: Int) {
-        let (height, width) = (20 + seed, 31 - seed)
-        let objects = rectangles(height, width, count: seed, seed: seed)
-        let border = BorderWeights(w0: 10, sigma: 1 + Double(seed % 5))
-        let map = border.map(objects: objects)
-        for pixel in 0..<height * width {
-            let (y, x) = pixel.quotientAndRemainder(dividingBy: width)
-            var nearest: [Int32: Double] = [:]
-            for other in 0..<height * width where objects.values[other] > 0 {
-                let (row, column) = other.quotientAndRemainder(dividingBy: width)
-                let distance = Double((row - y) * (row - y) + (column - x) * (column - x)).squareRoot()
-                nearest[objects.values[other]] = min(nearest[objects.values[other]] ?? .infinity, distance)
-            }
-            let distances = nearest.values.sorted()
-            var expected = 0.0
-            if objects.values[pixel] == 0, distances.count >= 2 {
-                let sum = distances[0] + distances[1]
-                expected = border.w0 * Elementary.exp(-sum * sum / (2 * border.sigma * border.sigma))
-            }
-            #expect(abs(Double(map.base[pixel]) - expected) < 1e-6, "\(y), \(x)")
+    @Test("w(x) is the formula with distances by trying every pixel of every object")
+    func bruteForce() throws {
+        let cases = try MetricVectors.shared.get().borders
+        #expect(cases.count >= 12)
+        for example in cases {
+            let objects = MetricVectors.map(example.objects, example.height, example.width)
+            let map = BorderWeights(w0: example.w0, sigma: example.sigma).map(objects: objects)
+            let worst = zip(map.values, example.weights).map { abs(Double($0) - $1) }.max() ?? 0
+            #expect(map.count == example.weights.count && worst < 1e-6, "\(example.name): \(worst)")
         }
+    }
+
+    @Test func numbersMayHaveGapsAndObjectsSeveralParts() {
+        // Objects 5, 70000 and 5 again, in one row: only the distance to another number counts as the second.
+        let objects = LabelMap(height: 1, width: 12, filledWith: 0)
+        objects[0, 1] = 5
+        objects[0, 5] = 5
+        objects[0, 10] = 70_000
+        let map = BorderWeights(w0: 1, sigma: 5).map(objects: objects)
+        #expect(abs(Double(map[0, 3, 0]) - Elementary.exp(-Double(9 * 9) / 50)) < 1e-6)
+        #expect(abs(Double(map[0, 7, 0]) - Elementary.exp(-Double(5 * 5) / 50)) < 1e-6)
     }
 
     @Test func touchingInstancesGetABorderWithTheLargestWeight() {

@@ -15,7 +15,8 @@ public struct TrainingPanel: Sendable {
 
     /// An RGB picture of 8 bits a channel: two panels side by side, three where the tile has weights.
     ///
-    /// Weights go from black (0) over red and yellow to white, the tile's largest.
+    /// Weights go from black (0) over red and yellow to white: the tile's largest, or 5 where that is more, so that a tile
+    /// without borders is not as bright as one with.
     public func picture(_ tile: TrainingTile) -> RasterImage {
         let (image, labels) = (tile.image, tile.labels)
         let margin = (image.height - labels.height) / 2
@@ -37,7 +38,7 @@ public struct TrainingPanel: Sendable {
         let scale = Canvas.scale(forWidth: classes.width)
         var canvas = Canvas(
             width: classes.width * scale, height: classes.height * scale, filledWith: RGBColor(64, 64, 64))
-        var largest: Float = 0
+        var largest: Float = 5
         for y in 0..<weights.height {
             for x in 0..<weights.width where classes[y + margin, x + margin] != LabelMap.ignored {
                 largest = max(largest, weights[y, x, 0])
@@ -47,7 +48,7 @@ public struct TrainingPanel: Sendable {
             for x in 0..<canvas.width {
                 let (row, column) = (y / scale, x / scale)
                 guard classes[row, column] != LabelMap.ignored else { continue }
-                canvas[y, x] = Self.heatColor(weights[row - margin, column - margin, 0] / max(largest, 1e-30))
+                canvas[y, x] = Self.heatColor(weights[row - margin, column - margin, 0] / largest)
             }
         }
         return canvas

@@ -24,8 +24,7 @@ public struct Checkpoint {
 
     /// `step-00000100.safetensors`.
     public static func fileName(step: Int) -> String {
-        let digits = String(step)
-        return "step-" + String(repeating: "0", count: max(0, 8 - digits.count)) + digits + ".safetensors"
+        "step-\(zeroPadded(step, digits: 8)).safetensors"
     }
 
     /// Writes the file, whole or not at all; `temporary` as in `AtomicFile.write`.

@@ -24,14 +24,10 @@ struct PredictionInput: Codable, Sendable {
             return try (0..<pages).map { page in
                 let header = try ImageFile.readHeader(file, page: page)
                 return PredictionInput(
-                    path: file, page: page, stem: pages == 1 ? stem : "\(stem)-\(fourDigits(page))",
+                    path: file, page: page, stem: pages == 1 ? stem : "\(stem)-\(zeroPadded(page, digits: 4))",
                     width: header.width, height: header.height, channels: header.pictureChannels)
             }
         }
-    }
-
-    private static func fourDigits(_ number: Int) -> String {
-        String(repeating: "0", count: max(0, 4 - String(number).count)) + String(number)
     }
 
     /// The image files of a folder in the order of their names, or the one file.

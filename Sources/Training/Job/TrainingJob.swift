@@ -129,13 +129,9 @@ public struct TrainingJob {
             let stem = setup.plan.train[setup.schedule.at(step: step, slot: slot).sample].stem
             try PNG.write(
                 panel.picture(setup.tile(step: step, slot: slot)),
-                to: "\(directory.previews)/sample-\(padded(number + 1))-\(stem).png")
+                to: "\(directory.previews)/sample-\(zeroPadded(number + 1, digits: 4))-\(stem).png")
         }
         console.logger.info("\(count) training samples as pictures: \(directory.previews)/sample-…")
-    }
-
-    private func padded(_ number: Int) -> String {
-        String(repeating: "0", count: max(0, 4 - "\(number)".count)) + "\(number)"
     }
 
     /// Gathers all ranks' timelines in one file. What was trained is safe by now, so a full disk is only a warning.

@@ -46,6 +46,16 @@ struct MetricVectors: Decodable {
         let warpingError: [Double?]
     }
 
+    struct BorderCase: Decodable {
+        let name: String
+        let height: Int
+        let width: Int
+        let w0: Double
+        let sigma: Double
+        let objects: String
+        let weights: [Double]
+    }
+
     struct WatershedCase: Decodable {
         let height: Int
         let width: Int
@@ -58,6 +68,7 @@ struct MetricVectors: Decodable {
     let labels: [LabelCase]
     let classes: [ClassCase]
     let probabilities: [ProbabilityCase]
+    let borders: [BorderCase]
     let watersheds: [WatershedCase]
 
     static let shared = Result {
