@@ -39,7 +39,7 @@ let package = Package(
         .executableTarget(
             name: "kernel-benchmark",
             dependencies: [
-                "Kernels", "TestSupport", "Diagnostics", "CProcessor",
+                "Kernels", "Network", "Segmentation", "TestSupport", "Diagnostics", "CProcessor",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             exclude: ["baseline.json"], swiftSettings: kernelSettings),

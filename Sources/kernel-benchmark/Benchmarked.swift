@@ -63,6 +63,7 @@ enum Pass: String, CaseIterable {
 let allKernels: [any Benchmarked] =
     ConvolutionKernel.all + LayerKernel.all + [
         MaxPoolKernel(pass: .forward), MaxPoolKernel(pass: .backward), LossKernel(), UpdateKernel(), NormKernel(),
+        AugmentationKernel(),
     ]
 
 extension Engine {

@@ -213,5 +213,5 @@ struct NormKernel: Benchmarked {
 
 extension Work {
     /// So many floats read or written.
-    fileprivate static func floats(_ count: Int) -> Work { .bytes(4 * Double(count)) }
+    static func floats(_ count: Int) -> Work { .bytes(4 * Double(count)) }
 }
