@@ -70,6 +70,13 @@ extension ProgramTests {
             }
             #expect((scores["thresholds"] as? [String: Double])?["v_rand"] != nil && scores["warping_error"] == nil)
 
+            // Probabilities say it all.
+            for number in 1...7 {
+                try FileManager.default.removeItem(atPath: place.folder.path("ranks-2/cell-000\(number).png"))
+            }
+            let ofProbabilities = try place.succeed(["evaluate", "--predictions", "ranks-2"] + files)
+            #expect(ofModel.output == ofProbabilities.output)
+
             // Without probabilities there are no thresholds; the rest is the same.
             try place.succeed(["predict", "runs/cells", "--input", "cells/images", "--output", "plain"])
             let plain = try overall(place.succeed(["evaluate", "--predictions", "plain", "--warping"] + files))

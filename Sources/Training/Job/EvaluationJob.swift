@@ -51,7 +51,8 @@ public struct EvaluationJob {
     /// the class index; called by all ranks.
     ///
     /// With two classes, `STEM.instances.png` beside an image's classes has the objects that were found, and where
-    /// every image has its `STEM.probability.png` scores are taken over thresholds.
+    /// every image has its `STEM.probability.png` scores are taken over thresholds; that file alone will do too, and
+    /// class 1 is then what is more probable than not.
     public func run(
         predictions: String, labels: String, classes: Int, encoding: LabelEncoding, ignoreValue: Int?
     ) throws -> Outcome {
@@ -59,22 +60,20 @@ public struct EvaluationJob {
             SampleReader(
                 inputChannels: 1, classes: classes, encoding: encoding, ignoreValue: ignoreValue, normalization: .unit)
         }
-        let pairs = try world.agreeOnRoot { try Self.predicted(predictions, labels: labels) }
+        let pairs = try world.agreeOnRoot { try Self.predicted(predictions, labels: labels, classes: classes) }
         let hasProbabilities = try world.agreeOnRoot {
             classes == 2 && pairs.allSatisfy { FileManager.default.fileExists(atPath: Self.path($0, "probability")) }
         }
         return try score(classes: classes, pairs: pairs) { pair in
+            let probability = hasProbabilities ? try Self.readProbability(Self.path(pair, "probability")) : nil
+            let likely =
+                FileManager.default.fileExists(atPath: pair.image) ? nil : probability.map(LabelMap.init(likely:))
             var prediction = Prediction(
-                classes: try reader(classes == 2 ? .binary : .index, nil).loadLabels(pair.image),
+                classes: try likely ?? reader(classes == 2 ? .binary : .index, nil).loadLabels(pair.image),
                 truth: try reader(encoding, ignoreValue).loadObjects(pair.labels))
-            if hasProbabilities {
-                let path = Self.path(pair, "probability")
-                let raster = try PNG.read(path)
-                guard raster.channels == 1, raster.palette == nil else {
-                    throw Failure.request("\(path) is no grey image of probabilities: predict anew")
-                }
-                try prediction.check(path, raster.height, raster.width)
-                prediction.probability = SegmentedImage.probability(in: raster)
+            if let probability {
+                try prediction.check(Self.path(pair, "probability"), probability.height, probability.width)
+                prediction.probability = SegmentedImage.probability(in: probability)
             }
             let instances = Self.path(pair, "instances")
             if classes == 2, FileManager.default.fileExists(atPath: instances) {
@@ -89,6 +88,14 @@ public struct EvaluationJob {
     /// A file beside a prediction's classes.
     private static func path(_ pair: SamplePair, _ kind: String) -> String {
         "\((pair.image as NSString).deletingPathExtension).\(kind).png"
+    }
+
+    private static func readProbability(_ path: String) throws -> RasterImage {
+        let raster = try PNG.read(path)
+        guard raster.channels == 1, raster.palette == nil else {
+            throw Failure.request("\(path) is no grey image of probabilities: predict anew")
+        }
+        return raster
     }
 
     /// What was predicted for an image, and what is true.
@@ -145,14 +152,26 @@ public struct EvaluationJob {
             })
     }
 
-    /// A prediction for every label. Other files in the predictions' folder (probabilities, overlays) don't matter.
-    private static func predicted(_ predictions: String, labels: String) throws -> [SamplePair] {
+    /// A prediction for every label. Other files in the predictions' folder (overlays and the like) don't matter.
+    private static func predicted(_ predictions: String, labels: String, classes: Int) throws -> [SamplePair] {
         try SamplePair.inFolders(images: labels, labels: labels).map { pair in
-            let prediction = "\(predictions)/\(pair.stem).png"
-            guard FileManager.default.fileExists(atPath: prediction) else {
-                throw Failure.request("\(pair.labels) has no prediction \(prediction): predict that image first")
+            let predicted = SamplePair(
+                stem: pair.stem, image: "\(predictions)/\(pair.stem).png", labels: pair.labels)
+            let files = [predicted.image] + (classes == 2 ? [path(predicted, "probability")] : [])
+            guard files.contains(where: FileManager.default.fileExists) else {
+                throw Failure.request("\(pair.labels) has no prediction \(predicted.image): predict that image first")
             }
-            return SamplePair(stem: pair.stem, image: prediction, labels: pair.labels)
+            return predicted
+        }
+    }
+}
+
+extension LabelMap {
+    /// Class 1 where a grey image of its probability is above one half, else class 0.
+    fileprivate convenience init(likely probability: RasterImage) {
+        self.init(height: probability.height, width: probability.width)
+        for (pixel, value) in probability.samples.enumerated() {
+            values[pixel] = 2 * UInt64(value) > probability.maximum ? 1 : 0
         }
     }
 }

@@ -17,7 +17,8 @@ struct EvaluateCommand: JobCommand {
             information; the ISBI 2012 challenge's V_rand, V_info, rand error and pixel error. Objects are the \
             4-connected regions of the classes, or what STEM.instances.png beside a prediction and a label file of \
             instances hold. The challenge's scores are the best over thresholds 0, 0.1, … 1 of the probability, which \
-            --predictions reads from STEM.probability.png if every image has one; else they are those of the classes.
+            --predictions reads from STEM.probability.png if every image has one (it may stand alone, without STEM.png); \
+            else they are those of the classes.
             """)
     static let usesRanks = true
 
