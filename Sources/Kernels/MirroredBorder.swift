@@ -6,6 +6,9 @@ public enum MirroredBorder {
         precondition(size > 0, "an empty image has no mirror image")
         if position >= 0 && position < size { return position }
         guard size > 1 else { return 0 }
+        // Once mirrored, which is nearly always enough and takes no division.
+        if position < 0 && position > -size { return -position }
+        if position >= size && position < 2 * size - 1 { return 2 * (size - 1) - position }
         // Forth and back is a period.
         let period = 2 * (size - 1)
         let phase = position % period

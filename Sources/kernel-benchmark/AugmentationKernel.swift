@@ -3,7 +3,8 @@ import Network
 import Segmentation
 import TestSupport
 
-/// A training tile as the loader makes it, from an image in memory: everything that augmentation can change, and w(x).
+/// A training tile as the loader makes it, from an image in memory: by the paper's augmentation or with everything that
+/// there is, and with w(x).
 struct AugmentationKernel: Benchmarked {
     let name = "augmented tile"
 
@@ -31,9 +32,12 @@ struct AugmentationKernel: Benchmarked {
     }
 
     var cases: [Case] {
-        [1, 3].map { channels in
-            Case(shape: "\(channels) at 572×572") {
+        let all = Augmentation(grey: .init(shift: 0.1, scale: 0.1, gamma: 0.2), noise: 0.1, blur: 1)
+        return [("1 at 572×572", 1, Augmentation()), ("3 at 572×572", 3, Augmentation()), ("1, all on", 1, all)].map {
+            shape, channels, augmentation in
+            Case(shape: shape) {
                 let problem = Problem(side: 512, channels: channels, tile: 572, depth: 4)
+                problem.sampler.augmentation = augmentation
                 let floats = 572 * 572 * channels + 2 * 388 * 388
                 return Trial(work: .floats(floats)) { _ = problem.run() }
             }
@@ -55,7 +59,6 @@ struct AugmentationKernel: Benchmarked {
             guard
                 let sampler = try? TileSampler(
                     geometry: UNetGeometry(depth: depth, padding: .valid), tile: tile, seed: 1, foreground: 0.33,
-                    augmentation: Augmentation(grey: .init(shift: 0.1, scale: 0.1, gamma: 0.2), noise: 0.1, blur: 1),
                     classWeights: [0.5, 2], border: BorderWeights())
             else { preconditionFailure("a tile of \(tile) at depth \(depth)") }
             self.sampler = sampler

@@ -21,36 +21,29 @@ public enum Resampling {
             "an image of \(image.shape) resampled to \(output.shape)")
         let channels = image.channels
         for y in 0..<field.height {
-            let (rows, columns) = (field.rows + y * field.width, field.columns + y * field.width)
             let target = output.row(y)
-            for x in 0..<field.width {
-                let (row, column) = (rows[x].rounded(.down), columns[x].rounded(.down))
-                let (down, across) = (
-                    CubicConvolution.weights(rows[x] - row), CubicConvolution.weights(columns[x] - column)
-                )
-                let (top, left) = (Int(row) - 1, Int(column) - 1)
-                let to = target + x &* channels
-                guard top >= 0, left >= 0, top + 3 < image.height, left + 3 < image.width else {
-                    atEdge(image, top: top, left: left, down: down, across: across, into: to)
-                    continue
-                }
-                let source = image.row(top) + left &* channels
-                if channels == 1 {
-                    var sum = taps(source) * down[0]
-                    sum += taps(source + image.rowStride) * down[1]
-                    sum += taps(source + 2 &* image.rowStride) * down[2]
-                    sum += taps(source + 3 &* image.rowStride) * down[3]
-                    to[0] = total(sum * across)
-                } else {
-                    for c in 0..<channels {
-                        var sum = SIMD4<Float>.zero
-                        for tap in 0..<4 {
-                            let from = source + (tap &* image.rowStride &+ c)
-                            let values = SIMD4(
-                                from[0], from[channels], from[2 &* channels], from[3 &* channels])
-                            sum += values * down[tap]
-                        }
-                        to[c] = total(sum * across)
+            field.withRow(y, 0..<field.width) { rows, columns in
+                for x in 0..<field.width {
+                    let (row, column) = (rows[x].rounded(.down), columns[x].rounded(.down))
+                    let down = CubicConvolution.weights(rows[x] - row)
+                    let across = CubicConvolution.weights(columns[x] - column)
+                    let (top, left) = (Int(row) - 1, Int(column) - 1)
+                    let to = target + x &* channels
+                    guard top >= 0, left >= 0, top + 3 < image.height, left + 3 < image.width else {
+                        atEdge(image, top: top, left: left, down: down, across: across, into: to)
+                        continue
+                    }
+                    let source = image.row(top) + left &* channels
+                    if channels == 1 {
+                        var sum = four(source) * down[0]
+                        sum += four(source + image.rowStride) * down[1]
+                        sum += four(source + 2 &* image.rowStride) * down[2]
+                        sum += four(source + 3 &* image.rowStride) * down[3]
+                        to[0] = total(sum * across)
+                    } else {
+                        let rows = SIMD4<Int>(0, 1, 2, 3) &* image.rowStride
+                        let columns = SIMD4<Int>(0, 1, 2, 3) &* channels
+                        sum(source, rows, columns, channels, down: down, across: across, into: to)
                     }
                 }
             }
@@ -94,13 +87,14 @@ public enum Resampling {
     ) {
         precondition(height + 2 * margin <= field.height && width + 2 * margin <= field.width, "a margin of \(margin)")
         for y in 0..<height {
-            let start = (y + margin) * field.width + margin
-            for x in 0..<width { body(y * width + x, field.rows[start + x], field.columns[start + x]) }
+            field.withRow(y + margin, margin..<margin + width) { rows, columns in
+                for x in 0..<width { body(y * width + x, rows[x], columns[x]) }
+            }
         }
     }
 
     @inline(__always)
-    private static func taps(_ pointer: UnsafePointer<Float>) -> SIMD4<Float> {
+    private static func four(_ pointer: UnsafePointer<Float>) -> SIMD4<Float> {
         UnsafeRawPointer(pointer).loadUnaligned(as: SIMD4<Float>.self)
     }
 
@@ -113,16 +107,44 @@ public enum Resampling {
         _ image: TensorView, top: Int, left: Int, down: SIMD4<Float>, across: SIMD4<Float>,
         into target: UnsafeMutablePointer<Float>
     ) {
-        let channels = image.channels
-        var columns = SIMD4<Int>.zero
-        for tap in 0..<4 { columns[tap] = MirroredBorder.index(left + tap, size: image.width) &* channels }
-        for c in 0..<channels {
-            var sum = SIMD4<Float>.zero
-            for tap in 0..<4 {
-                let row = image.row(MirroredBorder.index(top + tap, size: image.height)) + c
-                sum += SIMD4(row[columns[0]], row[columns[1]], row[columns[2]], row[columns[3]]) * down[tap]
+        var (rows, columns) = (SIMD4<Int>.zero, SIMD4<Int>.zero)
+        for tap in 0..<4 {
+            rows[tap] = MirroredBorder.index(top + tap, size: image.height) &* image.rowStride
+            columns[tap] = MirroredBorder.index(left + tap, size: image.width) &* image.channels
+        }
+        guard image.channels == 1 else {
+            sum(image.row(0), rows, columns, image.channels, down: down, across: across, into: target)
+            return
+        }
+        var sum = SIMD4<Float>.zero
+        for tap in 0..<4 {
+            let row = image.row(0) + rows[tap]
+            sum += SIMD4(row[columns[0]], row[columns[1]], row[columns[2]], row[columns[3]]) * down[tap]
+        }
+        target[0] = total(sum * across)
+    }
+
+    /// A pixel of all its channels, four at a time, from its neighbours' rows and columns, given as distances from
+    /// `source`. What is read behind the last channel of the last pixel is memory of the tensor's own.
+    @inline(__always)
+    private static func sum(
+        _ source: UnsafePointer<Float>, _ rows: SIMD4<Int>, _ columns: SIMD4<Int>, _ channels: Int,
+        down: SIMD4<Float>, across: SIMD4<Float>, into target: UnsafeMutablePointer<Float>
+    ) {
+        var first = 0
+        while first < channels {
+            @inline(__always)
+            func column(_ index: Int) -> SIMD4<Float> {
+                let from = source + (columns[index] &+ first)
+                var sum = four(from + rows[0]) * down[0]
+                sum += four(from + rows[1]) * down[1]
+                sum += four(from + rows[2]) * down[2]
+                sum += four(from + rows[3]) * down[3]
+                return sum * across[index]
             }
-            target[c] = total(sum * across)
+            let sum = (column(0) + column(1)) + (column(2) + column(3))
+            for c in 0..<min(channels &- first, 4) { target[first &+ c] = sum[c] }
+            first &+= 4
         }
     }
 }

@@ -37,47 +37,51 @@ public struct Warp: Sendable {
     }
 }
 
-/// A warp's coordinates, worked out for every pixel of a tile; image, labels and weights are all taken at these.
-public final class WarpField: @unchecked Sendable {
+/// Where each pixel of a tile lies in the image; image, labels and weights are all taken at these coordinates.
+///
+/// They are worked out a row at a time whenever they are wanted, which is cheaper than to keep them all.
+public struct WarpField {
     public let height: Int
     public let width: Int
-    /// `height·width` rows in the image, and columns.
-    let rows: UnsafeMutablePointer<Float>
-    let columns: UnsafeMutablePointer<Float>
+    private let warp: Warp
+    private let displacement: Displacement?
 
     public init(_ warp: Warp, height: Int, width: Int) {
         precondition(height > 0 && width > 0, "a field of \(height)×\(width)")
         self.height = height
         self.width = width
-        rows = allocateFloats(height * width)
-        columns = allocateFloats(height * width)
-        let displacement = warp.elastic.map { Displacement($0, height: height, width: width) }
-        // Of one row: the tile's own coordinates about the pivot, displaced.
-        let (down, right) = (allocateFloats(width), allocateFloats(width))
-        defer {
-            down.deallocate()
-            right.deallocate()
-        }
-        for y in 0..<height {
-            for x in 0..<width {
-                down[x] = Float(y) - warp.pivot[0]
-                right[x] = Float(x) - warp.pivot[1]
-            }
-            displacement?.add(row: y, down: down, right: right)
-            let (toRows, toColumns) = (rows + y * width, columns + y * width)
-            for x in 0..<width {
-                toRows[x] = warp.source[0] + (warp.downStep[0] * down[x] + warp.rightStep[0] * right[x])
-                toColumns[x] = warp.source[1] + (warp.downStep[1] * down[x] + warp.rightStep[1] * right[x])
-            }
-        }
+        self.warp = warp
+        displacement = warp.elastic.map { Displacement($0, height: height, width: width) }
     }
 
     /// Row and column in the image of the tile's pixel at row `y`, column `x`.
-    public subscript(y: Int, x: Int) -> SIMD2<Float> { SIMD2(rows[y * width + x], columns[y * width + x]) }
+    public subscript(y: Int, x: Int) -> SIMD2<Float> {
+        var place = SIMD2<Float>.zero
+        withRow(y, x..<x + 1) { rows, columns in place = SIMD2(rows[0], columns[0]) }
+        return place
+    }
 
-    deinit {
-        rows.deallocate()
-        columns.deallocate()
+    /// Calls `body` with the rows, and the columns, in the image of a part of the tile's row `y`, the first at place 0.
+    func withRow(
+        _ y: Int, _ part: Range<Int>, _ body: (_ rows: UnsafePointer<Float>, _ columns: UnsafePointer<Float>) -> Void
+    ) {
+        let count = part.count
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: 2 * count) { buffer in
+            guard let rows = buffer.baseAddress, count > 0 else { return }
+            let columns = rows + count
+            // First the tile's own coordinates about the pivot, displaced.
+            for i in 0..<count {
+                rows[i] = Float(y) - warp.pivot[0]
+                columns[i] = Float(part.lowerBound + i) - warp.pivot[1]
+            }
+            displacement?.add(row: y, from: part.lowerBound, count, down: rows, right: columns)
+            for i in 0..<count {
+                let (down, right) = (rows[i], columns[i])
+                rows[i] = warp.source[0] + (warp.downStep[0] * down + warp.rightStep[0] * right)
+                columns[i] = warp.source[1] + (warp.downStep[1] * down + warp.rightStep[1] * right)
+            }
+            body(rows, columns)
+        }
     }
 }
 
@@ -98,8 +102,10 @@ private struct Displacement {
         horizontal = Self.shares(nodes: elastic.nodes, length: width)
     }
 
-    /// Adds a row's displacements.
-    func add(row y: Int, down: UnsafeMutablePointer<Float>, right: UnsafeMutablePointer<Float>) {
+    /// Adds the displacements of `count` pixels of a row.
+    func add(
+        row y: Int, from first: Int, _ count: Int, down: UnsafeMutablePointer<Float>, right: UnsafeMutablePointer<Float>
+    ) {
         for node in 0..<elastic.nodes {
             var (nodeDown, nodeRight) = (Float(0), Float(0))
             for above in 0..<elastic.nodes {
@@ -108,10 +114,10 @@ private struct Displacement {
                 nodeRight += share * elastic.right[above * elastic.nodes + node]
             }
             horizontal.withUnsafeBufferPointer { horizontal in
-                let shares = horizontal.baseAddress! + node * width
-                for x in 0..<width {
-                    down[x] += nodeDown * shares[x]
-                    right[x] += nodeRight * shares[x]
+                let shares = horizontal.baseAddress! + (node * width + first)
+                for i in 0..<count {
+                    down[i] += nodeDown * shares[i]
+                    right[i] += nodeRight * shares[i]
                 }
             }
         }
