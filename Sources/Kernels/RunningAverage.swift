@@ -10,8 +10,7 @@ public struct RunningAverage {
     }
 
     /// `average += share·(new − average)` at `range`.
-    @inline(__always)
-    func take(_ new: UnsafePointer<Float>, at range: Range<Int>) {
+    public func take(_ new: UnsafePointer<Float>, at range: Range<Int>) {
         let (average, share) = (values, share)
         for i in range { average[i] += share * (new[i] - average[i]) }
     }

@@ -90,11 +90,29 @@ public final class UNet {
     ///
     /// - Parameters:
     ///   - image: the one that the last `forward` saw, with the same `parameters`.
+    ///   - trained: what is trained, nil for all. The derivatives by the rest are written as 0, and the pass ends at the
+    ///     first layer that is trained.
     ///   - settled: called after each layer with the place in `gradient` from which on nothing will change any more. It
     ///     moves from the end to the beginning, since the buffer lies in the order of the forward pass.
     public func backward(
         _ image: TensorView, parameters: UnsafePointer<Float>, gradient: UnsafeMutablePointer<Float>,
-        settled: (_ offset: Int) -> Void = { _ in }
+        trained: TrainedParameters? = nil, settled: (_ offset: Int) -> Void = { _ in }
+    ) {
+        let first = trained?.first ?? 0
+        var end = layout.count
+        passBackward(image, parameters: parameters, gradient: gradient, first: first) { offset in
+            let offset = offset <= first ? 0 : offset
+            trained?.clearFrozen(gradient, in: offset..<end)
+            end = offset
+            settled(offset)
+        }
+        engine.profile?.leave()
+    }
+
+    /// The backward pass, from the last layer to the one that lies at `first`.
+    private func passBackward(
+        _ image: TensorView, parameters: UnsafePointer<Float>, gradient: UnsafeMutablePointer<Float>, first: Int,
+        settled: (_ offset: Int) -> Void
     ) {
         guard let activations, let slopes = activations.gradients, let firstConvolution = activations.firstConvolution
         else { preconditionFailure("no forward pass in training") }
@@ -107,12 +125,15 @@ public final class UNet {
             outputGradient: slopes.logits, inputGradient: depth > 0 ? slopes.decoder[0].conv2 : slopes.encoder[0].conv2,
             gradients: layers.head.gradients(gradient), workspace: workspace)
         settled(layers.head.weights)
+        guard layers.head.weights > first else { return }
         for level in 0..<depth {
             let up = maps.up[level]
             let skip = maps.encoder[level].conv2.centreCrop(height: up.height, width: up.width)
             blockBackward(
                 [skip, up], layers.decoder[level], maps.decoder[level], slopes.decoder[level],
-                inputGradients: [activations.skipGradients[level], slopes.up[level]], parameters, gradient, settled)
+                inputGradients: [activations.skipGradients[level], slopes.up[level]], parameters, gradient,
+                first: first, settled)
+            guard layers.decoder[level].conv1.weights > first else { return }
             let isBottom = level + 1 == depth
             engine.profile?.enter(layers.up[level].name, "backward")
             engine.upConvolutionBackward(
@@ -121,6 +142,7 @@ public final class UNet {
                 inputGradient: isBottom ? slopes.encoder[depth].conv2 : slopes.decoder[level + 1].conv2,
                 gradients: layers.up[level].gradients(gradient), workspace: workspace)
             settled(layers.up[level].weights)
+            guard layers.up[level].weights > first else { return }
         }
         engine.profile?.enter("dropout", "backward")
         if let dropout { Dropout.apply(slopes.encoder[depth].conv2, rate: architecture.dropout, stream: dropout) }
@@ -130,21 +152,22 @@ public final class UNet {
             MaxPool.forward(above, output: pooled, team: engine.team)
             blockBackward(
                 [pooled], layers.encoder[level], maps.encoder[level], slopes.encoder[level],
-                inputGradients: [slopes.pooled[level - 1]], parameters, gradient, settled)
+                inputGradients: [slopes.pooled[level - 1]], parameters, gradient, first: first, settled)
+            guard layers.encoder[level].conv1.weights > first else { return }
             engine.profile?.enter("encoder.\(level - 1).pool", "backward")
             MaxPool.backward(
                 above, output: pooled, outputGradient: slopes.pooled[level - 1],
                 skipGradient: activations.skipGradients[level - 1], inputGradient: slopes.encoder[level - 1].conv2,
                 team: engine.team)
         }
-        let first = Activations.Block(conv1: firstConvolution, conv2: maps.encoder[0].conv2)
+        let start = Activations.Block(conv1: firstConvolution, conv2: maps.encoder[0].conv2)
         engine.profile?.enter(layers.encoder[0].conv1.name, "again")
         engine.convolution3x3(
-            [image], layers.encoder[0].conv1.parameters(parameters), padding: padding, output: first.conv1,
+            [image], layers.encoder[0].conv1.parameters(parameters), padding: padding, output: start.conv1,
             workspace: workspace)
         blockBackward(
-            [image], layers.encoder[0], first, slopes.encoder[0], inputGradients: nil, parameters, gradient, settled)
-        engine.profile?.leave()
+            [image], layers.encoder[0], start, slopes.encoder[0], inputGradients: nil, parameters, gradient,
+            first: first, settled)
     }
 
     /// Two 3×3 convolutions with ReLU.
@@ -162,23 +185,25 @@ public final class UNet {
         return maps.conv2
     }
 
-    /// The backward of `block`, from the gradient of its second convolution's output in `slopes`.
+    /// The backward of `block`, from the gradient of its second convolution's output in `slopes`; what lies before
+    /// `first` is left out.
     private func blockBackward(
         _ inputs: [TensorView], _ layer: UNetLayers.Block, _ maps: Activations.Block, _ slopes: Activations.Block,
         inputGradients: [TensorView]?, _ parameters: UnsafePointer<Float>, _ gradient: UnsafeMutablePointer<Float>,
-        _ settled: (_ offset: Int) -> Void
+        first: Int, _ settled: (_ offset: Int) -> Void
     ) {
         engine.profile?.enter(layer.conv2.name, "backward")
         engine.convolution3x3Backward(
             [maps.conv1], layer.conv2.parameters(parameters), padding: padding, output: maps.conv2,
-            outputGradient: slopes.conv2, inputGradients: [slopes.conv1], gradients: layer.conv2.gradients(gradient),
-            workspace: workspace)
+            outputGradient: slopes.conv2, inputGradients: layer.conv2.weights > first ? [slopes.conv1] : nil,
+            gradients: layer.conv2.gradients(gradient), workspace: workspace)
         settled(layer.conv2.weights)
+        guard layer.conv2.weights > first else { return }
         engine.profile?.enter(layer.conv1.name, "backward")
         engine.convolution3x3Backward(
             inputs, layer.conv1.parameters(parameters), padding: padding, output: maps.conv1,
-            outputGradient: slopes.conv1, inputGradients: inputGradients, gradients: layer.conv1.gradients(gradient),
-            workspace: workspace)
+            outputGradient: slopes.conv1, inputGradients: layer.conv1.weights > first ? inputGradients : nil,
+            gradients: layer.conv1.gradients(gradient), workspace: workspace)
         settled(layer.conv1.weights)
     }
 }

@@ -175,6 +175,42 @@ struct UNetProblem: Sendable, CustomTestStringConvertible {
         #expect(relativeL2(analytic, numeric) <= Tolerances.networkGradient)
     }
 
+    @Test("with parts frozen the rest's gradient keeps its bits, and each part settles once, from the end")
+    func frozen() {
+        for problem in [UNetProblem.all[2], UNetProblem.all[4], UNetProblem.all[10], UNetProblem.all[12]] {
+            let run = Run(problem).pass()
+            let whole = run.gradientValues
+            let depth = problem.architecture.depth
+            for prefixes in [
+                [], ["encoder"], ["encoder.0"], ["encoder.0.conv1"], ["encoder.0.conv1.weight"], ["encoder.1.conv1"],
+                ["encoder", "decoder"], ["encoder", "decoder.\(depth - 1).up"], ["head"], ["decoder", "head"],
+                ["encoder.0", "encoder.1.conv1.weight", "decoder.0.conv2"],
+                ["encoder", "decoder.\(depth - 1).up", "decoder.\(depth - 1).conv1"],
+            ] {
+                let trained = TrainedParameters(run.network.layout, freezing: prefixes)
+                run.forward()
+                _ = SoftmaxCrossEntropy.loss(
+                    logits: run.forward(), labels: run.labels, gradient: run.network.logitsGradient, team: run.team)
+                for i in 0..<run.gradient.count { run.gradient.base[i] = .nan }
+                var places: [Int] = []
+                var settled: [Float] = []
+                run.network.backward(
+                    run.image.view, parameters: run.parameters.base, gradient: run.gradient.base, trained: trained
+                ) { offset in
+                    let end = places.last ?? run.gradient.count
+                    settled = (offset..<end).map { run.gradient.base[$0] } + settled
+                    places.append(offset)
+                }
+                var expected = whole
+                for range in trained.frozen { for i in range { expected[i] = 0 } }
+                #expect(sameBits(run.gradientValues, expected), "\(prefixes)")
+                #expect(sameBits(settled, expected), "\(prefixes)")
+                #expect(places.last == 0 && zip(places, places.dropFirst()).allSatisfy { $0 > $1 })
+                if prefixes == ["encoder", "decoder"] { #expect(places.count == 1) }
+            }
+        }
+    }
+
     @Test("one thread, two and three give the same bits")
     func threads() {
         let problem = UNetProblem(.valid, depth: 2, base: 16, 92, 100, dropout: 0.5)

@@ -57,7 +57,7 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
               border: {w0: 4, sigma: 2.5}}
             optimizer: {learning_rate: 1e-3, momentum: 0.5, nesterov: true, weight_decay: 0.0005, clip_norm: 2,
               schedule: {kind: step, every: 10, factor: 0.5, warmup_steps: 5}}
-            training: {epochs: 12, batch: 8, shuffle: false, initialize_from: old.safetensors, ema: 0.99, on_nonfinite: skip}
+            training: {epochs: 12, batch: 8, shuffle: false, initialize_from: old.safetensors, ema: 0.99, on_nonfinite: skip, freeze: [encoder.0, head]}
             checkpoint: {every: 5, keep: 1}
             validation: {every: 7, metric: mean_dice, on: workers, patience: 4}
             run: {threads: auto, coordinator: shared, output: out, engine: openblas, replica_check_every: 9,
@@ -87,7 +87,7 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
                 schedule: LearningRateSchedule(.step(every: 10, factor: 0.5), warmupSteps: 5)),
             training: .init(
                 length: .epochs(12), batch: 8, shuffle: false, initializeFrom: "old.safetensors", ema: 0.99,
-                onNonFinite: .skip),
+                onNonFinite: .skip, freeze: ["encoder.0", "head"]),
             checkpoint: .init(every: 5, keep: 1),
             validation: .init(every: 7, metric: .meanDice, patience: 4, place: .workers),
             run: .init(
@@ -237,6 +237,18 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
             "validation.patience waits for a better validation, and there is none: set data.validation"
         ),
         ("training.ema=1", "training.ema is a decay, at least 0 and less than 1, not 1"),
+        (
+            "training.freeze=[head, encodr.1]",
+            "training.freeze names no layer of the network with 'encodr.1': did you mean 'encoder.1'?"
+        ),
+        (
+            "training.freeze=[encoder.5]",
+            "training.freeze names no layer of the network with 'encoder.5': did you mean 'encoder.0'?"
+        ),
+        (
+            "training.freeze=[encoder, decoder, head]",
+            "training.freeze leaves nothing to train: take a layer out of the list"
+        ),
         ("data.tile=570", "data.tile 570 is no legal input size at depth 4 with padding valid: use 556 or 572"),
         ("data.validation.fraction=1", "data.validation.fraction must be more than 0 and less than 1, not 1"),
         ("data.validation={fold: 5, of: 5}", "data.validation.fold must be 0 to 4, not 5"),
@@ -294,7 +306,8 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
         "optimizer.weight_decay",
         "optimizer.clip_norm", "optimizer.schedule", "optimizer.schedule.kind", "optimizer.schedule.warmup_steps",
         "training.steps", "training.epochs", "training.minutes", "training.batch", "training.shuffle",
-        "training.initialize_from", "training.ema", "training.on_nonfinite", "checkpoint.every", "checkpoint.keep",
+        "training.initialize_from", "training.ema", "training.freeze", "training.on_nonfinite", "checkpoint.every",
+        "checkpoint.keep",
         "validation.every", "validation.metric", "validation.on", "validation.patience", "run.threads",
         "run.coordinator", "run.output", "run.engine", "run.replica_check_every", "run.fault_timeout", "run.trace",
         "communication.overlap", "communication.bucket_mb", "communication.compression",

@@ -103,9 +103,17 @@ extension SafetensorsFile {
     }
 
     /// Fills a network's weights for `training.initialize_from`: all tensors, or all but the head where that has
-    /// another number of classes, which stays as it is. The averaged weights where the file has such.
+    /// another number of classes, which stays as a new run draws it. The averaged weights where the file has such.
     public func initialize(_ buffer: ParameterBuffer) throws {
         let head = buffer.layout.entry("head.weight")
+        if let own = tensor("encoder.0.conv1.weight"), own.shape.count == 4 {
+            let (inputs, wanted) = (own.shape[1], buffer.layout.entry(own.name).shape[1])
+            guard inputs == wanted else {
+                throw Failure.request(
+                    "\(path) was trained on images of \(inputs) channel\(inputs == 1 ? "" : "s"), and model.input_channels is \(wanted): a run that starts from it needs images of as many"
+                )
+            }
+        }
         let keepsHead = tensor("head.weight").map { $0.shape.first != head.shape.first } ?? true
         try load(
             into: buffer, prefix: holdsAverage ? Checkpoint.averagePrefix : "",

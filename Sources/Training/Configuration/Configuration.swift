@@ -215,10 +215,13 @@ public struct Configuration: Sendable, Equatable {
         /// is validated and what predicts; the checkpoint has it as tensors `ema.…` beside the weights.
         public var ema: Double
         public var onNonFinite: OnNonFinite
+        /// Layers that keep their weights, by the beginning of their names up to a dot: `encoder.0`, `decoder.1.up`. They
+        /// count in no gradient norm, and neither momentum nor weight decay moves them.
+        public var freeze: [String]
 
         public init(
             length: Length = .steps(1000), batch: Int = 4, shuffle: Bool = true, initializeFrom: String? = nil,
-            ema: Double = 0, onNonFinite: OnNonFinite = .stop
+            ema: Double = 0, onNonFinite: OnNonFinite = .stop, freeze: [String] = []
         ) {
             self.length = length
             self.batch = batch
@@ -226,6 +229,7 @@ public struct Configuration: Sendable, Equatable {
             self.initializeFrom = initializeFrom
             self.ema = ema
             self.onNonFinite = onNonFinite
+            self.freeze = freeze
         }
     }
 

@@ -63,7 +63,7 @@ extension Configuration {
     ]
     private static let scheduleKeys = ["kind", "every", "factor", "power", "final", "warmup_steps"]
     private static let trainingKeys = [
-        "steps", "epochs", "minutes", "batch", "shuffle", "initialize_from", "ema", "on_nonfinite",
+        "steps", "epochs", "minutes", "batch", "shuffle", "initialize_from", "freeze", "ema", "on_nonfinite",
     ]
     private static let checkpointKeys = ["every", "keep"]
     private static let validationKeys = ["every", "metric", "on", "patience"]
@@ -199,6 +199,7 @@ extension Configuration.Training {
         batch = try section.integer("batch") ?? batch
         shuffle = try section.truth("shuffle") ?? shuffle
         initializeFrom = try section.text("initialize_from")
+        freeze = try section.texts("freeze") ?? freeze
         ema = try section.number("ema") ?? ema
         onNonFinite = try section.word("on_nonfinite", as: Configuration.OnNonFinite.self) ?? onNonFinite
     }

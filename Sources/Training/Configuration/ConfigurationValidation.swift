@@ -21,6 +21,7 @@ extension Configuration {
         try checkOptimizer(check)
         try checkSchedule(check)
         try checkLengths(check)
+        try checkFreeze(check)
     }
 
     private struct Check {
@@ -184,6 +185,22 @@ extension Configuration {
             "true needs momentum: set optimizer.momentum above 0")
         try check.notNegative("optimizer.weight_decay", optimizer.weightDecay)
         try check.notNegative("optimizer.clip_norm", optimizer.clipNorm)
+    }
+
+    private func checkFreeze(_ check: Check) throws {
+        guard !training.freeze.isEmpty else { return }
+        let layout = ParameterLayout(model.architecture)
+        let prefixes = TrainedParameters.prefixes(of: layout)
+        for name in training.freeze where !prefixes.contains(name) {
+            let guess = nearestName(to: name, among: prefixes)
+            throw Failure.request(
+                "\(check.place("training.freeze")): training.freeze names no layer of the network with '\(name)'"
+                    + (guess.map { ": did you mean '\($0)'?" } ?? ": use names such as encoder.0, decoder.1.up or head")
+            )
+        }
+        try check(
+            !TrainedParameters(layout, freezing: training.freeze).trained.isEmpty, "training.freeze",
+            "leaves nothing to train: take a layer out of the list")
     }
 
     private func checkSchedule(_ check: Check) throws {

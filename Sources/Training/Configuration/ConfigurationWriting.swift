@@ -77,6 +77,7 @@ extension Configuration {
               batch: \(training.batch)
               shuffle: \(training.shuffle)
               initialize_from: \(training.initializeFrom.map(text) ?? "null")
+              freeze: \(Self.list(training.freeze.map(text)))
               ema: \(number(training.ema))
               on_nonfinite: \(training.onNonFinite.rawValue)
             checkpoint: {every: \(checkpoint.every), keep: \(checkpoint.keep)}

@@ -10,6 +10,7 @@ final class SlotComputer {
     private let configuration: Configuration
     private let state: TrainingState
     private let network: UNet
+    private let trained: TrainedParameters
     private let team: ThreadTeam
     private let loader: SlotLoader<TrainingTile>
     private let ownSlots: Range<Int>
@@ -44,6 +45,7 @@ final class SlotComputer {
         self.timeline = timeline
         self.faults = faults
         network = UNet(configuration.model.architecture, engine: engine)
+        trained = TrainedParameters(network.layout, freezing: configuration.training.freeze)
         team = engine.team
         let first = state.step
         loader = SlotLoader(
@@ -93,7 +95,8 @@ final class SlotComputer {
                 let forwarded = Timeline.now
                 try faults?.enter(.backward, step: step)
                 network.backward(
-                    tile.image.view, parameters: state.weights.base, gradient: record.base, settled: settled)
+                    tile.image.view, parameters: state.weights.base, gradient: record.base, trained: trained,
+                    settled: settled)
                 let done = Timeline.now
                 times.data += loaded - begin
                 times.forward += forwarded - loaded

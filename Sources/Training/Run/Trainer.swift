@@ -2,6 +2,7 @@ import Communication
 import Diagnostics
 import Foundation
 import Kernels
+import Network
 import Optimization
 import Segmentation
 
@@ -19,6 +20,7 @@ final class Trainer {
     private let computer: SlotComputer
     private let optimizer: MomentumSGD
     private let averaging: WeightAveraging
+    private let trained: TrainedParameters
     private let watch = StopWatch()
     private let startElapsed: Double
     private let hasValidation: Bool
@@ -63,6 +65,7 @@ final class Trainer {
         optimizer = MomentumSGD(
             momentum: configuration.optimizer.momentum, nesterov: configuration.optimizer.nesterov,
             weightDecay: configuration.optimizer.weightDecay)
+        trained = TrainedParameters(state.weights.layout, freezing: configuration.training.freeze)
         averaging = WeightAveraging(decay: configuration.training.ema)
         startElapsed = state.elapsed
     }
@@ -155,13 +158,8 @@ final class Trainer {
             progress: limit.progress(step: state.step, elapsed: elapsed))
         let isFinite = loss.isFinite && norm.isFinite
         if isFinite {
-            optimizer.step(
-                weights: state.weights.base, velocity: state.momentum.base, gradient: sum.base, count: sum.parameters,
-                learningRate: rate,
-                gradientScale: GradientClipping.scale(norm: norm, limit: configuration.optimizer.clipNorm) / batch,
-                average: state.average.map {
-                    RunningAverage(values: $0.base, share: Float(averaging.share(step: state.step)))
-                }, team: team)
+            let scale = GradientClipping.scale(norm: norm, limit: configuration.optimizer.clipNorm) / batch
+            apply(sum.base, learningRate: rate, scale: scale)
         } else if configuration.training.onNonFinite == .stop {
             throw Failure.running(
                 "the loss or its gradient is not finite at step \(state.step + 1) (loss \(loss), learning rate \(rate)): lower optimizer.learning_rate, set optimizer.clip_norm, or go on with training.on_nonfinite: skip",
@@ -171,6 +169,26 @@ final class Trainer {
             loss: loss, learningRate: rate, gradientNorm: norm, elapsed: elapsed,
             workers: (0..<workers.size).map(sum.times(ofWorker:)), stops: sum.stops > 0, ends: sum.ends > 0,
             isSkipped: !isFinite)
+    }
+
+    /// Moves what is trained, and takes all weights into their average.
+    private func apply(_ gradient: UnsafePointer<Float>, learningRate: Double, scale: Double) {
+        let (weights, velocity) = (state.weights.base, state.momentum.base)
+        let share = Float(averaging.share(step: state.step))
+        func average(_ range: Range<Int>) -> RunningAverage? {
+            state.average.map { RunningAverage(values: $0.base + range.lowerBound, share: share) }
+        }
+        for range in trained.trained {
+            let first = range.lowerBound
+            optimizer.step(
+                weights: weights + first, velocity: velocity + first, gradient: gradient + first, count: range.count,
+                learningRate: learningRate, gradientScale: scale, average: average(range), team: team)
+        }
+        // Where frozen weights were trained before, their average still comes nearer.
+        for range in trained.frozen {
+            guard let average = average(range) else { break }
+            team.forRanges(of: range.count) { average.take(weights + range.lowerBound, at: $0) }
+        }
     }
 
     /// The first worker's failure, on all workers.
