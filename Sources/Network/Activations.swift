@@ -8,6 +8,15 @@ final class Activations {
     struct Block {
         let conv1: TensorView
         let conv2: TensorView
+        /// Nil where the convolutions are not normalised.
+        let normalization: Normalization?
+    }
+
+    /// The convolutions' outputs before normalisation, and the statistics of both.
+    struct Normalization {
+        let conv1: TensorView
+        let conv2: TensorView
+        let statistics: TensorView
     }
 
     /// The maps of a network, or their gradients.
@@ -29,8 +38,10 @@ final class Activations {
     let gradients: Maps?
     /// The gradients of what levels 0 to depth − 1 pass across: of the centre of the encoder's map.
     let skipGradients: [TensorView]
-    /// What the backward pass makes again: the map of the first convolution of level 0, and the pooled maps.
-    let firstConvolution: TensorView?
+    /// The blocks' maps as the backward pass reads them: `UNet.backward` makes conv1's again in level 0, and where it is
+    /// normalised. Empty where nothing is trained, as is what is made again by pooling.
+    let encoderAgain: [Block]
+    let decoderAgain: [Block]
     let pooledAgain: [TensorView]
     private let memory: UnsafeMutablePointer<Float>
 
@@ -45,11 +56,19 @@ final class Activations {
         func view(_ shape: ImageShape, _ buffer: MemoryPlan.Buffer) -> TensorView {
             TensorView(base: memory + plan.places.offset(buffer), shape: shape, rowStride: shape.width * shape.channels)
         }
+        func block(_ shapes: Layers<ImageShape>.Block, _ buffers: Layers<MemoryPlan.Buffer>.Block) -> Block {
+            Block(
+                conv1: view(shapes.conv1, buffers.conv1), conv2: view(shapes.conv2, buffers.conv2),
+                normalization: buffers.normalization.flatMap { own in
+                    shapes.normalization.map {
+                        Normalization(
+                            conv1: view($0.conv1, own.conv1), conv2: view($0.conv2, own.conv2),
+                            statistics: view($0.statistics, own.statistics))
+                    }
+                })
+        }
         func views(_ buffers: Layers<MemoryPlan.Buffer>) -> Maps {
-            func block(_ shapes: Layers<ImageShape>.Block, _ buffers: Layers<MemoryPlan.Buffer>.Block) -> Block {
-                Block(conv1: view(shapes.conv1, buffers.conv1), conv2: view(shapes.conv2, buffers.conv2))
-            }
-            return Maps(
+            Maps(
                 encoder: zip(shapes.encoder, buffers.encoder).map(block),
                 pooled: zip(shapes.pooled, buffers.pooled).map(view),
                 up: zip(shapes.up, buffers.up).map(view),
@@ -61,7 +80,8 @@ final class Activations {
         maps = views(plan.maps)
         gradients = backward.map { views($0.layers) }
         skipGradients = backward.map { zip(shapes.up, $0.skips).map(view) } ?? []
-        firstConvolution = backward.map { view(shapes.encoder[0].conv1, $0.firstConvolution) }
+        encoderAgain = backward.map { zip(shapes.encoder, $0.encoder).map(block) } ?? []
+        decoderAgain = backward.map { zip(shapes.decoder, $0.decoder).map(block) } ?? []
         pooledAgain = backward.map { zip(shapes.pooled, $0.pooled).map(view) } ?? []
     }
 }

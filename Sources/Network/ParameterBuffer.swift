@@ -22,12 +22,12 @@ public final class ParameterBuffer: @unchecked Sendable {
     }
 
     /// Draws initial weights from N(0, √(2/N)), N being a weight's incoming connections (He et al. 2015; Ronneberger
-    /// et al. 2015, section 3); biases are 0. A pure function of the seed and the tensor's place.
+    /// et al. 2015, section 3); biases are 0 and a normalisation's factors 1. A pure function of the seed and the tensor's place.
     public func initializeWeights(seed: UInt64) {
         for (index, entry) in layout.entries.enumerated() {
             let values = base + entry.offset
-            guard entry.kind != .bias else {
-                values.update(repeating: 0, count: entry.count)
+            guard entry.incoming > 0 else {
+                values.update(repeating: entry.kind == .scale ? 1 : 0, count: entry.count)
                 continue
             }
             let deviation = (2 / Double(entry.incoming)).squareRoot()

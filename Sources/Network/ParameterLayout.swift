@@ -9,6 +9,8 @@ public struct ParameterLayout: Sendable {
         case upConvolution
         /// One value for each output channel.
         case bias
+        /// One factor for each channel of a normalisation.
+        case scale
     }
 
     public struct Entry: Hashable, Sendable {
@@ -27,7 +29,7 @@ public struct ParameterLayout: Sendable {
             switch kind {
             case .convolution: shape[1] * shape[2] * shape[3]
             case .upConvolution: shape[0]
-            case .bias: 0
+            case .bias, .scale: 0
             }
         }
 
@@ -35,7 +37,7 @@ public struct ParameterLayout: Sendable {
         @inline(__always)
         func memoryIndex(ofFileIndex index: Int) -> Int {
             switch kind {
-            case .bias: return index
+            case .bias, .scale: return index
             case .convolution:
                 let inputs = shape[1]
                 let taps = shape[2] * shape[3]
@@ -69,8 +71,12 @@ public struct ParameterLayout: Sendable {
             }
         }
         func addBlock(_ name: String, inputs: Int, outputs: Int) {
-            add("\(name).conv1", .convolution, [outputs, inputs, 3, 3], outputs: outputs)
-            add("\(name).conv2", .convolution, [outputs, outputs, 3, 3], outputs: outputs)
+            for (number, inputs) in [(1, inputs), (2, outputs)] {
+                add("\(name).conv\(number)", .convolution, [outputs, inputs, 3, 3], outputs: outputs)
+                if architecture.normalization == .group {
+                    add("\(name).norm\(number)", .scale, [outputs], outputs: outputs)
+                }
+            }
         }
         let depth = architecture.depth
         for level in 0...depth {

@@ -28,7 +28,7 @@ public final class UNet {
         self.engine = engine
         self.purpose = purpose
         layout = ParameterLayout(architecture)
-        layers = UNetLayers(layout, depth: architecture.depth)
+        layers = UNetLayers(layout, architecture)
     }
 
     private var padding: Int { architecture.padding == .same ? 1 : 0 }
@@ -114,8 +114,9 @@ public final class UNet {
         _ image: TensorView, parameters: UnsafePointer<Float>, gradient: UnsafeMutablePointer<Float>, first: Int,
         settled: (_ offset: Int) -> Void
     ) {
-        guard let activations, let slopes = activations.gradients, let firstConvolution = activations.firstConvolution
-        else { preconditionFailure("no forward pass in training") }
+        guard let activations, let slopes = activations.gradients else {
+            preconditionFailure("no forward pass in training")
+        }
         let maps = activations.maps
         let depth = architecture.depth
 
@@ -130,7 +131,7 @@ public final class UNet {
             let up = maps.up[level]
             let skip = maps.encoder[level].conv2.centreCrop(height: up.height, width: up.width)
             blockBackward(
-                [skip, up], layers.decoder[level], maps.decoder[level], slopes.decoder[level],
+                [skip, up], layers.decoder[level], activations.decoderAgain[level], slopes.decoder[level],
                 inputGradients: [activations.skipGradients[level], slopes.up[level]], parameters, gradient,
                 first: first, settled)
             guard layers.decoder[level].conv1.weights > first else { return }
@@ -151,7 +152,7 @@ public final class UNet {
             engine.profile?.enter("encoder.\(level - 1).pool", "again")
             MaxPool.forward(above, output: pooled, team: engine.team)
             blockBackward(
-                [pooled], layers.encoder[level], maps.encoder[level], slopes.encoder[level],
+                [pooled], layers.encoder[level], activations.encoderAgain[level], slopes.encoder[level],
                 inputGradients: [slopes.pooled[level - 1]], parameters, gradient, first: first, settled)
             guard layers.encoder[level].conv1.weights > first else { return }
             engine.profile?.enter("encoder.\(level - 1).pool", "backward")
@@ -160,29 +161,41 @@ public final class UNet {
                 skipGradient: activations.skipGradients[level - 1], inputGradient: slopes.encoder[level - 1].conv2,
                 team: engine.team)
         }
-        let start = Activations.Block(conv1: firstConvolution, conv2: maps.encoder[0].conv2)
+        let start = activations.encoderAgain[0]
         engine.profile?.enter(layers.encoder[0].conv1.name, "again")
         engine.convolution3x3(
-            [image], layers.encoder[0].conv1.parameters(parameters), padding: padding, output: start.conv1,
+            [image], layers.encoder[0].conv1.parameters(parameters), padding: padding,
+            output: start.normalization?.conv1 ?? start.conv1, isRectified: start.normalization == nil,
             workspace: workspace)
         blockBackward(
             [image], layers.encoder[0], start, slopes.encoder[0], inputGradients: nil, parameters, gradient,
             first: first, settled)
     }
 
-    /// Two 3×3 convolutions with ReLU.
+    /// Two 3×3 convolutions with ReLU, normalised before it where the network does so.
     private func block(
         _ inputs: [TensorView], _ layer: UNetLayers.Block, _ maps: Activations.Block,
         _ parameters: UnsafePointer<Float>
     ) -> TensorView {
-        engine.profile?.enter(layer.conv1.name, "forward")
-        engine.convolution3x3(
-            inputs, layer.conv1.parameters(parameters), padding: padding, output: maps.conv1, workspace: workspace)
-        engine.profile?.enter(layer.conv2.name, "forward")
-        engine.convolution3x3(
-            [maps.conv1], layer.conv2.parameters(parameters), padding: padding, output: maps.conv2,
-            workspace: workspace)
+        let (first, second) = normalizations(layer, maps)
+        convolve(inputs, layer.conv1, first, output: maps.conv1, parameters)
+        convolve([maps.conv1], layer.conv2, second, output: maps.conv2, parameters)
         return maps.conv2
+    }
+
+    private func convolve(
+        _ inputs: [TensorView], _ layer: UNetLayers.Layer, _ normalization: Normalization?, output: TensorView,
+        _ parameters: UnsafePointer<Float>
+    ) {
+        engine.profile?.enter(layer.name, "forward")
+        engine.convolution3x3(
+            inputs, layer.parameters(parameters), padding: padding, output: normalization?.input ?? output,
+            isRectified: normalization == nil, workspace: workspace)
+        guard let normalization else { return }
+        engine.profile?.enter(normalization.layer.name, "forward")
+        normalization.kernel.forward(
+            normalization.input, normalization.layer.parameters(parameters), statistics: normalization.statistics,
+            output: output, workspace: workspace, team: engine.team)
     }
 
     /// The backward of `block`, from the gradient of its second convolution's output in `slopes`; what lies before
@@ -192,18 +205,65 @@ public final class UNet {
         inputGradients: [TensorView]?, _ parameters: UnsafePointer<Float>, _ gradient: UnsafeMutablePointer<Float>,
         first: Int, _ settled: (_ offset: Int) -> Void
     ) {
-        engine.profile?.enter(layer.conv2.name, "backward")
-        engine.convolution3x3Backward(
-            [maps.conv1], layer.conv2.parameters(parameters), padding: padding, output: maps.conv2,
-            outputGradient: slopes.conv2, inputGradients: layer.conv2.weights > first ? [slopes.conv1] : nil,
-            gradients: layer.conv2.gradients(gradient), workspace: workspace)
-        settled(layer.conv2.weights)
+        let (norm1, norm2) = normalizations(layer, maps)
+        if let norm1 {
+            engine.profile?.enter(norm1.layer.name, "again")
+            norm1.kernel.apply(
+                norm1.input, norm1.layer.parameters(parameters), statistics: norm1.statistics, output: maps.conv1,
+                workspace: workspace, team: engine.team)
+        }
+        convolveBackward(
+            [maps.conv1], layer.conv2, norm2, output: maps.conv2, slope: slopes.conv2, inputGradients: [slopes.conv1],
+            parameters, gradient, first: first, settled)
         guard layer.conv2.weights > first else { return }
-        engine.profile?.enter(layer.conv1.name, "backward")
+        convolveBackward(
+            inputs, layer.conv1, norm1, output: maps.conv1, slope: slopes.conv1, inputGradients: inputGradients,
+            parameters, gradient, first: first, settled)
+    }
+
+    private func convolveBackward(
+        _ inputs: [TensorView], _ layer: UNetLayers.Layer, _ normalization: Normalization?, output: TensorView,
+        slope: TensorView, inputGradients: [TensorView]?, _ parameters: UnsafePointer<Float>,
+        _ gradient: UnsafeMutablePointer<Float>, first: Int, _ settled: (_ offset: Int) -> Void
+    ) {
+        if let normalization {
+            engine.profile?.enter(normalization.layer.name, "backward")
+            normalization.kernel.backward(
+                normalization.input, normalization.layer.parameters(parameters), statistics: normalization.statistics,
+                slope: slope, gradients: normalization.layer.gradients(gradient), workspace: workspace,
+                team: engine.team)
+            settled(normalization.layer.weights)
+            guard normalization.layer.weights > first else { return }
+        }
+        engine.profile?.enter(layer.name, "backward")
         engine.convolution3x3Backward(
-            inputs, layer.conv1.parameters(parameters), padding: padding, output: maps.conv1,
-            outputGradient: slopes.conv1, inputGradients: layer.conv1.weights > first ? inputGradients : nil,
-            gradients: layer.conv1.gradients(gradient), workspace: workspace)
-        settled(layer.conv1.weights)
+            inputs, layer.parameters(parameters), padding: padding, output: normalization == nil ? output : nil,
+            outputGradient: slope, inputGradients: layer.weights > first ? inputGradients : nil,
+            gradients: layer.gradients(gradient), workspace: workspace)
+        settled(layer.weights)
+    }
+
+    /// The normalisation that follows a convolution.
+    private struct Normalization {
+        let layer: UNetLayers.Layer
+        let kernel: GroupNormalization
+        /// The convolution's own output.
+        let input: TensorView
+        let statistics: UnsafeMutablePointer<Float>
+    }
+
+    /// Those of a block's two convolutions, if the network has such.
+    private func normalizations(
+        _ layer: UNetLayers.Block, _ maps: Activations.Block
+    ) -> (first: Normalization?, second: Normalization?) {
+        guard let norm1 = layer.norm1, let norm2 = layer.norm2, let own = maps.normalization else { return (nil, nil) }
+        let kernel = GroupNormalization(channels: own.conv1.channels)
+        let statistics = own.statistics.base
+        return (
+            Normalization(layer: norm1, kernel: kernel, input: own.conv1, statistics: statistics),
+            Normalization(
+                layer: norm2, kernel: kernel, input: own.conv2,
+                statistics: statistics + GroupNormalization.statisticsCount)
+        )
     }
 }

@@ -8,6 +8,14 @@ public struct UNetArchitecture: Hashable, Sendable {
         case same
     }
 
+    /// What stands between a 3×3 convolution and its ReLU.
+    public enum Normalization: String, Hashable, Sendable, CaseIterable {
+        /// Nothing, as in the paper.
+        case none
+        /// `GroupNormalization`, which looks at one image alone.
+        case group
+    }
+
     /// Channels of the image.
     public var inputChannels: Int
     /// Channels of the logits; 2 or more.
@@ -17,18 +25,20 @@ public struct UNetArchitecture: Hashable, Sendable {
     /// Number of poolings; level `depth` is the bottom of the U.
     public var depth: Int
     public var padding: Padding
+    public var normalization: Normalization
     /// Rate of the dropout after the bottom, 0 ≤ rate < 1; applied in training only.
     public var dropout: Double
 
     public init(
         inputChannels: Int = 1, classes: Int = 2, baseChannels: Int = 64, depth: Int = 4, padding: Padding = .valid,
-        dropout: Double = 0.5
+        normalization: Normalization = .none, dropout: Double = 0.5
     ) {
         self.inputChannels = inputChannels
         self.classes = classes
         self.baseChannels = baseChannels
         self.depth = depth
         self.padding = padding
+        self.normalization = normalization
         self.dropout = dropout
     }
 

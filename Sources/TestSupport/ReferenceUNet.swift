@@ -18,11 +18,12 @@ public struct ReferenceUNet {
 
     /// What a forward pass leaves for the backward pass.
     public struct Trace {
-        /// A block's input and its two outputs after ReLU.
+        /// A block's input, its two outputs after ReLU, and those of its convolutions before all that follows them.
         struct Block {
             var input: ReferenceImage
             var middle: ReferenceImage
             var output: ReferenceImage
+            var convolved: [ReferenceImage]
         }
 
         var encoder: [Block] = []
@@ -97,14 +98,30 @@ public struct ReferenceUNet {
     }
 
     private func block(_ name: String, _ input: ReferenceImage, _ parameters: Parameters) -> Trace.Block {
-        func convolve(_ input: ReferenceImage, _ name: String) -> ReferenceImage {
-            ReferenceKernels.rectify(
-                ReferenceKernels.convolution3x3(
-                    input, weights: memoryOrder(name, parameters), bias: tensor("\(name).bias", parameters),
-                    padding: padding))
+        func convolve(_ input: ReferenceImage, _ number: Int) -> (convolved: ReferenceImage, output: ReferenceImage) {
+            let convolution = "\(name).conv\(number)"
+            let convolved = ReferenceKernels.convolution3x3(
+                input, weights: memoryOrder(convolution, parameters), bias: tensor("\(convolution).bias", parameters),
+                padding: padding)
+            guard isNormalized else { return (convolved, ReferenceKernels.rectify(convolved)) }
+            let output = ReferenceKernels.groupNormalization(
+                convolved, groups: groups(convolved), weights: tensor("\(name).norm\(number).weight", parameters),
+                bias: tensor("\(name).norm\(number).bias", parameters))
+            return (convolved, ReferenceKernels.rectify(output))
         }
-        let middle = convolve(input, "\(name).conv1")
-        return Trace.Block(input: input, middle: middle, output: convolve(middle, "\(name).conv2"))
+        let first = convolve(input, 1)
+        let second = convolve(first.output, 2)
+        return Trace.Block(
+            input: input, middle: first.output, output: second.output, convolved: [first.convolved, second.convolved])
+    }
+
+    private var isNormalized: Bool { architecture.normalization == .group }
+
+    /// The largest divisor of the channels that is at most 8.
+    private func groups(_ image: ReferenceImage) -> Int {
+        var groups = 8
+        while image.channels % groups != 0 { groups -= 1 }
+        return groups
     }
 
     /// Returns the derivative by the block's input.
@@ -113,16 +130,23 @@ public struct ReferenceUNet {
         _ gradients: inout Parameters
     ) -> ReferenceImage {
         var slope = slope
-        for (name, input, output) in [
-            ("\(name).conv2", block.middle, block.output), ("\(name).conv1", block.input, block.middle),
-        ] {
+        for (number, input, output) in [(2, block.middle, block.output), (1, block.input, block.middle)] {
+            let convolution = "\(name).conv\(number)"
+            slope = ReferenceKernels.rectifyBackward(output: output, outputGradient: slope)
+            if isNormalized {
+                let convolved = block.convolved[number - 1]
+                let layer = ReferenceKernels.groupNormalizationBackward(
+                    convolved, groups: groups(convolved), weights: tensor("\(name).norm\(number).weight", parameters),
+                    outputGradient: slope)
+                gradients["\(name).norm\(number).weight"] = layer.weights
+                gradients["\(name).norm\(number).bias"] = layer.bias
+                slope = layer.input
+            }
             let layer = ReferenceKernels.convolution3x3Backward(
-                input, weights: memoryOrder(name, parameters),
-                outputGradient: ReferenceKernels.rectifyBackward(output: output, outputGradient: slope),
-                padding: padding)
-            gradients["\(name).weight"] = fileOrder(
+                input, weights: memoryOrder(convolution, parameters), outputGradient: slope, padding: padding)
+            gradients["\(convolution).weight"] = fileOrder(
                 layer.weights, inputs: input.channels, outputs: output.channels)
-            gradients["\(name).bias"] = layer.bias
+            gradients["\(convolution).bias"] = layer.bias
             slope = layer.input
         }
         return slope

@@ -65,6 +65,7 @@ struct ReferenceNetwork: Decodable {
     let baseChannels: Int
     let depth: Int
     let padding: String
+    let normalization: String
     let height: Int
     let width: Int
     let samples: [Sample]
@@ -86,7 +87,8 @@ struct ReferenceNetwork: Decodable {
     var architecture: UNetArchitecture {
         UNetArchitecture(
             inputChannels: inputChannels, classes: classes, baseChannels: baseChannels, depth: depth,
-            padding: padding == "same" ? .same : .valid, dropout: 0)
+            padding: padding == "same" ? .same : .valid, normalization: normalization == "group" ? .group : .none,
+            dropout: 0)
     }
 
     /// The initial parameters in a flat buffer.

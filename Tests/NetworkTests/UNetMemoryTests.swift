@@ -19,7 +19,8 @@ import Testing
             let padding = UNetArchitecture.Padding.allCases[stream.integer(below: 2)]
             let architecture = UNetArchitecture(
                 inputChannels: 1 + stream.integer(below: 3), classes: 2 + stream.integer(below: 3),
-                baseChannels: 1 + stream.integer(below: 5), depth: depth, padding: padding, dropout: 0)
+                baseChannels: 1 + stream.integer(below: 5), depth: depth, padding: padding,
+                normalization: UNetArchitecture.Normalization.allCases[key % 2], dropout: 0)
             self.architecture = architecture
             parameters = ParameterBuffer(ParameterLayout(architecture))
             parameters.initializeWeights(seed: UInt64(key))

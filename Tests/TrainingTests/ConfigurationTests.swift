@@ -39,7 +39,7 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
             seed: 7
             model: {input_channels: 3, classes: 3, class_names: [sky, "road, wet", 3], base_channels: 6, depth: 2,
               class_colors: ["#000000", "#ff8000", "#0000FF"], padding: same, skip: concatenate,
-              normalization: none, dropout: 0.25}
+              normalization: group, dropout: 0.25}
             data:
               root: /images
               train: {images: "01/t*.png", labels: 01_ST}
@@ -69,7 +69,8 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
             name: "all of it", seed: 7,
             model: .init(
                 architecture: UNetArchitecture(
-                    inputChannels: 3, classes: 3, baseChannels: 6, depth: 2, padding: .same, dropout: 0.25),
+                    inputChannels: 3, classes: 3, baseChannels: 6, depth: 2, padding: .same, normalization: .group,
+                    dropout: 0.25),
                 classNames: ["sky", "road, wet", "3"], classColors: palette),
             data: .init(
                 root: "/images", train: .init(images: "01/t*.png", labels: "01_ST"),
@@ -216,7 +217,7 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
 
     @Test(arguments: [
         ("model: {skip: add}", "model.skip 'add' is not available in this version: use concatenate"),
-        ("model: {normalization: group}", "model.normalization 'group' is not available in this version: use none"),
+        ("model: {normalization: batch}", "model.normalization must be none or group, not 'batch'"),
     ])
     func whatThisVersionHasNotIsRefused(lines: String, problem: String) {
         #expect(failure(minimal + lines + "\n") == "a.yaml line 2: \(problem)")

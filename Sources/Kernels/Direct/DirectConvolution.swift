@@ -1,6 +1,7 @@
 extension Engine {
     func directConvolution3x3(
-        _ inputs: [TensorView], _ parameters: LayerParameters, padding: Int, output: TensorView, workspace: Workspace
+        _ inputs: [TensorView], _ parameters: LayerParameters, padding: Int, output: TensorView, isRectified: Bool,
+        workspace: Workspace
     ) {
         let patches = Patches(inputs: inputs, padding: padding)
         let n = output.channels
@@ -12,28 +13,32 @@ extension Engine {
                     into: output.row(band.lowerBound), rowStride: n, rows: band.count * output.width, columns: n,
                     inner: patches.length, accumulate: false, team: team, workspace: workspace)
                 team.forEach(band.count) { _, index in
-                    addBiasAndRectify(
-                        output.row(band.lowerBound + index), pixels: output.width, bias: parameters.bias, channels: n)
+                    let row = output.row(band.lowerBound + index)
+                    if isRectified {
+                        addBiasAndRectify(row, pixels: output.width, bias: parameters.bias, channels: n)
+                    } else {
+                        addBias(row, pixels: output.width, bias: parameters.bias, channels: n)
+                    }
                 }
             }
         }
     }
 
     func directConvolution3x3Backward(
-        _ inputs: [TensorView], _ parameters: LayerParameters, padding: Int, output: TensorView,
+        _ inputs: [TensorView], _ parameters: LayerParameters, padding: Int, output: TensorView?,
         outputGradient: TensorView, inputGradients: [TensorView]?, gradients: LayerGradients, workspace: Workspace
     ) {
-        let n = output.channels
+        let (n, width) = (outputGradient.channels, outputGradient.width)
         let patches = Patches(inputs: inputs, padding: padding)
         let bands = patches.bands
         for gradient in inputGradients ?? [] { gradient.fill(0) }
-        workspace.lend(bands[0].count * output.width * n + bands.count * n) { masked in
-            let biases = masked + bands[0].count * output.width * n
+        workspace.lend(bands[0].count * width * n + bands.count * n) { masked in
+            let biases = masked + bands[0].count * width * n
             workspace.lend(patches.bandCount) { matrix in
                 for (index, band) in bands.enumerated() {
-                    let pixels = band.count * output.width
+                    let pixels = band.count * width
                     maskBand(band, output: output, gradient: outputGradient, into: masked)
-                    sumPixels(masked, height: band.count, width: output.width, channels: n, into: biases + index * n)
+                    sumPixels(masked, height: band.count, width: width, channels: n, into: biases + index * n)
                     patches.layOut(band, into: matrix, team: team)
                     product.multiply(
                         Matrix(matrix, rowStride: patches.length, transposed: true), Matrix(masked, rowStride: n),
@@ -51,15 +56,16 @@ extension Engine {
         }
     }
 
-    /// The gradient of some rows where ReLU let the output through, else 0.
+    /// The gradient of some rows where ReLU let the output through, else 0; all of it where no ReLU followed.
     private func maskBand(
-        _ band: Range<Int>, output: TensorView, gradient: TensorView, into masked: UnsafeMutablePointer<Float>
+        _ band: Range<Int>, output: TensorView?, gradient: TensorView, into masked: UnsafeMutablePointer<Float>
     ) {
-        let count = output.width &* output.channels
+        let count = gradient.width &* gradient.channels
         team.forEach(band.count) { _, index in
             let slopes = gradient.row(band.lowerBound + index)
-            let values = output.row(band.lowerBound + index)
             let row = masked + index * count
+            guard let output else { return row.update(from: slopes, count: count) }
+            let values = output.row(band.lowerBound + index)
             for i in 0..<count { row[i] = values[i] > 0 ? slopes[i] : 0 }
         }
     }

@@ -2,10 +2,10 @@
 /// weights and of the input.
 extension Engine {
     func winogradConvolution3x3Backward(
-        _ inputs: [TensorView], _ parameters: LayerParameters, padding: Int, output: TensorView,
+        _ inputs: [TensorView], _ parameters: LayerParameters, padding: Int, output: TensorView?,
         outputGradient: TensorView, inputGradients: [TensorView]?, gradients: LayerGradients, workspace: Workspace
     ) {
-        let tiles = WinogradTiles(inputs, padding: padding, output: output)
+        let tiles = WinogradTiles(inputs, padding: padding, output: outputGradient)
         let plan = WinogradPlan(tiles, .backward)
         let pass = WinogradBackward(
             engine: self, tiles: tiles, plan: plan, parameters: parameters, output: output,
@@ -20,7 +20,8 @@ private struct WinogradBackward {
     let tiles: WinogradTiles
     let plan: WinogradPlan
     let parameters: LayerParameters
-    let output: TensorView
+    /// Nil where no ReLU followed.
+    let output: TensorView?
     let outputGradient: TensorView
     /// Empty where nothing lies below the layer.
     let inputGradients: [TensorView]
@@ -82,7 +83,8 @@ private struct WinogradBackward {
                         if inputGradients.isEmpty { continue }
                         filters.multiply(
                             m, rows: block.count, into: v,
-                            ahead: PrefetchSchedule(tiles.outputRows(of: next, in: [outputGradient, output])))
+                            ahead: PrefetchSchedule(
+                                tiles.outputRows(of: next, in: [outputGradient, output].compactMap { $0 })))
                         profile?.enter(.transforms)
                         for tile in block {
                             tiles.addInputGradient(

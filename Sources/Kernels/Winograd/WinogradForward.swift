@@ -2,19 +2,21 @@
 /// sum.
 extension Engine {
     func winogradConvolution3x3(
-        _ inputs: [TensorView], _ parameters: LayerParameters, padding: Int, output: TensorView, workspace: Workspace
+        _ inputs: [TensorView], _ parameters: LayerParameters, padding: Int, output: TensorView, isRectified: Bool,
+        workspace: Workspace
     ) {
         let tiles = WinogradTiles(inputs, padding: padding, output: output)
         let plan = WinogradPlan(tiles, .forward)
         if plan.sharesTiles {
-            forwardByTiles(plan, parameters, output: output, workspace: workspace)
+            forwardByTiles(plan, parameters, output: output, isRectified: isRectified, workspace: workspace)
         } else {
-            forwardByChannels(plan, parameters, output: output, workspace: workspace)
+            forwardByChannels(plan, parameters, output: output, isRectified: isRectified, workspace: workspace)
         }
     }
 
     private func forwardByTiles(
-        _ plan: WinogradPlan, _ parameters: LayerParameters, output: TensorView, workspace: Workspace
+        _ plan: WinogradPlan, _ parameters: LayerParameters, output: TensorView, isRectified: Bool,
+        workspace: Workspace
     ) {
         let tiles = plan.tiles
         let (inputs, outputs, panels) = (tiles.inputChannels, tiles.outputChannels, tiles.outputPanels)
@@ -47,7 +49,7 @@ extension Engine {
                     for tile in block {
                         tiles.writeOutput(
                             tile, channels: 0..<outputs, from: m, index: tile - block.lowerBound,
-                            bias: parameters.bias, output: output, scratch: scratch)
+                            bias: parameters.bias, output: output, isRectified: isRectified, scratch: scratch)
                     }
                 }
             }
@@ -55,7 +57,8 @@ extension Engine {
     }
 
     private func forwardByChannels(
-        _ plan: WinogradPlan, _ parameters: LayerParameters, output: TensorView, workspace: Workspace
+        _ plan: WinogradPlan, _ parameters: LayerParameters, output: TensorView, isRectified: Bool,
+        workspace: Workspace
     ) {
         let tiles = plan.tiles
         let (inputs, outputs) = (tiles.inputChannels, tiles.outputChannels)
@@ -91,7 +94,7 @@ extension Engine {
                             tiles.writeOutput(
                                 tile, channels: 16 * chunk.lowerBound..<min(16 * chunk.upperBound, outputs), from: m,
                                 index: tile - block.lowerBound, bias: parameters.bias, output: output,
-                                scratch: m.base + mCount)
+                                isRectified: isRectified, scratch: m.base + mCount)
                         }
                     }
                 }

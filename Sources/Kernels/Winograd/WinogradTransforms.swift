@@ -49,9 +49,10 @@ enum WinogradTransforms {
     /// A y Aᵀ of 4×4 output gradients, where ReLU let the output through.
     ///
     /// - Parameters:
-    ///   - gradientRow, activationRow: floats from row to row of `gradient` and of `activation`, the forward's output.
+    ///   - activation: the forward's output; nil where no ReLU followed.
+    ///   - gradientRow, activationRow: floats from row to row of `gradient` and of `activation`.
     static func outputGradient(
-        _ gradient: UnsafePointer<Float>, row gradientRow: Int, activation: UnsafePointer<Float>,
+        _ gradient: UnsafePointer<Float>, row gradientRow: Int, activation: UnsafePointer<Float>?,
         row activationRow: Int, pixel: Int, channels: Int, to output: UnsafeMutablePointer<Float>, position: Int,
         scratch: UnsafeMutablePointer<Float>
     ) {
@@ -62,15 +63,16 @@ enum WinogradTransforms {
             while x < 4 {
                 let at = x &* pixel &+ c
                 prefetch(gradient + (at &+ 4 &* pixel), gradientRow, 4)
-                prefetch(activation + (at &+ 4 &* pixel), activationRow, 4)
-                let slopes = four(gradient + at, gradientRow)
-                let values = four(activation + at, activationRow)
-                put(
-                    a(
-                        (
-                            passed(slopes.0, values.0), passed(slopes.1, values.1), passed(slopes.2, values.2),
-                            passed(slopes.3, values.3)
-                        )), scratch + x &* n, 4 &* n)
+                var slopes = four(gradient + at, gradientRow)
+                if let activation {
+                    prefetch(activation + (at &+ 4 &* pixel), activationRow, 4)
+                    let values = four(activation + at, activationRow)
+                    slopes = (
+                        passed(slopes.0, values.0), passed(slopes.1, values.1), passed(slopes.2, values.2),
+                        passed(slopes.3, values.3)
+                    )
+                }
+                put(a(slopes), scratch + x &* n, 4 &* n)
                 x &+= 1
             }
             var y = 0
@@ -82,13 +84,16 @@ enum WinogradTransforms {
         }
     }
 
-    /// Aᵀ m A, bias and ReLU: 4×4 output pixels. A value that is not a number stays one, so that a diverged run is
+    /// Aᵀ m A, bias and, if `isRectified`, ReLU: 4×4 output pixels. A value that is not a number stays one, so that a diverged run is
     /// noticed.
     static func output(
         _ input: UnsafePointer<Float>, position: Int, channels: Int, bias: UnsafePointer<Float>,
-        to output: UnsafeMutablePointer<Float>, pixel: Int, row: Int, scratch: UnsafeMutablePointer<Float>
+        isRectified: Bool, to output: UnsafeMutablePointer<Float>, pixel: Int, row: Int,
+        scratch: UnsafeMutablePointer<Float>
     ) {
         let n = Lanes.scalarCount
+        // Nothing is below −∞.
+        let floor: Float = isRectified ? 0 : -.infinity
         var c = 0
         while c < channels {
             var x = 0
@@ -102,8 +107,8 @@ enum WinogradTransforms {
                 let o = at(six(scratch + 6 &* y &* n, n))
                 put(
                     (
-                        rectified(o.0 + offset), rectified(o.1 + offset), rectified(o.2 + offset),
-                        rectified(o.3 + offset)
+                        rectified(o.0 + offset, floor), rectified(o.1 + offset, floor),
+                        rectified(o.2 + offset, floor), rectified(o.3 + offset, floor)
                     ),
                     output + (y &* row &+ c), pixel)
                 y &+= 1
@@ -219,7 +224,7 @@ enum WinogradTransforms {
     }
 
     @inline(__always)
-    private static func rectified(_ v: Lanes) -> Lanes { v.replacing(with: 0, where: v .< 0) }
+    private static func rectified(_ v: Lanes, _ floor: Float) -> Lanes { v.replacing(with: 0, where: v .< floor) }
 
     /// The gradient where the activation is positive, else 0.
     @inline(__always)

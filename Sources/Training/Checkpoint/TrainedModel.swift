@@ -99,7 +99,12 @@ extension SafetensorsFile {
         }
         return UNetArchitecture(
             inputChannels: first.shape[1], classes: head.shape[0], baseChannels: first.shape[0], depth: depth,
-            padding: padding)
+            padding: padding, normalization: normalization)
+    }
+
+    /// Whether the network normalises, read off its tensors.
+    private var normalization: UNetArchitecture.Normalization {
+        tensor("encoder.0.norm1.weight") == nil ? .none : .group
     }
 
     /// Fills a network's weights for `training.initialize_from`: all tensors, or all but the head where that has
@@ -113,6 +118,12 @@ extension SafetensorsFile {
                     "\(path) was trained on images of \(inputs) channel\(inputs == 1 ? "" : "s"), and model.input_channels is \(wanted): a run that starts from it needs images of as many"
                 )
             }
+        }
+        let isNormalized = buffer.layout.entries.contains { $0.kind == .scale }
+        guard isNormalized == (normalization == .group) else {
+            throw Failure.request(
+                "\(path) holds a network with normalization \(normalization): set model.normalization: \(normalization) in a run that starts from it"
+            )
         }
         let keepsHead = tensor("head.weight").map { $0.shape.first != head.shape.first } ?? true
         try load(

@@ -46,7 +46,7 @@ extension Configuration {
               depth: \(architecture.depth)
               padding: \(architecture.padding.rawValue)
               skip: concatenate
-              normalization: none
+              normalization: \(architecture.normalization.rawValue)
               dropout: \(number(architecture.dropout))
             data:
               root: \(text(data.root))

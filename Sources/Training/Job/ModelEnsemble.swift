@@ -42,6 +42,13 @@ public final class ModelEnsemble {
             ignoreValue: nil, normalization: first.normalization)
     }
 
+    /// What is to be known of the results: nil where they do not depend on the tile.
+    public var remark: String? {
+        guard let model = models.first(where: { $0.architecture.normalization == .group }) else { return nil }
+        return
+            "\(model.path) normalises each tile by itself (model.normalization: group): its results depend on --tile, and scores of the run's validation are those of the default"
+    }
+
     public var classes: Int { models[0].architecture.classes }
     public var classNames: [String]? { models[0].classNames }
     public var classColors: ClassColors {

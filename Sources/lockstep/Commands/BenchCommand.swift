@@ -35,6 +35,9 @@ struct BenchCommand: JobCommand {
     @Option(help: "valid (the paper's) or same.")
     var padding = UNetArchitecture.Padding.valid
 
+    @Option(help: "none, or group: group normalisation after each 3×3 convolution.")
+    var normalization = UNetArchitecture.Normalization.none
+
     @Option(help: "native or openblas.")
     var engine = Engine.Kind.native
 
@@ -71,7 +74,8 @@ struct BenchCommand: JobCommand {
     }
 
     func run(in job: Job) throws {
-        let architecture = UNetArchitecture(baseChannels: base, depth: depth, padding: padding)
+        let architecture = UNetArchitecture(
+            baseChannels: base, depth: depth, padding: padding, normalization: normalization)
         let outcome = try Benchmark(
             architecture: architecture, size: size, batch: batch ?? job.world.size, threads: threads, steps: steps,
             engine: engine, convolution: convolution, layers: layers,
@@ -85,7 +89,10 @@ struct BenchCommand: JobCommand {
             name + String(repeating: " ", count: max(1, 16 - name.count)) + value
         }
         var lines = [
-            line("network", "base \(base), depth \(depth), \(padding), \(grouped(outcome.parameters)) parameters"),
+            line(
+                "network",
+                "base \(base), depth \(depth), \(padding), normalization \(normalization), \(grouped(outcome.parameters)) parameters"
+            ),
             line("input, output", "\(size)×\(size), \(outcome.outputSize)×\(outcome.outputSize)"),
             line(
                 "ranks, threads",

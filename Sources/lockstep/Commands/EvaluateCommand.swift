@@ -79,6 +79,7 @@ struct EvaluateCommand: JobCommand {
         } else {
             guard let images else { throw Failure.request("evaluate with a checkpoint needs --images, a folder") }
             let ensemble = try job.world.agree { try model.load(checkpoints, augment: augment) }
+            if let remark = ensemble.remark { job.console.say(remark) }
             let data = ensemble.models[0].configuration?.data
             names = ensemble.classNames
             outcome = try evaluation.run(

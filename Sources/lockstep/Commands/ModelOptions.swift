@@ -10,6 +10,7 @@ extension GradientCompression: ExpressibleByArgument {}
 extension Engine.Kind: ExpressibleByArgument {}
 extension Engine.Convolution: ExpressibleByArgument {}
 extension UNetArchitecture.Padding: ExpressibleByArgument {}
+extension UNetArchitecture.Normalization: ExpressibleByArgument {}
 extension IntensityNormalization: ExpressibleByArgument {}
 extension TrainedModel.Weights: ExpressibleByArgument {}
 
@@ -30,7 +31,7 @@ enum EncodingName: String, ExpressibleByArgument, CaseIterable {
 struct ModelOptions: ParsableArguments {
     @Option(
         help:
-            "Side of the network's input in pixels (default: one that suits the image). The result does not depend on it."
+            "Side of the network's input in pixels (default: one that suits the image). The result depends on it only with model.normalization: group."
     )
     var tile: Int?
 

@@ -63,7 +63,12 @@ def signs(stream, count):
 # --- the network ----------------------------------------------------------------------------------------------------
 
 
-def tensor_shapes(channels, classes, base, depth):
+def group_count(channels):
+    """The largest divisor that is at most 8."""
+    return max(g for g in range(1, 9) if channels % g == 0)
+
+
+def tensor_shapes(channels, classes, base, depth, skip="concatenate", normalization="none"):
     """Names and PyTorch shapes of the parameters, in the order in which the data meets them."""
     c = [base << level for level in range(depth + 1)]
     shapes = {}
@@ -71,15 +76,24 @@ def tensor_shapes(channels, classes, base, depth):
     def add(name, weight, bias):
         shapes[name + ".weight"], shapes[name + ".bias"] = weight, (bias,)
 
+    def add_block(name, inputs, outputs):
+        for number, inputs in (1, inputs), (2, outputs):
+            add(f"{name}.conv{number}", (outputs, inputs, 3, 3), outputs)
+            if normalization == "group":
+                add(f"{name}.norm{number}", (outputs,), outputs)
+
     for level in range(depth + 1):
-        add(f"encoder.{level}.conv1", (c[level], c[level - 1] if level else channels, 3, 3), c[level])
-        add(f"encoder.{level}.conv2", (c[level], c[level], 3, 3), c[level])
+        add_block(f"encoder.{level}", c[level - 1] if level else channels, c[level])
     for level in reversed(range(depth)):
         add(f"decoder.{level}.up", (c[level + 1], c[level], 2, 2), c[level])
-        add(f"decoder.{level}.conv1", (c[level], 2 * c[level], 3, 3), c[level])
-        add(f"decoder.{level}.conv2", (c[level], c[level], 3, 3), c[level])
+        add_block(f"decoder.{level}", c[level] * (2 if skip == "concatenate" else 1), c[level])
     add("head", (classes, base, 1, 1), classes)
     return shapes
+
+
+def spec_shapes(spec):
+    keys = ("input_channels", "classes", "base_channels", "depth", "skip", "normalization")
+    return tensor_shapes(*(spec[key] for key in keys))
 
 
 def incoming(name, shape):
@@ -87,7 +101,20 @@ def incoming(name, shape):
     return shape[0] if ".up." in name else shape[1] * shape[2] * shape[3]
 
 
-def forward(parameters, x, depth, padding, visit=None):
+def norm_of(name):
+    """The normalisation that follows a convolution: encoder.0.norm1 after encoder.0.conv1."""
+    return name.replace("conv", "norm")
+
+
+def normalize(z, parameters, name):
+    """What follows a convolution before its ReLU."""
+    weight = parameters.get(norm_of(name) + ".weight")
+    if weight is None:
+        return z
+    return F.group_norm(z, group_count(z.shape[1]), weight, parameters[norm_of(name) + ".bias"], eps=1e-5)
+
+
+def forward(parameters, x, depth, padding, visit=None, skip_kind="concatenate"):
     """Logits. `visit(name, input, pooled)` may set a convolution's parameters before they are used, or, called after
     it with its pre-activation as a fourth argument, return another one."""
 
@@ -95,6 +122,7 @@ def forward(parameters, x, depth, padding, visit=None):
         if visit:
             visit(name, x, pooled)
         z = F.conv2d(x, parameters[name + ".weight"], parameters[name + ".bias"], padding=padding)
+        z = normalize(z, parameters, name)
         return F.relu(visit(name, x, pooled, z) if visit else z)
 
     skips = []
@@ -108,7 +136,8 @@ def forward(parameters, x, depth, padding, visit=None):
         skip = skips[level]
         top, left = (skip.shape[2] - up.shape[2]) // 2, (skip.shape[3] - up.shape[3]) // 2
         skip = skip[:, :, top:top + up.shape[2], left:left + up.shape[3]]
-        x = convolution(f"decoder.{level}.conv1", torch.cat([skip, up], 1))
+        joined = {"concatenate": lambda: torch.cat([skip, up], 1), "add": lambda: skip + up, "none": lambda: up}
+        x = convolution(f"decoder.{level}.conv1", joined[skip_kind]())
         x = convolution(f"decoder.{level}.conv2", x)
     return F.conv2d(x, parameters["head.weight"], parameters["head.bias"])
 
@@ -146,10 +175,13 @@ def pooling_gap(y, deviation):
 def clear_parameters(spec, images):
     """Weights, biases, and the weights' streams: of each layer that a pooling follows, the stream with the widest
     pooling gap out of ATTEMPTS; biases as clear_bias has them. Returns the smallest margins too."""
-    shapes = tensor_shapes(spec["input_channels"], spec["classes"], spec["base_channels"], spec["depth"])
+    shapes = spec_shapes(spec)
     parameters, streams, margins = {}, {}, {"relu": math.inf, "pooling": math.inf}
     for number, (name, shape) in enumerate(shapes.items()):
-        if name.endswith(".weight"):
+        if name.endswith(".weight") and "norm" in name:
+            # Factors around 1 that a hash gives; the term after them is set as a bias is.
+            parameters[name] = (1 + uniform(1 + number, shape, 0.2)).double()
+        elif name.endswith(".weight"):
             streams[name] = 1 + number
             parameters[name] = uniform(1 + number, shape, math.sqrt(2 / incoming(name, shape))).double()
         else:
@@ -163,16 +195,21 @@ def clear_parameters(spec, images):
         for attempt in range(ATTEMPTS if pooled else 1):
             w = uniform(number + 1000 * attempt, shape, math.sqrt(2 / incoming(weight, shape))).double()
             z = F.conv2d(x, w, padding=PAD[spec["padding"]])
+            if spec["normalization"] == "group":
+                factor = parameters[norm_of(name) + ".weight"]
+                z = z + parameters[name + ".bias"][:, None, None]
+                z = F.group_norm(z, group_count(z.shape[1]), factor, torch.zeros_like(factor), eps=1e-5)
             bias, margin = clear_bias(z)
             gap = math.inf
             if pooled:
                 gap = pooling_gap(F.relu(z + bias.double()[:, None, None]), z.std().item())
             if gap > best:
                 best, kept = gap, (w, bias.double(), margin, gap, number + 1000 * attempt)
-        parameters[weight], parameters[name + ".bias"], margin, gap, streams[weight] = kept
+        term = (norm_of(name) if spec["normalization"] == "group" else name) + ".bias"
+        parameters[weight], parameters[term], margin, gap, streams[weight] = kept
         margins["relu"], margins["pooling"] = min(margins["relu"], margin), min(margins["pooling"], gap)
 
-    forward(parameters, images, spec["depth"], PAD[spec["padding"]], visit)
+    forward(parameters, images, spec["depth"], PAD[spec["padding"]], visit, spec["skip"])
     return parameters, streams, margins
 
 
@@ -204,7 +241,7 @@ def run(spec, parameters, samples, dtype, noise=0.0):
         return z + noise * z.detach().std() * torch.randn(z.shape, generator=generator, dtype=z.dtype)
 
     def loss(p, sample):
-        logits = forward(p, sample["image"], spec["depth"], PAD[spec["padding"]], visit)
+        logits = forward(p, sample["image"], spec["depth"], PAD[spec["padding"]], visit, spec["skip"])
         return logits, sample_loss(logits, sample["label"], sample["weight"])
 
     p = {name: value.to(dtype).clone().requires_grad_() for name, value in parameters.items()}
@@ -297,13 +334,14 @@ def write_network(spec):
     tensors = []
     for number, (name, value) in enumerate(parameters.items()):
         entry = {"name": name, "shape": list(value.shape)}
-        if name.endswith(".weight"):
+        if name in streams:
             entry |= {"stream": streams[name], "deviation": math.sqrt(2 / incoming(name, value.shape))}
         else:
             entry["values"] = encoded(value.numpy())
         entry["gradient"], entry["change"] = summary(truth["gradients"][name]), summary(truth["change"][name])
         tensors.append(entry)
-    keys = ("input_channels", "classes", "base_channels", "depth", "padding", "height", "width")
+    keys = ("input_channels", "classes", "base_channels", "depth", "padding", "skip", "normalization", "height",
+            "width")
     document = {key: spec[key] for key in keys} | {
         "samples": [sample["stream"] for sample in batch(spec, trial, torch.float64)],
         # H×W×C, as the project lays images out.
@@ -353,7 +391,17 @@ NETWORKS = [
     {"name": "valid-rectangular", "input_channels": 1, "classes": 2, "base_channels": 16, "depth": 4,
      "padding": "valid", "height": 188, "width": 204, "margin": 92,
      "step": {"learning_rate": 0.05, "momentum": 0.99, "weight_decay": 0.0005, "nesterov": False}},
+    {"name": "group-normalization", "input_channels": 2, "classes": 3, "base_channels": 16, "depth": 2,
+     "padding": "valid", "normalization": "group", "height": 52, "width": 48, "margin": 20,
+     "step": {"learning_rate": 0.05, "momentum": 0.9, "weight_decay": 0.001, "nesterov": False}},
+    {"name": "added-skips", "input_channels": 1, "classes": 2, "base_channels": 8, "depth": 2, "padding": "valid",
+     "skip": "add", "height": 60, "width": 52, "margin": 20,
+     "step": {"learning_rate": 0.05, "momentum": 0.9, "weight_decay": 0.0, "nesterov": False}},
+    {"name": "no-skips", "input_channels": 1, "classes": 2, "base_channels": 6, "depth": 2, "padding": "same",
+     "skip": "none", "height": 20, "width": 24, "margin": 0,
+     "step": {"learning_rate": 0.05, "momentum": 0.9, "weight_decay": 0.0, "nesterov": False}},
 ]
+NETWORKS = [{"skip": "concatenate", "normalization": "none"} | network for network in NETWORKS]
 
 if __name__ == "__main__":
     for network in NETWORKS:

@@ -1,0 +1,217 @@
+/// Passes over a map whose arithmetic differs from channel to channel, sixteen values at a time whatever the number of
+/// channels: a map is one run of values in which the channels come again and again, and after a `period` of them the
+/// sixteen lanes of a vector stand for the same channels as before.
+struct ChannelPasses {
+    let channels: Int
+    /// A multiple of the channels and of sixteen.
+    let period: Int
+    /// Pixels of a block, and of the map.
+    private let blockPixels: Int
+    private let pixels: Int
+    private let base: UnsafeMutablePointer<Float>
+
+    /// Passes over a contiguous map.
+    init(_ map: TensorView) {
+        channels = map.channels
+        pixels = map.shape.pixels
+        base = map.base
+        var length = channels
+        while length % 16 != 0 { length *= 2 }
+        // Loops over less than some vectors are mostly loop.
+        period = length * max(1, 64 / length)
+        // What a pass reads of a block stays in the second-level cache; whole vectors, but for the last block.
+        blockPixels = max(64, 8192 / channels / 16 * 16)
+    }
+
+    /// Blocks of the map: a function of its size alone.
+    var blocks: Int { (pixels + blockPixels - 1) / blockPixels }
+
+    /// The values of a block.
+    func range(_ block: Int) -> Range<Int> {
+        block * blockPixels * channels..<min((block + 1) * blockPixels, pixels) * channels
+    }
+
+    /// Continues a value for each channel over the period.
+    func repeatChannels(_ values: UnsafeMutablePointer<Float>) {
+        for i in channels..<max(channels, period) { values[i] = values[i &- channels] }
+    }
+
+    /// Two sums for each channel over the whole map, those of the blocks added in order; the caller deallocates.
+    ///
+    /// - Parameter body: adds a block's values to sums that begin at 0.
+    func sums(
+        team: ThreadTeam,
+        _ body: (
+            _ values: UnsafePointer<Float>, _ count: Int, _ pass: ChannelPasses, _ sums: UnsafeMutablePointer<Double>
+        ) -> Void
+    ) -> UnsafeMutablePointer<Double> {
+        let count = 2 * channels
+        let sums = UnsafeMutablePointer<Double>.allocate(capacity: blocks * count)
+        sums.initialize(repeating: 0, count: blocks * count)
+        team.forEach(blocks) { _, block in
+            let range = range(block)
+            body(base + range.lowerBound, range.count, self, sums + block * count)
+        }
+        for block in 1..<max(blocks, 1) {
+            let own = sums + block * count
+            for i in 0..<count { sums[i] += own[i] }
+        }
+        return sums
+    }
+
+    /// What turns a value x into its normalised one, x̂ = factor·x + term, and that into y = weight·x̂ + bias: a period of
+    /// each.
+    struct Coefficients {
+        let factor: UnsafePointer<Float>
+        let term: UnsafePointer<Float>
+        let weight: UnsafePointer<Float>
+        let bias: UnsafePointer<Float>
+    }
+
+    /// What makes the derivative by x: slope·g + value·x̂ + term: a period of each.
+    struct SlopeCoefficients {
+        let slope: UnsafePointer<Float>
+        let term: UnsafePointer<Float>
+        let value: UnsafePointer<Float>
+    }
+
+    /// Adds Σ x and Σ x² of each channel.
+    func addMoments(_ values: UnsafePointer<Float>, count: Int, to sums: UnsafeMutablePointer<Double>) {
+        var first = 0
+        while first < period && first &+ 16 <= count {
+            var (low, high) = (SIMD8<Double>.zero, SIMD8<Double>.zero)
+            var (lowSquare, highSquare) = (SIMD8<Double>.zero, SIMD8<Double>.zero)
+            var i = first
+            while i &+ 16 <= count {
+                let a = SIMD8<Double>(Self.eight(values + i))
+                let b = SIMD8<Double>(Self.eight(values + (i &+ 8)))
+                low += a
+                high += b
+                lowSquare.addProduct(a, a)
+                highSquare.addProduct(b, b)
+                i &+= period
+            }
+            add(SIMD16(lowHalf: low, highHalf: high), lane: first, to: sums)
+            add(SIMD16(lowHalf: lowSquare, highHalf: highSquare), lane: first, to: sums + channels)
+            first &+= 16
+        }
+        for i in count / 16 * 16..<count {
+            let x = Double(values[i])
+            sums[i % channels] += x
+            sums[channels + i % channels] += x * x
+        }
+    }
+
+    /// Adds Σ g and Σ g·x̂ of each channel, g being the slope where y is positive, else 0.
+    func addSlopes(
+        _ values: UnsafePointer<Float>, _ slopes: UnsafePointer<Float>, _ by: Coefficients, count: Int,
+        to sums: UnsafeMutablePointer<Double>
+    ) {
+        var first = 0
+        while first < period && first &+ 16 <= count {
+            let (factor, term) = (load(by.factor + first), load(by.term + first))
+            let (weight, bias) = (load(by.weight + first), load(by.bias + first))
+            // At most 128 terms of a block each: what they lose is no more than what a term has lost before.
+            var (sum, product) = (Vector.zero, Vector.zero)
+            var i = first
+            while i &+ 16 <= count {
+                let normal = term.addingProduct(load(values + i), factor)
+                let y = bias.addingProduct(normal, weight)
+                let g = Vector.zero.replacing(with: load(slopes + i), where: y .> 0)
+                sum += g
+                product.addProduct(g, normal)
+                i &+= period
+            }
+            add(sum, lane: first, to: sums)
+            add(product, lane: first, to: sums + channels)
+            first &+= 16
+        }
+        for i in count / 16 * 16..<count {
+            let lane = i % period
+            let normal = by.term[lane].addingProduct(values[i], by.factor[lane])
+            guard by.bias[lane].addingProduct(normal, by.weight[lane]) > 0 else { continue }
+            sums[i % channels] += Double(slopes[i])
+            sums[channels + i % channels] += Double(slopes[i]) * Double(normal)
+        }
+    }
+
+    /// y with ReLU. A value that is not a number stays one, so that a diverged run is noticed.
+    func normalize(
+        _ values: UnsafePointer<Float>, _ by: Coefficients, count: Int, to output: UnsafeMutablePointer<Float>
+    ) {
+        var start = 0
+        while start < count {
+            let (input, target) = (values + start, output + start)
+            let end = min(period, count &- start)
+            var i = 0
+            while i &+ 16 <= end {
+                let normal = load(by.term + i).addingProduct(load(input + i), load(by.factor + i))
+                let y = load(by.bias + i).addingProduct(normal, load(by.weight + i))
+                store(target + i, y.replacing(with: 0, where: y .< 0))
+                i &+= 16
+            }
+            while i < end {
+                let normal = by.term[i].addingProduct(input[i], by.factor[i])
+                let y = by.bias[i].addingProduct(normal, by.weight[i])
+                target[i] = y < 0 ? 0 : y
+                i &+= 1
+            }
+            start &+= period
+        }
+    }
+
+    /// Makes of the derivatives by y those by x.
+    func slopes(
+        _ values: UnsafePointer<Float>, _ by: Coefficients, _ back: SlopeCoefficients, count: Int,
+        _ slopes: UnsafeMutablePointer<Float>
+    ) {
+        var start = 0
+        while start < count {
+            let (input, target) = (values + start, slopes + start)
+            let end = min(period, count &- start)
+            var i = 0
+            while i &+ 16 <= end {
+                let normal = load(by.term + i).addingProduct(load(input + i), load(by.factor + i))
+                let y = load(by.bias + i).addingProduct(normal, load(by.weight + i))
+                let g = Vector.zero.replacing(with: load(target + i), where: y .> 0)
+                let shifted = load(back.term + i).addingProduct(normal, load(back.value + i))
+                store(target + i, shifted.addingProduct(g, load(back.slope + i)))
+                i &+= 16
+            }
+            while i < end {
+                let normal = by.term[i].addingProduct(input[i], by.factor[i])
+                let g = by.bias[i].addingProduct(normal, by.weight[i]) > 0 ? target[i] : 0
+                target[i] = back.term[i].addingProduct(normal, back.value[i]).addingProduct(g, back.slope[i])
+                i &+= 1
+            }
+            start &+= period
+        }
+    }
+
+    @inline(__always)
+    private static func eight(_ p: UnsafePointer<Float>) -> SIMD8<Float> {
+        UnsafeRawPointer(p).loadUnaligned(as: SIMD8<Float>.self)
+    }
+
+    /// Adds sixteen lanes, the first of which is value `lane` of the period, to their channels.
+    @inline(__always)
+    private func add<Value: BinaryFloatingPoint & SIMDScalar>(
+        _ lanes: SIMD16<Value>, lane: Int, to sums: UnsafeMutablePointer<Double>
+    ) {
+        withUnsafePointer(to: lanes) { lanes in
+            lanes.withMemoryRebound(to: Value.self, capacity: 16) { addLanes($0, lane: lane, to: sums) }
+        }
+    }
+
+    /// Through memory: a vector whose lanes are asked for one by one would be kept in sixteen registers in the loop before.
+    @inline(never)
+    private func addLanes<Value: BinaryFloatingPoint>(
+        _ lanes: UnsafePointer<Value>, lane: Int, to sums: UnsafeMutablePointer<Double>
+    ) {
+        var c = lane % channels
+        for i in 0..<16 {
+            sums[c] += Double(lanes[i])
+            c = c + 1 == channels ? 0 : c + 1
+        }
+    }
+}

@@ -1,0 +1,154 @@
+/// Group normalisation (Wu and He 2018) of one map, followed by ReLU: the channels of a group are brought to mean 0 and
+/// deviation 1 over all of the map's pixels, then each is scaled and shifted by parameters of its own. As PyTorch's
+/// `GroupNorm`, with the population's variance.
+///
+/// Sums are taken over blocks of pixels that the map's size alone decides, so that bits depend neither on the CPU nor on
+/// the number of threads; in Double throughout for mean and variance, and from block to block for gradients, so that large
+/// maps lose nothing.
+public struct GroupNormalization: Hashable, Sendable {
+    public let channels: Int
+    public let groups: Int
+
+    /// What is added to the variance.
+    public static let epsilon = 1e-5
+    /// Groups of a layer, at most.
+    public static let mostGroups = 8
+    /// Floats that `forward` leaves for `backward`: for each group the factor and the term that normalise it.
+    public static let statisticsCount = 2 * mostGroups
+
+    /// As many groups as divide the channels, up to eight.
+    public init(channels: Int) {
+        precondition(channels > 0, "\(channels) channels")
+        self.channels = channels
+        groups = (1...Self.mostGroups).last { channels % $0 == 0 } ?? 1
+    }
+
+    private var groupChannels: Int { channels / groups }
+
+    /// The normalised map.
+    ///
+    /// - Parameters:
+    ///   - input: H×W×channels, contiguous.
+    ///   - parameters: a factor (`weights`) and a term (`bias`) for each channel.
+    ///   - statistics: `statisticsCount` floats, overwritten.
+    ///   - output: of the input's shape, contiguous; may be the input.
+    public func forward(
+        _ input: TensorView, _ parameters: LayerParameters, statistics: UnsafeMutablePointer<Float>,
+        output: TensorView, workspace: Workspace, team: ThreadTeam
+    ) {
+        check(input, output)
+        let sums = ChannelPasses(input).sums(team: team) { values, count, pass, sums in
+            pass.addMoments(values, count: count, to: sums)
+        }
+        defer { sums.deallocate() }
+        let count = Double(input.shape.pixels * groupChannels)
+        for group in 0..<groups {
+            var (sum, square) = (0.0, 0.0)
+            for c in group * groupChannels..<(group + 1) * groupChannels {
+                sum += sums[c]
+                square += sums[channels + c]
+            }
+            let mean = sum / count
+            // Rounding may bring it below 0; a value that is not a number stays one.
+            let variance = square / count - mean * mean
+            let factor = 1 / ((variance < 0 ? 0 : variance) + Self.epsilon).squareRoot()
+            statistics[group] = Float(factor)
+            statistics[Self.mostGroups + group] = Float(-mean * factor)
+        }
+        apply(input, parameters, statistics: statistics, output: output, workspace: workspace, team: team)
+    }
+
+    /// The normalised map once more, from the statistics that `forward` found.
+    public func apply(
+        _ input: TensorView, _ parameters: LayerParameters, statistics: UnsafePointer<Float>, output: TensorView,
+        workspace: Workspace, team: ThreadTeam
+    ) {
+        check(input, output)
+        let passes = ChannelPasses(input)
+        workspace.lend(4 * passes.period) { base in
+            let coefficients = coefficients(parameters, statistics, passes, base)
+            team.forEach(passes.blocks) { _, block in
+                let range = passes.range(block)
+                passes.normalize(
+                    input.base + range.lowerBound, coefficients, count: range.count, to: output.base + range.lowerBound)
+            }
+        }
+    }
+
+    /// The backward of `forward`, ReLU included.
+    ///
+    /// - Parameters:
+    ///   - input, parameters, statistics: the forward's.
+    ///   - slope: the derivatives by the forward's output; overwritten with those by its input.
+    ///   - gradients: the derivatives by the parameters, overwritten.
+    public func backward(
+        _ input: TensorView, _ parameters: LayerParameters, statistics: UnsafePointer<Float>, slope: TensorView,
+        gradients: LayerGradients, workspace: Workspace, team: ThreadTeam
+    ) {
+        check(input, slope)
+        let passes = ChannelPasses(input)
+        let period = passes.period
+        workspace.lend(7 * period) { base in
+            let coefficients = coefficients(parameters, statistics, passes, base)
+            let slopes = slope.base
+            let sums = passes.sums(team: team) { values, count, pass, sums in
+                pass.addSlopes(
+                    values, slopes + (values - UnsafePointer(input.base)), coefficients, count: count, to: sums)
+            }
+            defer { sums.deallocate() }
+            // dx = factor·(weight·g − mean of weight·g − x̂·mean of weight·g·x̂), the means being the group's.
+            let count = Double(input.shape.pixels * groupChannels)
+            let own = base + 4 * period
+            for group in 0..<groups {
+                let factor = Double(statistics[group])
+                var (mean, product) = (0.0, 0.0)
+                let range = group * groupChannels..<(group + 1) * groupChannels
+                for c in range {
+                    mean += Double(parameters.weights[c]) * sums[c]
+                    product += Double(parameters.weights[c]) * sums[channels + c]
+                }
+                for c in range {
+                    gradients.bias[c] = Float(sums[c])
+                    gradients.weights[c] = Float(sums[channels + c])
+                    own[c] = Float(factor * Double(parameters.weights[c]))
+                    own[period + c] = Float(-factor * mean / count)
+                    own[2 * period + c] = Float(-factor * product / count)
+                }
+            }
+            for part in 0..<3 { passes.repeatChannels(own + part * period) }
+            let back = ChannelPasses.SlopeCoefficients(
+                slope: UnsafePointer(own), term: UnsafePointer(own + period), value: UnsafePointer(own + 2 * period))
+            team.forEach(passes.blocks) { _, block in
+                let range = passes.range(block)
+                passes.slopes(
+                    input.base + range.lowerBound, coefficients, back, count: range.count,
+                    slopes + range.lowerBound)
+            }
+        }
+    }
+
+    /// What turns a value into its normalised and its scaled one, channel by channel, repeated over a period of the
+    /// passes; `base` is of four periods.
+    private func coefficients(
+        _ parameters: LayerParameters, _ statistics: UnsafePointer<Float>, _ passes: ChannelPasses,
+        _ base: UnsafeMutablePointer<Float>
+    ) -> ChannelPasses.Coefficients {
+        let period = passes.period
+        for c in 0..<channels {
+            base[c] = statistics[c / groupChannels]
+            base[period + c] = statistics[Self.mostGroups + c / groupChannels]
+            base[2 * period + c] = parameters.weights[c]
+            base[3 * period + c] = parameters.bias[c]
+        }
+        for part in 0..<4 { passes.repeatChannels(base + part * period) }
+        return ChannelPasses.Coefficients(
+            factor: UnsafePointer(base), term: UnsafePointer(base + period), weight: UnsafePointer(base + 2 * period),
+            bias: UnsafePointer(base + 3 * period))
+    }
+
+    private func check(_ input: TensorView, _ output: TensorView) {
+        precondition(
+            input.shape == output.shape && input.channels == channels && input.isContiguous && output.isContiguous,
+            "normalisation of \(input.shape) to \(output.shape) with \(channels) channels")
+    }
+}

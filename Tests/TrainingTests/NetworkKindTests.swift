@@ -1,0 +1,85 @@
+import Foundation
+import Kernels
+import Network
+import TestSupport
+import Testing
+import Training
+
+extension TrainingRuns {
+    /// Networks that are not the paper's: trained, saved, predicted with, and gone on from.
+    @Suite struct NetworkKinds {
+        private static let kinds = [["model.normalization=group"]]
+
+        @Test("the same bits on any number of ranks and threads, and resumed", arguments: kinds)
+        func sameBits(settings: [String]) throws {
+            let task = try TinyTask()
+            let alone = try task.train("alone", settings)
+            #expect(try alone.digest != task.train("plain").digest)
+            for (number, more) in [["run.threads=2"], ["data.loader_threads=3"]].enumerated() {
+                let run = try task.train("run-\(number)", ranks: 3 + number, settings + more)
+                #expect(try run.digest == alone.digest)
+                #expect(try run.losses == alone.losses)
+                #expect(try run.validations == alone.validations)
+            }
+            try task.train("stopped", settings + ["training.steps=3"])
+            #expect(try task.resume("stopped", ranks: 4, ["training.steps=6"]).digest == alone.digest)
+        }
+
+        /// Writes a checkpoint's weights alone.
+        private func bare(_ path: String, to target: String) throws {
+            let file = try SafetensorsFile(reading: path)
+            let sources = file.weights.map { tensor in
+                SafetensorsFile.Source(name: tensor.name, shape: tensor.shape) {
+                    $0.update(from: file.values(tensor), count: tensor.count)
+                }
+            }
+            try SafetensorsFile.write(sources, metadata: [:], to: target)
+        }
+
+        @Test("a file's tensors say that it is normalised, and what is predicted with it depends on the tile")
+        func normalized() throws {
+            let task = try TinyTask()
+            let latest = try task.train("run", ["model.normalization=group", "training.steps=2"]).directory.latest
+            let weights = task.folder.path("weights.safetensors")
+            try bare(latest, to: weights)
+            let (own, bare) = (try TrainedModel(reading: latest), try TrainedModel(reading: weights))
+            #expect(own.architecture.normalization == .group)
+            var expected = own.architecture
+            expected.dropout = bare.architecture.dropout
+            #expect(bare.architecture == expected)
+            let engine = Engine(.native, threads: 1)
+            func probabilities(_ model: TrainedModel, tile: Int?) throws -> [Float] {
+                let ensemble = try ModelEnsemble([model], tile: tile, augment: true, engine: engine)
+                let remark = try #require(ensemble.remark)
+                #expect(remark.contains(model.path) && remark.contains("--tile"))
+                let result = try ensemble.predict(task.image(1)).probabilities
+                return withExtendedLifetime(result) { Array(result.values) }
+            }
+            let whole = try probabilities(own, tile: nil)
+            #expect(whole.allSatisfy { $0 > 0 && $0 < 1 })
+            #expect(try probabilities(own, tile: nil) == whole)
+            #expect(try probabilities(own, tile: 36) != whole)
+            let plain = try TrainedModel(reading: try task.train("plain", ["training.steps=1"]).directory.latest)
+            #expect(try ModelEnsemble([plain], tile: nil, engine: engine).remark == nil)
+        }
+
+        @Test("a run goes on from weights of its own kind, and says what another is", arguments: [1, 3])
+        func initialized(ranks: Int) throws {
+            let task = try TinyTask()
+            let group = ["model.normalization=group", "training.steps=1"]
+            let (plain, normalized) = (
+                try task.train("plain", ["training.steps=1"]).directory.latest,
+                try task.train("group", group).directory.latest
+            )
+            try task.train("on", ranks: ranks, group + ["training.initialize_from=\(normalized)"])
+            for (start, settings, kind) in [(plain, group, "none"), (normalized, ["training.steps=1"], "group")] {
+                let request = try task.request("refused", settings + ["training.initialize_from=\(start)"])
+                #expect(
+                    try task.failure(request, ranks: ranks)
+                        == .request(
+                            "\(start) holds a network with normalization \(kind): set model.normalization: \(kind) in a run that starts from it"
+                        ))
+            }
+        }
+    }
+}
