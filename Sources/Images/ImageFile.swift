@@ -6,9 +6,12 @@ public enum ImageFile {
     /// The extensions of image files in a folder, in small letters.
     public static let extensions = ["png", "tif", "tiff", "jpg", "jpeg"]
 
-    /// Whether a file of this name is taken for an image where a folder is listed: by its extension, in small or capital
-    /// letters. Hidden files are not.
-    public static func isNamedImage(_ name: String) -> Bool { !name.hasPrefix(".") && fileExtension(of: name) != nil }
+    /// Whether a file of this name is taken for an image where a folder is listed: by its extension, one of `allowed` in
+    /// small or capital letters. Hidden files are not.
+    public static func isNamedImage(_ name: String, allowed: [String] = extensions) -> Bool {
+        guard !name.hasPrefix("."), let found = fileExtension(of: name) else { return false }
+        return allowed.contains(found.lowercased())
+    }
 
     /// The extension of an image's name, without its dot; nil where it is none of `extensions`.
     public static func fileExtension(of name: String) -> Substring? {

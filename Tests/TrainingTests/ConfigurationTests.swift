@@ -24,7 +24,7 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
 @Suite struct ConfigurationTests {
     @Test func missingKeysHaveTheDefaultsOfTheInterface() throws {
         let configuration = try Configuration.decode(yaml: minimal, name: "a.yaml")
-        #expect(configuration == Configuration(data: .init(train: .init(images: "a", labels: "b"))))
+        #expect(configuration == Configuration(data: .init(train: .files(images: "a", labels: "b"))))
         #expect(configuration.model.architecture == UNetArchitecture())
         #expect(configuration.data.tile == 572 && configuration.data.validation == .none)
         #expect(configuration.optimizer.learningRate == 0.01 && configuration.optimizer.momentum == 0.99)
@@ -42,7 +42,7 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
               normalization: group, dropout: 0.25}
             data:
               root: /images
-              train: {images: "01/t*.png", labels: 01_ST}
+              train: {images: "01/t*.png", labels: 01_ST/m*.png}
               validation: {fold: 1, of: 5}
               labels: {palette: ["#000000", "#ff8000", "#0000FF", "#ffffff"]}
               ignore_index: 3
@@ -73,7 +73,7 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
                     dropout: 0.25),
                 classNames: ["sky", "road, wet", "3"], classColors: palette),
             data: .init(
-                root: "/images", train: .init(images: "01/t*.png", labels: "01_ST"),
+                root: "/images", train: .files(images: "01/t*.png", labels: "01_ST/m*.png"),
                 validation: .split(.fold(1, of: 5)), labels: .palette(palette + [RGBColor(255, 255, 255)]),
                 ignoreIndex: 3, normalize: .unit,
                 tile: 64, cacheMegabytes: 10, loaderThreads: 2, foregroundShare: 0.33),
@@ -136,11 +136,32 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
         #expect(configuration.optimizer.schedule == LearningRateSchedule(.cosine(final: 0), warmupSteps: 3))
         #expect(configuration.data.labels == .palette([RGBColor(0, 0, 0), RGBColor(255, 255, 255)]))
         #expect(configuration.seed == 4 && configuration.name == "a=b")
-        #expect(configuration.data.train == .init(images: "e", labels: "f"))
+        #expect(configuration.data.train == .files(images: "e", labels: "f"))
+    }
+
+    @Test func samplesOfAList() throws {
+        let yaml = "data: {train: {list: sets/train.csv}, validation: {list: \"a, b.csv\"}}\n"
+        let configuration = try Configuration.decode(yaml: yaml, name: "a.yaml")
+        #expect(configuration.data.train == .list("sets/train.csv"))
+        #expect(configuration.data.validation == .samples(.list("a, b.csv")))
+        #expect(try Configuration.decode(yaml: configuration.yaml, name: "b.yaml") == configuration)
+        // A setting of the other kind takes the place of the file's.
+        let other = try Configuration.decode(
+            yaml: yaml, name: "a.yaml",
+            settings: [
+                "data.train={images: '0*/t*.tif', labels: '0*_ST/SEG/man_seg*.tif'}", "data.validation.fold=1",
+                "data.validation.of=3",
+            ])
+        #expect(other.data.train == .files(images: "0*/t*.tif", labels: "0*_ST/SEG/man_seg*.tif"))
+        #expect(other.data.validation == .split(.fold(1, of: 3)))
+        #expect(try Configuration.decode(yaml: other.yaml, name: "b.yaml") == other)
+        #expect(
+            try Configuration.decode(yaml: minimal, name: "a.yaml", settings: ["data.train.list=c.csv"]).data.train
+                == .list("c.csv"))
     }
 
     @Test func pathsStartAtTheRoot() {
-        var data = Configuration.Data(train: .init(images: "a", labels: "b"))
+        var data = Configuration.Data(train: .files(images: "a", labels: "b"))
         #expect(data.resolve("x") == "x")
         data.root = "data/set"
         #expect(data.resolve("x") == "data/set/x" && data.resolve("/x") == "/x")
@@ -255,7 +276,7 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
         ("data.validation={fold: 5, of: 5}", "data.validation.fold must be 0 to 4, not 5"),
         (
             "data.validation={fold: 5}",
-            "data.validation must be {images: …, labels: …}, {fraction: 0.2} or {fold: 0, of: 5}"
+            "data.validation must be {images: …, labels: …}, {list: …}, {fraction: 0.2} or {fold: 0, of: 5}"
         ),
         (
             "data.labels={palette: [\"#000000\"]}",
@@ -267,15 +288,33 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
         ),
         ("data.labels={colors: []}", "unknown key 'data.labels.colors': did you mean 'data.labels.palette'?"),
         ("data.train={images: a}", "data.train.labels is missing: name the folder of the labels"),
+        (
+            "data.train={list: c, labels: b}",
+            "data.train.list and data.train.labels exclude each other: give the list or images and labels"
+        ),
+        ("data.train={lst: c}", "unknown key 'data.train.lst': did you mean 'data.train.list'?"),
+        ("data.train.list=''", "data.train.list must be a CSV file, not empty"),
+        (
+            "data.validation={images: '**/a', labels: b}",
+            "data.validation.images '**/a' has **: a wildcard stays within a name, so write one * for each folder"
+        ),
+        (
+            "data.validation={list: a, fraction: 0.2}",
+            "data.validation must be {images: …, labels: …}, {list: …}, {fraction: 0.2} or {fold: 0, of: 5}"
+        ),
         ("seed", "expected KEY=VALUE with a dotted key, as in --set optimizer.learning_rate=0.01"),
         ("seed=[", "the value is not YAML: did not find expected node content"),
     ])
     func settingsAreNamed(setting: String, problem: String) {
-        let place = setting.hasPrefix("data.train=") ? "a.yaml" : "--set \(setting)"
+        let place = setting == "data.train={images: a}" ? "a.yaml" : "--set \(setting)"
         #expect(failure(minimal, setting) == "\(place): \(problem)")
     }
 
     @Test func checksAcrossKeysNameThePlaceOfOne() {
+        #expect(
+            failure(minimal, "data.train.images=t*.tif")
+                == "a.yaml line 1: data.train.labels 'b' has 0 wildcards and images 't*.tif' 1: they pair by what the "
+                + "wildcards stand for, so give both as many")
         #expect(
             failure(minimal + "model: {classes: 3}", "data.labels=binary")
                 == "--set data.labels=binary: data.labels binary means 2 classes, but model.classes is 3: "
@@ -297,7 +336,8 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
         "name", "seed", "model", "data", "augmentation", "loss", "optimizer", "training", "checkpoint", "validation",
         "run", "communication", "model.input_channels", "model.classes", "model.class_names", "model.class_colors",
         "model.base_channels", "model.depth", "model.padding", "model.skip", "model.normalization", "model.dropout",
-        "data.root", "data.train", "data.train.images", "data.validation", "data.labels", "data.ignore_index",
+        "data.root", "data.train", "data.train.images", "data.train.list", "data.validation.list", "data.validation",
+        "data.labels", "data.ignore_index",
         "data.normalize", "data.tile", "data.cache_mb", "data.loader_threads", "loss.kind", "loss.label_smoothing",
         "data.sampling", "data.sampling.foreground", "augmentation.rotate", "augmentation.flip", "augmentation.scale",
         "augmentation.translate", "augmentation.elastic", "augmentation.elastic.grid", "augmentation.elastic.sigma",

@@ -91,7 +91,7 @@ import Training
     @Test func aFileCutOffAnywhereIsRefused() throws {
         let path = folder.path("whole.safetensors")
         let state = TrainingState(ParameterLayout(UNetArchitecture(baseChannels: 1, depth: 1)))
-        let configuration = Configuration(data: .init(train: .init(images: "a", labels: "b")))
+        let configuration = Configuration(data: .init(train: .files(images: "a", labels: "b")))
         try Checkpoint(configuration: configuration, state: state, best: nil).write(to: path)
         let data = try Data(contentsOf: URL(filePath: path))
         let header = data.prefix(8).reversed().reduce(0) { $0 << 8 | Int($1) }

@@ -6,7 +6,7 @@ extension RasterImage {
     /// from 0 to 65535.
     ///
     /// Throws `Failure.request` that names `path`, the first sample that is none (row and column from 0) and its value.
-    func labelValues(path: String) throws -> RasterImage {
+    public func labelValues(path: String) throws -> RasterImage {
         guard case .floats(let samples) = content else { return self }
         var wrong: Int?
         let whole = [UInt16](unsafeUninitializedCapacity: samples.count) { buffer, filled in

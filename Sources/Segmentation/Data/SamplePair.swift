@@ -1,88 +1,81 @@
 import Diagnostics
 import Foundation
 
-/// The files of one sample: an image and its labels.
+/// Where one sample is: an image and its labels.
 public struct SamplePair: Hashable, Sendable, Codable {
-    /// The files' name without extension.
+    /// What the sample is called, in results and logs; no other of its set is called so.
     public let stem: String
-    /// Path of the image.
-    public let image: String
-    /// Path of the labels.
-    public let labels: String
+    public let image: ImagePage
+    public let labels: ImagePage
 
-    public init(stem: String, image: String, labels: String) {
+    public init(stem: String, image: ImagePage, labels: ImagePage) {
         self.stem = stem
         self.image = image
         self.labels = labels
     }
 
-    /// The PNG files of two folders, paired by stem and in the order of their stems.
+    /// The image files of two folders, paired by stem and in the order of their stems; of stacks each page is a sample.
     ///
-    /// Only files whose extension is `png` (in small or capital letters) count, hidden ones don't. A label without an
-    /// image is left out.
+    /// Images are PNG, TIFF or JPEG files, labels PNG or TIFF, by their extensions (in small or capital letters); hidden
+    /// ones do not count. A label without an image is left out.
     ///
-    /// Throws `Failure.request` where a folder is missing, cannot be listed or holds no PNG, where an image has no
-    /// label, and where a stem stands for two files.
+    /// Throws `Failure.request` where a folder is missing, cannot be listed or holds no image, where an image has no
+    /// label or another number of pages than its label, where a stem stands for two files, and where a file is no image.
     public static func inFolders(images: String, labels: String) throws -> [SamplePair] {
-        let imageFiles = try stems(inFolder: images, of: "images")
-        let labelFiles = try stems(inFolder: labels, of: "labels")
-        var pairs: [SamplePair] = []
-        var withoutLabel: [String] = []
-        for (stem, names) in imageFiles.sorted(by: { $0.key < $1.key }) {
-            let image = try single(names, stem: stem, folder: images)
-            guard let candidates = labelFiles[stem] else {
-                withoutLabel.append(image)
-                continue
-            }
-            let label = try single(candidates, stem: stem, folder: labels)
-            pairs.append(SamplePair(stem: stem, image: join(images, image), labels: join(labels, label)))
-        }
-        if let first = withoutLabel.first {
-            let more = withoutLabel.count == 1 ? "" : " (and \(withoutLabel.count - 1) more have none)"
+        let imageFiles = byStem(try ImageFolder.files(images, of: "images"))
+        let labelFiles = byStem(
+            try ImageFolder.files(labels, of: "labels", extensions: ImageFolder.labelExtensions))
+        let missing = imageFiles.keys.filter { labelFiles[$0] == nil }.sorted()
+        if let first = missing.first, let names = imageFiles[first] {
+            let image = try single(names, stem: first, folder: images)
+            let more = missing.count == 1 ? "" : " (and \(missing.count - 1) more have none)"
             throw Failure.request(
-                "image \(join(images, first)) has no label in \(labels)\(more): add \(join(labels, first)) or remove "
-                    + "the image")
+                "image \(image) has no label in \(labels)\(more): add \(ImageFolder.join(labels, first)).png or .tif, "
+                    + "or remove the image")
         }
+        let pairs = try imageFiles.sorted { $0.key < $1.key }.flatMap { stem, names in
+            try pages(
+                stem: stem, image: single(names, stem: stem, folder: images),
+                labels: single(labelFiles[stem] ?? [], stem: stem, folder: labels))
+        }
+        try checkNames(pairs)
         return pairs
     }
 
-    /// The PNG files of a folder, their names by stem.
-    private static func stems(inFolder folder: String, of what: String) throws -> [String: [String]] {
-        var status = stat()
-        guard stat(folder, &status) == 0 else {
+    /// The samples of two files: one, or as many as both have pages.
+    ///
+    /// Throws `Failure.request` where the numbers of pages differ, or a file is no image.
+    static func pages(stem: String, image: String, labels: String) throws -> [SamplePair] {
+        let (images, truths) = (try ImagePage.all(ofFile: image), try ImagePage.all(ofFile: labels))
+        guard images.count == truths.count else {
+            let pages = { (count: Int) in count == 1 ? "1 page" : "\(count) pages" }
             throw Failure.request(
-                errno == ENOENT
-                    ? "folder \(folder) (\(what)) does not exist: correct the path"
-                    : "folder \(folder) (\(what)) cannot be read: \(Failure.systemReason(errno))")
+                "image \(image) has \(pages(images.count)) and its label \(labels) has \(pages(truths.count)): they must "
+                    + "have as many, each page one image with all its channels")
         }
-        guard status.st_mode & S_IFMT == S_IFDIR else {
-            throw Failure.request("\(folder) (\(what)) is not a folder: give the folder that holds the PNG files")
-        }
-        guard access(folder, R_OK | X_OK) == 0 else {
-            throw Failure.request("folder \(folder) (\(what)) cannot be read: \(Failure.systemReason(errno))")
-        }
-        let names: [String]
-        do {
-            names = try FileManager.default.contentsOfDirectory(atPath: folder)
-        } catch {
-            throw Failure.request("folder \(folder) (\(what)) cannot be listed: check the disk and the permissions")
-        }
-        let files = names.filter { !$0.hasPrefix(".") && $0.lowercased().hasSuffix(".png") }.sorted()
-        guard !files.isEmpty else {
-            throw Failure.request("folder \(folder) (\(what)) holds no PNG file: put the \(what) there as .png files")
-        }
-        return Dictionary(grouping: files) { String($0.dropLast(4)) }
+        return zip(images, truths).map { SamplePair(stem: $0.stem(ofFile: stem), image: $0, labels: $1) }
     }
 
-    private static func single(_ names: [String], stem: String, folder: String) throws -> String {
-        guard names.count == 1 else {
-            throw Failure.request(
-                "folder \(folder) has \(names.count) files for \(stem) (\(names.joined(separator: ", "))): keep one")
+    /// Throws `Failure.request` where two samples have one name.
+    static func checkNames(_ pairs: [SamplePair]) throws {
+        var owners: [String: ImagePage] = [:]
+        for pair in pairs {
+            if let other = owners.updateValue(pair.image, forKey: pair.stem) {
+                throw Failure.request(
+                    "images \(other.name) and \(pair.image.name) would both be called \(pair.stem): rename one of them")
+            }
         }
-        return names[0]
     }
 
-    private static func join(_ folder: String, _ name: String) -> String {
-        folder.hasSuffix("/") ? folder + name : folder + "/" + name
+    private static func byStem(_ files: [String]) -> [String: [String]] {
+        Dictionary(grouping: files) { ImagePage.stem(ofPath: $0) }
+    }
+
+    private static func single(_ files: [String], stem: String, folder: String) throws -> String {
+        guard files.count == 1 else {
+            let names = files.map { ($0 as NSString).lastPathComponent }.joined(separator: ", ")
+            throw Failure.request("folder \(folder) has \(files.count) files for \(stem) (\(names)): keep one")
+        }
+        return files[0]
     }
 }

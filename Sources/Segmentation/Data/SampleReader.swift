@@ -26,19 +26,19 @@ public struct SampleReader: Hashable, Sendable {
         self.normalization = normalization
     }
 
-    /// Reads both files of a pair.
+    /// Reads both images of a pair.
     ///
     /// Throws `Failure.request` where a file cannot be read, the image's channels are not the network's, a label is no
     /// class, or the sizes differ.
     public func load(_ pair: SamplePair) throws -> Sample {
         let image = try loadImage(pair.image)
-        let raster = try ImageFile.read(pair.labels)
+        let raster = try labelRaster(pair.labels)
         guard raster.width == image.width, raster.height == image.height else {
             throw Failure.request(
-                "image \(pair.image) has \(image.width)×\(image.height) pixels (width×height) and its label "
-                    + "\(pair.labels) has \(raster.width)×\(raster.height): they must have one size")
+                "image \(pair.image.name) has \(image.width)×\(image.height) pixels (width×height) and its label "
+                    + "\(pair.labels.name) has \(raster.width)×\(raster.height): they must have one size")
         }
-        let labels = try loadLabels(raster, path: pair.labels)
+        let labels = try classes(of: raster, pair.labels)
         return Sample(
             stem: pair.stem, image: image, labels: labels,
             instances: encoding.objects(raster, ignoreValue: ignoreValue))
@@ -47,39 +47,46 @@ public struct SampleReader: Hashable, Sendable {
     /// Reads an image alone, H×W×inputChannels, normalised. A palette image counts as RGB.
     ///
     /// Throws `Failure.request` where it cannot be read or its channels are not the network's.
-    public func loadImage(_ path: String) throws -> Tensor {
-        let raster = try ImageFile.read(path).expandingPalette()
-        try checkChannels(raster.channels, of: path)
+    public func loadImage(_ image: ImagePage) throws -> Tensor {
+        let raster = try image.read().expandingPalette()
+        try checkChannels(raster.channels, of: image.name)
         return normalization.tensor(of: raster)
     }
 
     /// Throws `Failure.request` where an image's channels, those of its colours if it has a palette, are not the network's.
-    public func checkChannels(_ channels: Int, of path: String) throws {
+    public func checkChannels(_ channels: Int, of name: String) throws {
         guard channels != inputChannels else { return }
         let kind = channels == 1 ? "grey (1 channel)" : channels == 3 ? "RGB (3 channels)" : "of \(channels) channels"
         let conversion =
             inputChannels == 1 ? " or convert it to grey" : inputChannels == 3 ? " or convert it to RGB" : ""
         throw Failure.request(
-            "image \(path) is \(kind), but model.input_channels is \(inputChannels): set model.input_channels: "
+            "image \(name) is \(kind), but model.input_channels is \(inputChannels): set model.input_channels: "
                 + "\(channels)\(conversion)")
     }
 
     /// Reads labels alone.
     ///
     /// Throws `Failure.request` where the file cannot be read or a label is no class.
-    public func loadLabels(_ path: String) throws -> LabelMap {
-        try loadLabels(ImageFile.read(path), path: path)
-    }
+    public func loadLabels(_ labels: ImagePage) throws -> LabelMap { try classes(of: labelRaster(labels), labels) }
 
     /// Reads labels, and with `data.labels: instances` the numbers of their objects; H×W each.
     ///
     /// Throws `Failure.request` where the file cannot be read or a label is no class.
-    public func loadObjects(_ path: String) throws -> (labels: LabelMap, instances: LabelMap?) {
-        let raster = try ImageFile.read(path)
-        return (try loadLabels(raster, path: path), encoding.objects(raster, ignoreValue: ignoreValue))
+    public func loadObjects(_ labels: ImagePage) throws -> (labels: LabelMap, instances: LabelMap?) {
+        let raster = try labelRaster(labels)
+        return (try classes(of: raster, labels), encoding.objects(raster, ignoreValue: ignoreValue))
     }
 
-    private func loadLabels(_ raster: RasterImage, path: String) throws -> LabelMap {
-        try encoding.decode(raster, classes: classes, ignoreValue: ignoreValue, path: path)
+    private func labelRaster(_ labels: ImagePage) throws -> RasterImage {
+        guard try ImageFile.kind(of: labels.path) != .jpeg else {
+            throw Failure.request(
+                "label \(labels.path) is a JPEG, which does not keep values as they are: make the labels anew as PNG or TIFF"
+            )
+        }
+        return try labels.read()
+    }
+
+    private func classes(of raster: RasterImage, _ labels: ImagePage) throws -> LabelMap {
+        try encoding.decode(raster, classes: classes, ignoreValue: ignoreValue, path: labels.name)
     }
 }

@@ -8,7 +8,7 @@ import Segmentation
 
 /// What a run does: the sections and keys of a configuration file, with their defaults.
 ///
-/// A value can be made in code too, `Configuration(data: .init(train: .init(images: "images", labels: "labels")))`;
+/// A value can be made in code too, `Configuration(data: .init(train: .files(images: "images", labels: "labels")))`;
 /// `validate()` then says whether it makes sense.
 public struct Configuration: Sendable, Equatable {
     /// The run's name, and its folder's in `run.output`.
@@ -71,21 +71,10 @@ public struct Configuration: Sendable, Equatable {
         }
     }
 
-    /// Two folders or globs whose files make pairs, relative to `data.root` unless absolute.
-    public struct ImageFolders: Sendable, Equatable {
-        public var images: String
-        public var labels: String
-
-        public init(images: String, labels: String) {
-            self.images = images
-            self.labels = labels
-        }
-    }
-
     /// Where the validation images come from.
     public enum ValidationSource: Sendable, Equatable {
-        /// Folders of their own.
-        case folders(ImageFolders)
+        /// Images of their own.
+        case samples(SampleSource)
         /// A share of the training images, which then are not trained on; `.none` is no validation at all.
         case split(DatasetSplit)
 
@@ -97,7 +86,7 @@ public struct Configuration: Sendable, Equatable {
     public struct Data: Sendable, Equatable {
         /// Where the relative paths of this section start; itself relative to the working directory.
         public var root: String
-        public var train: ImageFolders
+        public var train: SampleSource
         public var validation: ValidationSource
         public var labels: LabelEncoding
         /// The raw label value whose pixels count in no loss or metric.
@@ -112,7 +101,7 @@ public struct Configuration: Sendable, Equatable {
         public var foregroundShare: Double
 
         public init(
-            root: String = ".", train: ImageFolders, validation: ValidationSource = .none,
+            root: String = ".", train: SampleSource, validation: ValidationSource = .none,
             labels: LabelEncoding = .index, ignoreIndex: Int? = nil,
             normalize: IntensityNormalization = .standardize, tile: Int = 572, cacheMegabytes: Int = 2048,
             loaderThreads: Int = 1, foregroundShare: Double = 0

@@ -71,7 +71,7 @@ extension Configuration {
         "threads", "coordinator", "output", "engine", "replica_check_every", "fault_timeout", "trace",
     ]
     private static let communicationKeys = ["overlap", "bucket_mb", "compression"]
-    private static let folderKeys = ["images", "labels"]
+    private static let sourceKeys = ["images", "labels", "list"]
     private static let splitKeys = ["fraction", "fold", "of"]
 
     private static let sections = [
@@ -83,8 +83,8 @@ extension Configuration {
     package static let everyKey: [String] =
         sections
         + [
-            ("model", modelKeys), ("data", dataKeys), ("data.train", folderKeys),
-            ("data.validation", folderKeys + splitKeys), ("data.labels", ["palette"]),
+            ("model", modelKeys), ("data", dataKeys), ("data.train", sourceKeys),
+            ("data.validation", sourceKeys + splitKeys), ("data.labels", ["palette"]),
             ("data.sampling", ["foreground"]), ("augmentation", augmentationKeys),
             ("augmentation.elastic", ["grid", "sigma"]), ("augmentation.grey", ["shift", "scale", "gamma"]),
             ("loss", lossKeys), ("loss.border", ["w0", "sigma"]),
@@ -149,7 +149,7 @@ extension Configuration.Data {
         guard section.has("train") else {
             throw section.failure("train", "is missing: add train: {images: FOLDER, labels: FOLDER} to data")
         }
-        self.init(train: try section.section("train", keys: ["images", "labels"]).folders())
+        self.init(train: try section.section("train", keys: ["images", "labels", "list"]).sampleSource())
         root = try section.text("root") ?? root
         validation = try section.validationSource()
         labels = try section.labelEncoding()

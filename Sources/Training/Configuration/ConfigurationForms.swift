@@ -5,19 +5,30 @@ import Segmentation
 
 /// The values of a configuration that can be written in more than one form.
 extension SectionReader {
-    func folders() throws -> Configuration.ImageFolders {
+    /// `data.train`: {images, labels} | {list}; this reader is at that section.
+    func sampleSource() throws -> SampleSource {
+        let given = given(amongExclusive: ["images", "labels", "list"])
+        if given.contains("list"), let list = try text("list") {
+            guard given.count == 1 else {
+                throw failure("list", "and \(dotted(given[0])) exclude each other: give the list or images and labels")
+            }
+            return .list(list)
+        }
         for key in ["images", "labels"] where !has(key) {
             throw failure(key, "is missing: name the folder of the \(key)")
         }
-        return Configuration.ImageFolders(images: try text("images") ?? "", labels: try text("labels") ?? "")
+        return .files(images: try text("images") ?? "", labels: try text("labels") ?? "")
     }
 
-    /// `data.validation`: {images, labels} | {fraction} | {fold, of}, or nothing.
+    /// `data.validation`: {images, labels} | {list} | {fraction} | {fold, of}, or nothing.
     func validationSource() throws -> Configuration.ValidationSource {
         guard has("validation") else { return .none }
-        let section = try section("validation", keys: ["images", "labels", "fraction", "fold", "of"])
-        let given = Set(section.given(amongExclusive: ["images", "labels", "fraction", "fold", "of"]))
-        if given.isSubset(of: ["images", "labels"]), !given.isEmpty { return .folders(try section.folders()) }
+        let keys = ["images", "labels", "list", "fraction", "fold", "of"]
+        let section = try section("validation", keys: keys)
+        let given = Set(section.given(amongExclusive: keys))
+        if given.isSubset(of: ["images", "labels", "list"]), !given.isEmpty {
+            return .samples(try section.sampleSource())
+        }
         if given == ["fraction"], let fraction = try section.number("fraction") { return .split(.fraction(fraction)) }
         // A --set may give one of the two, and the file the other.
         if given.isSubset(of: ["fold", "of"]), !given.isEmpty, let fold = try section.integer("fold"),
@@ -25,7 +36,8 @@ extension SectionReader {
         {
             return .split(.fold(fold, of: of))
         }
-        throw failure("validation", "must be {images: …, labels: …}, {fraction: 0.2} or {fold: 0, of: 5}")
+        throw failure(
+            "validation", "must be {images: …, labels: …}, {list: …}, {fraction: 0.2} or {fold: 0, of: 5}")
     }
 
     /// `data.labels`: index | binary | instances | {palette: [colours]}.

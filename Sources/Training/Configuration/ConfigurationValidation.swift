@@ -47,11 +47,10 @@ extension Configuration {
         try check(seed <= UInt64(Int.max), "seed", "must be 0 to \(Int.max), not \(seed)")
         try check(!run.output.isEmpty, "run.output", "must be a folder, not empty")
         try check(!data.root.isEmpty, "data.root", "must be a folder, not empty: use . for the working directory")
-        var folders = [("data.train", data.train)]
-        if case .folders(let validation) = data.validation { folders.append(("data.validation", validation)) }
-        for (key, pair) in folders {
-            try check(!pair.images.isEmpty, "\(key).images", "must be a folder, not empty")
-            try check(!pair.labels.isEmpty, "\(key).labels", "must be a folder, not empty")
+        var sources = [("data.train", data.train)]
+        if case .samples(let validation) = data.validation { sources.append(("data.validation", validation)) }
+        for (key, source) in sources {
+            if let problem = source.problem { try check(false, "\(key).\(problem.part)", problem.words) }
         }
     }
 
@@ -93,7 +92,7 @@ extension Configuration {
         }
         if let ignored = data.ignoreIndex { try check.atLeast(0, "data.ignore_index", ignored, atMost: 65535) }
         switch data.validation {
-        case .folders, .split(.none): break
+        case .samples, .split(.none): break
         case .split(.fraction(let fraction)):
             try check(
                 fraction > 0 && fraction < 1, "data.validation.fraction",

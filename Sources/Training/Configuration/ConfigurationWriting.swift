@@ -12,7 +12,12 @@ extension Configuration {
         let number = YAMLText.number
         let architecture = model.architecture
         let colors = { (colors: [RGBColor]) in Self.list(colors.map { YAMLText.quoted($0.hex) }) }
-        let folders = { (pair: ImageFolders) in "{images: \(text(pair.images)), labels: \(text(pair.labels))}" }
+        let source = { (source: SampleSource) in
+            switch source {
+            case .files(let images, let labels): "{images: \(text(images)), labels: \(text(labels))}"
+            case .list(let path): "{list: \(text(path))}"
+            }
+        }
         let labels =
             switch data.labels {
             case .index: "index"
@@ -22,7 +27,7 @@ extension Configuration {
             }
         let validationSource =
             switch data.validation {
-            case .folders(let pair): folders(pair)
+            case .samples(let own): source(own)
             case .split(.none): "null"
             case .split(.fraction(let fraction)): "{fraction: \(number(fraction))}"
             case .split(.fold(let fold, let of)): "{fold: \(fold), of: \(of)}"
@@ -50,7 +55,7 @@ extension Configuration {
               dropout: \(number(architecture.dropout))
             data:
               root: \(text(data.root))
-              train: \(folders(data.train))
+              train: \(source(data.train))
               validation: \(validationSource)
               labels: \(labels)
               ignore_index: \(data.ignoreIndex.map(String.init) ?? "null")

@@ -93,6 +93,7 @@ public struct Checkup: Encodable {
         add(
             "images", plan.validation.isEmpty ? .doubtful : .good,
             "\(plan.train.count) for training, \(plan.validation.count) for validation, all whole"
+                + plan.remarks.map { "; \($0)" }.joined()
                 + (plan.validation.isEmpty ? ": without validation no checkpoint is the best; see data.validation" : "")
         )
         if configuration.training.batch % workers != 0 {

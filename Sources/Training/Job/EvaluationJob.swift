@@ -16,6 +16,8 @@ public struct EvaluationJob {
 
         public let overall: SegmentationScores
         public let images: [Image]
+        /// Images that match a path with wildcards but have no label, and were left out; known on rank 0.
+        public let unlabelled: Int
     }
 
     private let world: any Communicator
@@ -34,11 +36,14 @@ public struct EvaluationJob {
         let reader = SampleReader(
             inputChannels: ensemble.models[0].architecture.inputChannels, classes: ensemble.classes,
             encoding: encoding, ignoreValue: ignoreValue, normalization: ensemble.models[0].normalization)
-        return try score(
-            classes: ensemble.classes,
-            pairs: try world.agreeOnRoot { try SamplePair.inFolders(images: images, labels: labels) }
-        ) { pair in
-            let probabilities = try ensemble.predict(pair.image).probabilities
+        var unlabelled = 0
+        let pairs = try world.agreeOnRoot {
+            let samples = try SampleSource.files(images: images, labels: labels).samples()
+            unlabelled = samples.unlabelled
+            return samples.pairs
+        }
+        return try score(classes: ensemble.classes, pairs: pairs, unlabelled: unlabelled) { pair in
+            let probabilities = try ensemble.predict(pair.image.path, page: pair.image.page ?? 0).probabilities
             return Prediction(
                 classes: LabelMap(mostProbable: probabilities),
                 probability: ensemble.classes == 2
@@ -60,14 +65,16 @@ public struct EvaluationJob {
             SampleReader(
                 inputChannels: 1, classes: classes, encoding: encoding, ignoreValue: ignoreValue, normalization: .unit)
         }
-        let pairs = try world.agreeOnRoot { try Self.predicted(predictions, labels: labels, classes: classes) }
+        let pairs = try world.agreeOnRoot {
+            try SamplePair.predictions(predictions, labels: labels, insteadOf: classes == 2 ? ["probability"] : [])
+        }
         let hasProbabilities = try world.agreeOnRoot {
             classes == 2 && pairs.allSatisfy { FileManager.default.fileExists(atPath: Self.path($0, "probability")) }
         }
         return try score(classes: classes, pairs: pairs) { pair in
             let probability = hasProbabilities ? try Self.readProbability(Self.path(pair, "probability")) : nil
             let likely =
-                FileManager.default.fileExists(atPath: pair.image) ? nil : probability.map(LabelMap.init(likely:))
+                FileManager.default.fileExists(atPath: pair.image.path) ? nil : probability.map(LabelMap.init(likely:))
             var prediction = Prediction(
                 classes: try likely ?? reader(classes == 2 ? .binary : .index, nil).loadLabels(pair.image),
                 truth: try reader(encoding, ignoreValue).loadObjects(pair.labels))
@@ -77,7 +84,7 @@ public struct EvaluationJob {
             }
             let instances = Self.path(pair, "instances")
             if classes == 2, FileManager.default.fileExists(atPath: instances) {
-                let objects = try reader(.instances, nil).loadObjects(instances).instances
+                let objects = try reader(.instances, nil).loadObjects(ImagePage(instances)).instances
                 if let objects { try prediction.check(instances, objects.height, objects.width) }
                 prediction.objects = objects
             }
@@ -87,7 +94,7 @@ public struct EvaluationJob {
 
     /// A file beside a prediction's classes.
     private static func path(_ pair: SamplePair, _ kind: String) -> String {
-        "\((pair.image as NSString).deletingPathExtension).\(kind).png"
+        "\(pair.image.stem(ofFile: (pair.image.path as NSString).deletingPathExtension)).\(kind).png"
     }
 
     private static func readProbability(_ path: String) throws -> RasterImage {
@@ -120,7 +127,9 @@ public struct EvaluationJob {
         }
     }
 
-    private func score(classes: Int, pairs: [SamplePair], _ load: (SamplePair) throws -> Prediction) throws -> Outcome {
+    private func score(
+        classes: Int, pairs: [SamplePair], unlabelled: Int = 0, _ load: (SamplePair) throws -> Prediction
+    ) throws -> Outcome {
         var families: MetricFamilies = classes == 2 ? [.objects, .partitions, .borders] : []
         if warping {
             guard classes == 2 else {
@@ -135,7 +144,7 @@ public struct EvaluationJob {
             guard prediction.classes.height == truth.labels.height, prediction.classes.width == truth.labels.width
             else {
                 throw Failure.request(
-                    "\(pairs[index].image) is \(prediction.classes.width)×\(prediction.classes.height) and \(pairs[index].labels) \(truth.labels.width)×\(truth.labels.height): sizes must agree"
+                    "\(pairs[index].image.name) is \(prediction.classes.width)×\(prediction.classes.height) and \(pairs[index].labels.name) \(truth.labels.width)×\(truth.labels.height): sizes must agree"
                 )
             }
             let image = SegmentedImage(
@@ -149,20 +158,7 @@ public struct EvaluationJob {
             overall: SegmentationScores(each, classes: classes),
             images: zip(pairs, each).map {
                 Outcome.Image(image: $0.stem, scores: SegmentationScores([$1], classes: classes))
-            })
-    }
-
-    /// A prediction for every label. Other files in the predictions' folder (overlays and the like) don't matter.
-    private static func predicted(_ predictions: String, labels: String, classes: Int) throws -> [SamplePair] {
-        try SamplePair.inFolders(images: labels, labels: labels).map { pair in
-            let predicted = SamplePair(
-                stem: pair.stem, image: "\(predictions)/\(pair.stem).png", labels: pair.labels)
-            let files = [predicted.image] + (classes == 2 ? [path(predicted, "probability")] : [])
-            guard files.contains(where: FileManager.default.fileExists) else {
-                throw Failure.request("\(pair.labels) has no prediction \(predicted.image): predict that image first")
-            }
-            return predicted
-        }
+            }, unlabelled: unlabelled)
     }
 }
 

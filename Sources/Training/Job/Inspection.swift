@@ -102,7 +102,7 @@ public struct DataSetSummary: Encodable {
         public let width: Int
         public let height: Int
         public let channels: Int
-        /// Largest value that a sample can have.
+        /// Full scale of a sample; 1 for floating-point.
         public let maximum: Int
     }
 
@@ -119,6 +119,8 @@ public struct DataSetSummary: Encodable {
 
     public let path: String
     public let images: Int
+    /// What is to be known of how the images were found.
+    public let remarks: [String]
     public let kinds: [Count<Kind>]
     public let labels: [LabelShare]
     /// Pixels that count in nothing, as a share of all.
@@ -129,9 +131,14 @@ public struct DataSetSummary: Encodable {
 
     /// The training images of a configuration, by its classes.
     init(configuration: Configuration) throws {
-        path = configuration.data.resolve(configuration.data.train.images)
-        let pairs = try TrainingPlan.pairs(configuration)
-        let all = pairs.train + pairs.validation
+        path =
+            switch configuration.data.train {
+            case .files(let images, _): configuration.data.resolve(images)
+            case .list(let list): configuration.data.resolve(list)
+            }
+        let samples = try TrainingPlan.samples(configuration)
+        let all = samples.train + samples.validation
+        remarks = samples.remarks
         images = all.count
         kinds = try Self.kinds(all.map(\.image))
         let model = configuration.model.architecture
@@ -148,10 +155,11 @@ public struct DataSetSummary: Encodable {
         ignored = Double(check.ignoredPixels) / (total + Double(check.ignoredPixels))
     }
 
-    /// A folder of PNG images, or one with the folders `images` and `labels`.
+    /// A folder of images, or one with the folders `images` and `labels`.
     init(folder: String) throws {
         path = folder
         ignored = 0
+        remarks = []
         if FileManager.default.fileExists(atPath: "\(folder)/images"),
             FileManager.default.fileExists(atPath: "\(folder)/labels")
         {
@@ -160,31 +168,31 @@ public struct DataSetSummary: Encodable {
             kinds = try Self.kinds(pairs.map(\.image))
             labels = try Self.values(pairs.map(\.labels))
         } else {
-            let files = try PredictionInput.files(folder)
-            images = files.count
-            kinds = try Self.kinds(files)
+            let all = try ImageFolder.files(folder, of: "images").flatMap { try ImagePage.all(ofFile: $0) }
+            images = all.count
+            kinds = try Self.kinds(all)
             labels = []
         }
     }
 
-    private static func kinds(_ paths: [String]) throws -> [Count<Kind>] {
+    private static func kinds(_ images: [ImagePage]) throws -> [Count<Kind>] {
         var counts: [Kind: Int] = [:]
-        for path in paths {
-            let header = try ImageFile.readHeader(path)
+        for image in images {
+            let header = try image.readHeader()
             let kind = Kind(
-                width: header.width, height: header.height, channels: header.isPalette ? 3 : header.channels,
-                maximum: Int(header.maximum))
+                width: header.width, height: header.height, channels: header.pictureChannels,
+                maximum: Int(clamping: header.maximum))
             counts[kind, default: 0] += 1
         }
         return counts.sorted { ($1.value, $0.key.width, $0.key.height) < ($0.value, $1.key.width, $1.key.height) }
             .map { Count(value: $0.key, count: $0.value) }
     }
 
-    private static func values(_ paths: [String]) throws -> [LabelShare] {
+    private static func values(_ images: [ImagePage]) throws -> [LabelShare] {
         var counts = [Int](repeating: 0, count: 65536)
         var total = 0
-        for path in paths {
-            let image = try ImageFile.read(path)
+        for page in images {
+            let image = try page.read().labelValues(path: page.name)
             guard image.channels == 1 else { return [] }
             for sample in image.samples { counts[Int(sample)] += 1 }
             total += image.samples.count
@@ -200,12 +208,12 @@ public struct DataSetSummary: Encodable {
     }
 
     public var text: String {
-        var lines = ["data set  \(path)", "images    \(images)"]
+        var lines = ["data set  \(path)", "images    \(images)"] + remarks.map { "  \($0)" }
         for kind in kinds {
             let value = kind.value
-            lines.append(
-                "  \(kind.count) of \(value.width)×\(value.height), \(value.channels == 1 ? "grey" : "colour"), values to \(value.maximum)"
-            )
+            let colors = value.channels == 1 ? "grey" : value.channels == 3 ? "colour" : "\(value.channels) channels"
+            let scale = value.maximum == 1 ? "full scale 1" : "values to \(value.maximum)"
+            lines.append("  \(kind.count) of \(value.width)×\(value.height), \(colors), \(scale)")
         }
         if !labels.isEmpty { lines.append("labels    share of the pixels") }
         lines += labels.map { "  \(decimals(100 * $0.share, 2)) %  \($0.label)" }

@@ -228,6 +228,7 @@ public struct TrainingJob {
         let ranks =
             "\(workers) worker\(workers == 1 ? "" : "s")\(layout.hasDedicatedCoordinator ? " and a coordinator" : "")"
         logger.info("\(configuration.name): \(images), \(network), \(ranks)")
+        for remark in setup.plan.remarks { logger.notice("\(remark)") }
         let total = max(1, pixels.reduce(0, +))
         let names = configuration.model.classNames ?? pixels.indices.map { "class \($0)" }
         let shares = zip(names, pixels).map { "\($0) \(decimals(100 * Double($1) / Double(total), 1)) %" }

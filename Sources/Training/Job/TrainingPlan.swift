@@ -40,6 +40,8 @@ struct TrainingPlan: Codable {
     let isResume: Bool
     let train: [SamplePair]
     let validation: [SamplePair]
+    /// What is to be known of how the images were found.
+    let remarks: [String]
 
     /// Reads the configuration and lists the images; everything about the request that can be wrong is found here or
     /// in the check of the images, before anything is written.
@@ -69,7 +71,7 @@ struct TrainingPlan: Codable {
             }
             try SampleTask.makeData(configuration)
         }
-        (train, validation) = try Self.pairs(configuration)
+        (train, validation, remarks) = try Self.samples(configuration)
         yaml = configuration.yaml
         self.directory = directory.path
         isResume = request.resume != nil
@@ -89,16 +91,19 @@ struct TrainingPlan: Codable {
         return try SampleTask.configuration(settings: request.settings, output: request.output)
     }
 
-    /// The training and validation images.
-    static func pairs(_ configuration: Configuration) throws -> (train: [SamplePair], validation: [SamplePair]) {
+    /// The training and validation images, and what is to be known of how they were found.
+    static func samples(
+        _ configuration: Configuration
+    ) throws -> (train: [SamplePair], validation: [SamplePair], remarks: [String]) {
         let data = configuration.data
-        func pairs(_ folders: Configuration.ImageFolders) throws -> [SamplePair] {
-            try SamplePair.inFolders(images: data.resolve(folders.images), labels: data.resolve(folders.labels))
-        }
-        let train = try pairs(data.train)
+        let train = try data.train.samples(resolve: data.resolve)
         switch data.validation {
-        case .folders(let folders): return (train, try pairs(folders))
-        case .split(let split): return try split.apply(to: train, seed: configuration.seed)
+        case .samples(let source):
+            let validation = try source.samples(resolve: data.resolve)
+            return (train.pairs, validation.pairs, [train.remark, validation.remark].compactMap(\.self))
+        case .split(let split):
+            let (rest, validation) = try split.apply(to: train.pairs, seed: configuration.seed)
+            return (rest, validation, [train.remark].compactMap(\.self))
         }
     }
 }

@@ -11,7 +11,9 @@ struct EvaluateCommand: JobCommand {
         discussion: """
             With checkpoints, --images are segmented and scored. With --predictions, what predict (or any program) \
             wrote is scored: with two classes 0 and anything else, with more the class index. Images and labels are \
-            paired by file name. Under mpirun the ranks share the images out.
+            paired by file name, or, of paths with wildcards such as '01/t*.tif' and '01_ST/SEG/man_seg*.tif', by what \
+            the wildcards stand for; images without a label are then left out. Pages of TIFF stacks count one by one, \
+            STEM-0000, STEM-0001, … as predict calls them. Under mpirun the ranks share the images out.
 
             With two classes also: SEG and average precision of objects; adapted rand error and variation of \
             information; the ISBI 2012 challenge's V_rand, V_info, rand error and pixel error. Objects are the \
@@ -25,13 +27,14 @@ struct EvaluateCommand: JobCommand {
     @Argument(help: "Checkpoints (.safetensors) or run folders; the probabilities of several are averaged.")
     var checkpoints: [String] = []
 
-    @Option(help: "The folder of images to segment.")
+    @Option(help: "The images to segment: a folder (PNG, TIFF, JPEG), a file, or a path with wildcards in quotes.")
     var images: String?
 
-    @Option(help: "The folder of labels.")
+    @Option(help: "The labels: a folder (PNG, TIFF), a file, or a path with wildcards in quotes.")
     var labels: String
 
-    @Option(help: "A folder of predictions, instead of checkpoints and --images.")
+    @Option(
+        help: "A folder of predictions, or a path with wildcards in quotes, instead of checkpoints and --images.")
     var predictions: String?
 
     @Option(
@@ -77,7 +80,7 @@ struct EvaluateCommand: JobCommand {
                 predictions: predictions, labels: labels, classes: classes,
                 encoding: encoding?.encoding ?? (classes == 2 ? .binary : .index), ignoreValue: ignoreIndex)
         } else {
-            guard let images else { throw Failure.request("evaluate with a checkpoint needs --images, a folder") }
+            guard let images else { throw Failure.request("evaluate with a checkpoint needs --images") }
             let ensemble = try job.world.agree { try model.load(checkpoints, augment: augment) }
             if let remark = ensemble.remark { job.console.say(remark) }
             let data = ensemble.models[0].configuration?.data
@@ -93,6 +96,8 @@ struct EvaluateCommand: JobCommand {
     private func text(_ outcome: EvaluationJob.Outcome, _ names: [String]?) -> String {
         var lines: [String] = []
         if perImage { lines += outcome.images.map { "\($0.image): \($0.scores.summary)" } + [""] }
-        return (lines + ["\(outcome.images.count) images", outcome.overall.table(names: names)]).joined(separator: "\n")
+        let leftOut = outcome.unlabelled > 0 ? " (\(outcome.unlabelled) more have no label and are left out)" : ""
+        return (lines + ["\(outcome.images.count) images\(leftOut)", outcome.overall.table(names: names)]).joined(
+            separator: "\n")
     }
 }

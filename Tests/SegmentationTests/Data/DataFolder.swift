@@ -40,6 +40,23 @@ final class DataFolder {
         return path + "/" + name
     }
 
+    /// Writes a PNG of one pixel, in a folder that is made if missing, and gives its path.
+    @discardableResult func pixel(_ name: String) throws -> String {
+        try makeFolder((name as NSString).deletingLastPathComponent)
+        return try grey(name, 1, [0])
+    }
+
+    /// Writes a TIFF and gives its path.
+    @discardableResult func tiff(_ name: String, _ pages: TinyTIFF.Page...) throws -> String {
+        try touch(name, bytes: TinyTIFF.data(pages))
+    }
+
+    /// Writes a TIFF stack of so many pages of one pixel and gives its path.
+    @discardableResult func stack(_ name: String, pages: Int) throws -> String {
+        try makeFolder((name as NSString).deletingLastPathComponent)
+        return try touch(name, bytes: TinyTIFF.data((0..<pages).map { TinyTIFF.Page(1, [UInt8($0 % 2)]) }))
+    }
+
     /// Writes RGB samples as a PNG and gives its path.
     @discardableResult func rgb(_ name: String, _ width: Int, _ samples: [UInt16]) throws -> String {
         let image = RasterImage(width: width, height: samples.count / width / 3, channels: 3, samples: samples)
@@ -51,8 +68,8 @@ final class DataFolder {
     @discardableResult func sample(_ stem: String, _ width: Int, image: [UInt16], labels: [UInt16]) throws -> SamplePair
     {
         SamplePair(
-            stem: stem, image: try grey("images/\(stem).png", width, image),
-            labels: try grey("labels/\(stem).png", width, labels))
+            stem: stem, image: ImagePage(try grey("images/\(stem).png", width, image)),
+            labels: ImagePage(try grey("labels/\(stem).png", width, labels)))
     }
 }
 

@@ -14,7 +14,7 @@ import Testing
     @Test func standardizing() throws {
         let samples: [UInt16] = [3, 200, 17, 90, 41, 255]
         let reader = SampleReader(inputChannels: 1, classes: 2)
-        let image = try reader.loadImage(folder.grey("images/a.png", 3, samples))
+        let image = try reader.loadImage(ImagePage(folder.grey("images/a.png", 3, samples)))
         let mean = samples.reduce(0) { $0 + Double($1) } / 6
         let variance = samples.reduce(0) { $0 + (Double($1) - mean) * (Double($1) - mean) } / 6
         #expect(image.shape == ImageShape(2, 3, 1))
@@ -25,31 +25,31 @@ import Testing
 
     @Test func channelsAreStandardizedByThemselvesAndConstantOnesAreZero() throws {
         let reader = SampleReader(inputChannels: 3, classes: 2)
-        let image = try reader.loadImage(folder.rgb("images/a.png", 2, [10, 77, 0, 30, 77, 100]))
+        let image = try reader.loadImage(ImagePage(folder.rgb("images/a.png", 2, [10, 77, 0, 30, 77, 100])))
         #expect(Array(image.values) == [-1, 0, -1, 1, 0, 1])
     }
 
     @Test func fullScaleIsOne() throws {
         let reader = SampleReader(inputChannels: 1, classes: 2, normalization: .unit)
-        let narrow = try reader.loadImage(folder.grey("images/a.png", 3, [0, 51, 255]))
+        let narrow = try reader.loadImage(ImagePage(folder.grey("images/a.png", 3, [0, 51, 255])))
         #expect(Array(narrow.values) == [0, 0.2, 1])
-        let wide = try reader.loadImage(folder.grey("images/b.png", 3, [0, 13107, 65535], maximum: 65535))
+        let wide = try reader.loadImage(ImagePage(folder.grey("images/b.png", 3, [0, 13107, 65535], maximum: 65535)))
         #expect(Array(wide.values) == [0, 0.2, 1])
     }
 
     @Test func paletteImagesAreRGB() throws {
         let path = try folder.grey("images/a.png", 2, [1, 0], palette: [RGBColor(0, 51, 255), RGBColor(255, 0, 51)])
-        let image = try SampleReader(inputChannels: 3, classes: 2, normalization: .unit).loadImage(path)
+        let image = try SampleReader(inputChannels: 3, classes: 2, normalization: .unit).loadImage(ImagePage(path))
         #expect(Array(image.values) == [1, 0, 0.2, 0, 0.2, 1])
         expectFailure("image \(path) is RGB (3 channels)", "model.input_channels is 1", "set model.input_channels: 3") {
-            try SampleReader(inputChannels: 1, classes: 2).loadImage(path)
+            try SampleReader(inputChannels: 1, classes: 2).loadImage(ImagePage(path))
         }
     }
 
     @Test func channelsMustAgree() throws {
         let path = try folder.grey("images/a.png", 2, [1, 0])
         expectFailure("image \(path) is grey (1 channel)", "model.input_channels is 3", "set model.input_channels: 1") {
-            try SampleReader(inputChannels: 3, classes: 2).loadImage(path)
+            try SampleReader(inputChannels: 3, classes: 2).loadImage(ImagePage(path))
         }
     }
 
@@ -63,19 +63,64 @@ import Testing
         #expect(sample.bytes == 48)
     }
 
+    @Test func imagesOfAnyNumberOfChannelsAndOfFloats() throws {
+        // Two pixels of five channels: 16 bits, and floating-point.
+        let wide = try folder.tiff(
+            "images/a.tif", .init(2, channels: 5, wide: [0, 1, 65535, 13107, 300, 0, 3, 0, 26214, 500]))
+        let reader = SampleReader(inputChannels: 5, classes: 2, normalization: .unit)
+        let unit = try reader.loadImage(ImagePage(wide))
+        #expect(unit.shape == ImageShape(1, 2, 5))
+        #expect(Array(unit.values.prefix(4)) == [0, 1 / 65535, 1, 0.2] && unit[0, 1, 3] == 0.4)
+        let standardized = try SampleReader(inputChannels: 5, classes: 2).loadImage(ImagePage(wide))
+        let signs: [Float] = [0, -1, 1, -1, -1, 0, 1, -1, 1, 1]
+        #expect(zip(standardized.values, signs).allSatisfy { abs($0 - $1) < 1e-6 })
+
+        let floats = try folder.tiff("images/b.tif", .init(2, channels: 2, floats: [-1.5, 1e6, 2.5, 3e6]))
+        let two = SampleReader(inputChannels: 2, classes: 2)
+        let image = try two.loadImage(ImagePage(floats))
+        #expect(zip(image.values, [-1, -1, 1, 1]).allSatisfy { abs($0 - $1) < 1e-6 })
+        let nothing = try folder.tiff("images/c.tif", .init(2, floats: [.nan, 1]))
+        expectFailure("\(nothing) has a sample that is no finite number at row 0, column 0") {
+            try SampleReader(inputChannels: 1, classes: 2).loadImage(ImagePage(nothing))
+        }
+        expectFailure("image \(wide) is of 5 channels, but model.input_channels is 2: set model.input_channels: 5") {
+            try two.loadImage(ImagePage(wide))
+        }
+    }
+
+    @Test func pagesOfAStackAreSamples() throws {
+        try folder.tiff("images/s.tif", .init(2, [1, 2]), .init(2, [8, 4]), .init(2, [0, 0]))
+        try folder.tiff("labels/s.tif", .init(2, [0, 1]), .init(2, wide: [1, 0]), .init(2, [0, 7]))
+        let pairs = try SamplePair.inFolders(images: folder.images, labels: folder.labels)
+        let reader = SampleReader(inputChannels: 1, classes: 2)
+        let sample = try reader.load(pairs[1])
+        #expect(sample.stem == "s-0001")
+        #expect(Array(sample.image.values) == [1, -1] && sample.labels.list == [1, 0])
+        let first = try reader.load(pairs[0])
+        #expect(Array(first.image.values) == [-1, 1])
+        expectFailure("label \(folder.labels)/s.tif (page 2) has the value 7") { try reader.load(pairs[2]) }
+    }
+
+    @Test func labelsAreNoJPEG() throws {
+        let jpeg = try folder.touch("labels/a.tif", bytes: Data([0xFF, 0xD8, 0xFF, 0xE0]))
+        expectFailure("label \(jpeg) is a JPEG") {
+            try SampleReader(inputChannels: 1, classes: 2).loadLabels(ImagePage(jpeg))
+        }
+    }
+
     @Test func wrongPairs() throws {
         let reader = SampleReader(inputChannels: 1, classes: 2)
         let image = try folder.grey("images/a.png", 4, [0, 1, 2, 3, 4, 5, 6, 7])
         let label = try folder.grey("labels/a.png", 2, [0, 1, 0, 1, 0, 1, 0, 1])
         expectFailure(image, label, "4×2", "2×4") {
-            try reader.load(SamplePair(stem: "a", image: image, labels: label))
+            try reader.load(SamplePair(stem: "a", image: ImagePage(image), labels: ImagePage(label)))
         }
         let wrong = try folder.grey("labels/b.png", 4, [0, 1, 0, 1, 0, 1, 5, 1])
         expectFailure("label \(wrong) has the value 5 at row 1, column 2") {
-            try reader.load(SamplePair(stem: "a", image: image, labels: wrong))
+            try reader.load(SamplePair(stem: "a", image: ImagePage(image), labels: ImagePage(wrong)))
         }
         expectFailure("\(folder.labels)/c.png does not exist") {
-            try reader.load(SamplePair(stem: "a", image: image, labels: folder.labels + "/c.png"))
+            try reader.load(SamplePair(stem: "a", image: ImagePage(image), labels: ImagePage(folder.labels + "/c.png")))
         }
     }
 }
@@ -129,7 +174,8 @@ import Testing
     }
 
     @Test func errorsAreNotKept() throws {
-        let pair = SamplePair(stem: "a", image: folder.images + "/a.png", labels: folder.labels + "/a.png")
+        let pair = SamplePair(
+            stem: "a", image: ImagePage(folder.images + "/a.png"), labels: ImagePage(folder.labels + "/a.png"))
         let cache = SampleCache(reader: reader, megabytes: 10)
         expectFailure("does not exist") { try cache.load(pair) }
         try folder.sample("a", 2, image: [1, 2], labels: [0, 1])
@@ -164,11 +210,11 @@ import Testing
         var pairs = try (0..<6).map {
             try folder.sample("s\($0)", 2, image: [1, 2, 3, 4], labels: [0, 1, 2, $0 == 4 ? 9 : 0])
         }
-        let file = URL(fileURLWithPath: pairs[3].image)
+        let file = URL(fileURLWithPath: pairs[3].image.path)
         try Data(contentsOf: file).dropLast(14).write(to: file)
         let whole = checkSamples(pairs, cache: cache())
         #expect(whole.failure?.position == 3)
-        #expect(whole.failure?.reason.message.contains("\(pairs[3].image) is cut short") == true)
+        #expect(whole.failure?.reason.message.contains("\(pairs[3].image.path) is cut short") == true)
         #expect(whole.pixels == [6, 3, 3])
         let even = checkSamples(pairs, cache: cache(), share: (0, 2))
         #expect(even.failure?.position == 4)

@@ -70,7 +70,7 @@ import Testing
 
 @Suite struct DatasetSplitTests {
     private func pairs(_ count: Int) -> [SamplePair] {
-        (0..<count).map { SamplePair(stem: "s\($0)", image: "i/\($0)", labels: "l/\($0)") }
+        (0..<count).map { SamplePair(stem: "s\($0)", image: ImagePage("i/\($0)"), labels: ImagePage("l/\($0)")) }
     }
 
     @Test("Folds partition the set", arguments: [(5, 5), (17, 5), (30, 4), (2, 2)])

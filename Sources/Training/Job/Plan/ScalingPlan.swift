@@ -85,10 +85,10 @@ public struct ScalingPlan: Encodable, Sendable {
     /// The tile's side, or, for whole images, that of a square of as many pixels as the first training image's input.
     private static func inputSide(_ configuration: Configuration) throws -> Int {
         guard configuration.data.tile == 0 else { return configuration.data.tile }
-        guard let first = try TrainingPlan.pairs(configuration).train.first else {
+        guard let first = try TrainingPlan.samples(configuration).train.first else {
             throw Failure.request("data.train has no images: check data.root and data.train")
         }
-        let image = try ImageFile.readHeader(first.image)
+        let image = try first.image.readHeader()
         let geometry = configuration.model.architecture.geometry
         let pixels =
             geometry.legalInput(outputAtLeast: image.height) * geometry.legalInput(outputAtLeast: image.width)
