@@ -15,16 +15,17 @@ public struct DatasetCheck: Sendable {
 /// Reads every pair whose position leaves `share.index` when divided by `share.of`, decoding all of it, so that damaged
 /// files and labels outside the classes are found before the first step. Stops at the share's first failure.
 ///
-/// The samples go through `cache`, where training finds them again.
+/// The samples go through `cache`, where training finds them again; not where `keeping` is false, since this rank has no
+/// further use for them.
 public func checkSamples(
-    _ pairs: [SamplePair], cache: SampleCache, share: (index: Int, of: Int) = (0, 1)
+    _ pairs: [SamplePair], cache: SampleCache, share: (index: Int, of: Int) = (0, 1), keeping: Bool = true
 ) -> DatasetCheck {
     precondition(share.of > 0 && (0..<share.of).contains(share.index), "share \(share.index) of \(share.of)")
     let classes = cache.reader.classes
     var check = DatasetCheck(pixels: [Int](repeating: 0, count: classes))
     for position in stride(from: share.index, to: pairs.count, by: share.of) {
         do {
-            let labels = try cache.load(pairs[position]).labels
+            let labels = try cache.load(pairs[position], keeping: keeping).labels
             let (pixels, ignored) = labels.pixelCounts(classes: classes)
             for c in 0..<classes { check.pixels[c] += pixels[c] }
             check.ignoredPixels += ignored

@@ -23,8 +23,11 @@ public final class Sample: Sendable {
         self.instances = instances
     }
 
-    /// What image and labels take in memory; a border term that is made later comes on top.
+    /// What image and labels take in memory.
     public var bytes: Int { 4 * (image.count + (instances == nil ? 1 : 2) * labels.height * labels.width) }
+
+    /// What a border term takes beside them, once it has been asked for.
+    var borderTermBytes: Int { 4 * labels.height * labels.width }
 
     /// H×W object numbers: the label file's, else the connected regions of the classes above 0.
     public var objects: LabelMap { instances ?? ConnectedComponents.label(labels).objects }

@@ -1,41 +1,48 @@
 import Foundation
 
-/// Loaded samples, kept while there is room, the least recently used given up first. Threads may share it.
+/// Loaded samples, kept while there is room: what is in stays in, and once it is full nothing is given up for another.
+/// Threads may share it.
+///
+/// Every epoch takes each sample once, in another order. The sample used last is then the one that is wanted the latest
+/// again, as a rule, and giving up the least recently used one throws out what the next epoch wants first. With c of n
+/// samples kept for good, every epoch finds c of them, the most that a cache of c can be sure of in any order.
 ///
 /// Unchecked because the lock guards everything that changes.
 public final class SampleCache: @unchecked Sendable {
-    private struct Entry {
-        let sample: Sample
-        var lastUse: Int
-    }
-
     /// What turns the files into samples.
     public let reader: SampleReader
     private let capacity: Int
+    private let hasBorderTerm: Bool
     private let lock = NSCondition()
-    private var entries: [SamplePair: Entry] = [:]
+    private var entries: [SamplePair: Sample] = [:]
     /// Pairs that some thread is loading now.
     private var loading: Set<SamplePair> = []
     private var bytes = 0
-    private var clock = 0
     private var loadCount = 0
 
     /// A cache that keeps at most `megabytes` (of 2^20 bytes) of what `reader` loads; 0 keeps nothing.
-    public init(reader: SampleReader, megabytes: Int) {
+    ///
+    /// - Parameter hasBorderTerm: whether the samples will be asked for their border terms, whose room is then reckoned in
+    ///   from the start.
+    public init(reader: SampleReader, megabytes: Int, hasBorderTerm: Bool = false) {
         self.reader = reader
+        self.hasBorderTerm = hasBorderTerm
         capacity = max(megabytes, 0) << 20
     }
 
     /// How many samples have been read from files so far.
     public var loads: Int { lock.withLock { loadCount } }
 
-    /// The pair's sample, read from its files where it is not kept. Two threads that want the same one read it once.
+    /// The pair's sample, read from its files where it is not kept. Two threads that want the same one read it once, if
+    /// there is room to keep it.
+    ///
+    /// - Parameter keeping: whether it is worth keeping: not where it is wanted once.
     ///
     /// Throws what `SampleReader.load` throws.
-    public func load(_ pair: SamplePair) throws -> Sample {
+    public func load(_ pair: SamplePair, keeping: Bool = true) throws -> Sample {
         lock.lock()
         while true {
-            if let sample = use(pair) {
+            if let sample = entries[pair] {
                 lock.unlock()
                 return sample
             }
@@ -52,29 +59,12 @@ public final class SampleCache: @unchecked Sendable {
             loading.remove(pair)
             lock.broadcast()
             let sample = try result.get()
-            keep(sample, for: pair)
+            let needed = sample.bytes + (hasBorderTerm ? sample.borderTermBytes : 0)
+            if keeping, bytes + needed <= capacity {
+                entries[pair] = sample
+                bytes += needed
+            }
             return sample
         }
-    }
-
-    /// The kept sample, marked as used now. The lock must be held.
-    private func use(_ pair: SamplePair) -> Sample? {
-        guard let sample = entries[pair]?.sample else { return nil }
-        clock += 1
-        entries[pair]?.lastUse = clock
-        return sample
-    }
-
-    /// Keeps a sample and gives up old ones for it. The lock must be held.
-    private func keep(_ sample: Sample, for pair: SamplePair) {
-        // One that takes all the room would only drive the others out.
-        guard sample.bytes <= capacity else { return }
-        while bytes + sample.bytes > capacity, let oldest = entries.min(by: { $0.value.lastUse < $1.value.lastUse }) {
-            bytes -= oldest.value.sample.bytes
-            entries[oldest.key] = nil
-        }
-        clock += 1
-        entries[pair] = Entry(sample: sample, lastUse: clock)
-        bytes += sample.bytes
     }
 }

@@ -22,7 +22,8 @@ struct RunSetup {
         let reader = SampleReader(
             inputChannels: model.inputChannels, classes: model.classes, encoding: data.labels,
             ignoreValue: data.ignoreIndex, normalization: data.normalize)
-        cache = SampleCache(reader: reader, megabytes: data.cacheMegabytes)
+        cache = SampleCache(
+            reader: reader, megabytes: data.cacheMegabytes, hasBorderTerm: configuration.loss.border != nil)
         sampler = try TileSampler(
             geometry: model.geometry, tile: data.tile, seed: configuration.seed, foreground: data.foregroundShare,
             augmentation: configuration.augmentation, border: configuration.loss.border)
@@ -59,8 +60,8 @@ struct RunSetup {
             var failure: FailureRecord?
             var pixels: [Int]
         }
-        func check(_ pairs: [SamplePair]) throws -> [Int] {
-            let check = checkSamples(pairs, cache: cache, share: (world.rank, world.size))
+        func check(_ pairs: [SamplePair], keeping: Bool) throws -> [Int] {
+            let check = checkSamples(pairs, cache: cache, share: (world.rank, world.size), keeping: keeping)
             let own = Finding(
                 position: check.failure?.position, failure: check.failure.map { FailureRecord($0.reason) },
                 pixels: check.pixels)
@@ -72,8 +73,12 @@ struct RunSetup {
             if let failure = first?.failure { throw failure.failure }
             return findings.reduce([Int](repeating: 0, count: check.pixels.count)) { zip($0, $1.pixels).map(+) }
         }
-        let pixels = try check(plan.train)
-        _ = try check(plan.validation)
+        // Each rank keeps what it will see again. One that trains and validates keeps training images first.
+        let layout = ProcessLayout(ranks: world.size, mode: configuration.run.coordinator)
+        let trains = layout.worker(ofRank: world.rank) != nil
+        let validates = configuration.validation.place == .workers ? trains : world.rank == layout.coordinator
+        let pixels = try check(plan.train, keeping: trains)
+        _ = try check(plan.validation, keeping: validates)
         sampler.classWeights = configuration.loss.classWeights.weights(pixels: pixels)
         return pixels
     }

@@ -137,7 +137,7 @@ import Testing
         return try (0..<count).map { try folder.sample("s\($0)", 512, image: pixels, labels: pixels) }
     }
 
-    @Test func theLeastRecentlyUsedGoesFirst() throws {
+    @Test func whatIsInStaysIn() throws {
         let pairs = try pairs(4)
         let cache = SampleCache(reader: reader, megabytes: 3)
         func loads(_ sequence: [Int]) throws -> Int {
@@ -147,12 +147,39 @@ import Testing
         }
         #expect(try loads([0, 1, 2]) == 3)
         #expect(try loads([0, 1, 2, 0]) == 0)
-        // Room for 3 is given up after the fourth, 1.
-        #expect(try loads([3]) == 1)
-        #expect(try loads([2, 0, 3]) == 0)
-        #expect(try loads([1]) == 1)
-        #expect(try loads([0, 3, 1]) == 0)
-        #expect(try loads([2]) == 1)
+        // No room for a fourth: it is read whenever it is wanted.
+        #expect(try loads([3, 3]) == 2)
+        #expect(try loads([2, 0, 1, 3]) == 1)
+    }
+
+    @Test func whatIsWantedOnceIsNotKept() throws {
+        let pairs = try pairs(2)
+        let cache = SampleCache(reader: reader, megabytes: 1)
+        _ = try cache.load(pairs[0], keeping: false)
+        for _ in 0..<2 { _ = try cache.load(pairs[1]) }
+        #expect(cache.loads == 2)
+        _ = try cache.load(pairs[0])
+        #expect(cache.loads == 3)
+    }
+
+    /// A set larger than the cache: of n samples of which c fit, an epoch reads n − c, whatever its order.
+    @Test(arguments: [true, false]) func everyEpochFindsWhatFits(shuffle: Bool) throws {
+        let pairs = try pairs(8)
+        let cache = SampleCache(reader: reader, megabytes: 5)
+        let schedule = SampleSchedule(count: 8, batch: 8, seed: 3, shuffle: shuffle)
+        for epoch in 0..<5 {
+            let before = cache.loads
+            for slot in 0..<8 { _ = try cache.load(pairs[schedule.at(step: epoch, slot: slot).sample]) }
+            #expect(cache.loads - before == (epoch == 0 ? 8 : 3))
+        }
+    }
+
+    @Test func borderTermsTakeRoomFromTheStart() throws {
+        // 1 MiB each, and half a one for the border term.
+        let pairs = try pairs(3)
+        let cache = SampleCache(reader: reader, megabytes: 3, hasBorderTerm: true)
+        for _ in 0..<2 { for pair in pairs { _ = try cache.load(pair) } }
+        #expect(cache.loads == 4)
     }
 
     @Test func withoutRoomEverythingIsReadAgain() throws {
@@ -229,5 +256,9 @@ import Testing
         _ = checkSamples([pair], cache: cache)
         _ = try cache.load(pair)
         #expect(cache.loads == 1)
+        let other = self.cache()
+        _ = checkSamples([pair], cache: other, keeping: false)
+        _ = try other.load(pair)
+        #expect(other.loads == 2)
     }
 }
