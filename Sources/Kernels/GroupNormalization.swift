@@ -65,10 +65,11 @@ public struct GroupNormalization: Hashable, Sendable {
     ) {
         check(input, output)
         let passes = ChannelPasses(input)
+        // From the end: what the pass before has read last is still in the caches.
         workspace.lend(4 * passes.period) { base in
             let coefficients = coefficients(parameters, statistics, passes, base)
-            team.forEach(passes.blocks) { _, block in
-                let range = passes.range(block)
+            team.forEach(passes.blocks) { _, part in
+                let range = passes.range(passes.blocks - 1 - part)
                 passes.normalize(
                     input.base + range.lowerBound, coefficients, count: range.count, to: output.base + range.lowerBound)
             }
@@ -116,10 +117,11 @@ public struct GroupNormalization: Hashable, Sendable {
                 }
             }
             for part in 0..<3 { passes.repeatChannels(own + part * period) }
+            // From the end, as forward.
             let back = ChannelPasses.SlopeCoefficients(
                 slope: UnsafePointer(own), term: UnsafePointer(own + period), value: UnsafePointer(own + 2 * period))
-            team.forEach(passes.blocks) { _, block in
-                let range = passes.range(block)
+            team.forEach(passes.blocks) { _, part in
+                let range = passes.range(passes.blocks - 1 - part)
                 passes.slopes(
                     input.base + range.lowerBound, coefficients, back, count: range.count,
                     slopes + range.lowerBound)

@@ -19,6 +19,7 @@ struct ActivationPlan {
     /// The buffers of a backward pass.
     struct Backward {
         var layers: Layers<MemoryPlan.Buffer>
+        /// Empty where nothing is passed across; what is added has the gradient of what it is added to.
         var skips: [MemoryPlan.Buffer] = []
         /// The blocks' maps as the pass reads them: conv1's is made again in level 0, and where it is normalised.
         var encoder: [Layers<MemoryPlan.Buffer>.Block] = []
@@ -29,13 +30,13 @@ struct ActivationPlan {
 
     init(_ architecture: UNetArchitecture, input: ImageShape, training: Bool) {
         shapes = architecture.mapShapes(input: input)
-        maps = Self.forward(shapes, &places, training: training)
-        backward = training ? Self.backward(shapes, maps, &places) : nil
+        maps = Self.forward(shapes, architecture.skip, &places, training: training)
+        backward = training ? Self.backward(shapes, architecture.skip, maps, &places) : nil
         count = places.place()
     }
 
     private static func forward(
-        _ shapes: Layers<ImageShape>, _ plan: inout MemoryPlan, training: Bool
+        _ shapes: Layers<ImageShape>, _ skip: UNetArchitecture.Skip, _ plan: inout MemoryPlan, training: Bool
     ) -> Layers<MemoryPlan.Buffer> {
         let depth = shapes.up.count
         func block(_ inputs: [MemoryPlan.Buffer], _ shapes: Layers<ImageShape>.Block) -> Layers<MemoryPlan.Buffer>.Block
@@ -77,7 +78,12 @@ struct ActivationPlan {
             plan.use(below)
             plan.advance()
             maps.up.insert(up, at: 0)
-            maps.decoder.insert(block([maps.encoder[level].conv2, up], shapes.decoder[level]), at: 0)
+            if skip == .add {
+                plan.use([maps.encoder[level].conv2, up])
+                plan.advance()
+            }
+            let inputs = skip == .concatenate ? [maps.encoder[level].conv2, up] : [up]
+            maps.decoder.insert(block(inputs, shapes.decoder[level]), at: 0)
         }
         maps.logits = plan.define(shapes.logits.count)
         plan.use(depth > 0 ? maps.decoder[0].conv2 : maps.encoder[0].conv2)
@@ -87,7 +93,8 @@ struct ActivationPlan {
     }
 
     private static func backward(
-        _ shapes: Layers<ImageShape>, _ maps: Layers<MemoryPlan.Buffer>, _ plan: inout MemoryPlan
+        _ shapes: Layers<ImageShape>, _ skip: UNetArchitecture.Skip, _ maps: Layers<MemoryPlan.Buffer>,
+        _ plan: inout MemoryPlan
     ) -> Backward {
         let depth = shapes.up.count
         // The loss reads the logits and writes their gradient.
@@ -138,10 +145,12 @@ struct ActivationPlan {
             let (own, middle) = secondHalf(maps.decoder[level], shapes.decoder[level], gradient: slope)
             backward.decoder.append(own)
             gradients.decoder.append(.init(conv1: middle, conv2: slope))
-            backward.skips.append(plan.define(shapes.up[level].count))
+            if skip == .concatenate { backward.skips.append(plan.define(shapes.up[level].count)) }
             gradients.up.append(plan.define(shapes.up[level].count))
+            if skip == .add { backward.skips.append(gradients.up[level]) }
             convolution(
-                [maps.encoder[level].conv2, maps.up[level]], output: own.normalization == nil ? own.conv1 : nil,
+                skip == .concatenate ? [maps.encoder[level].conv2, maps.up[level]] : [maps.up[level]],
+                output: own.normalization == nil ? own.conv1 : nil,
                 gradient: middle)
             let isBottom = level + 1 == depth
             slope = plan.define((isBottom ? shapes.encoder[depth] : shapes.decoder[level + 1]).conv2.count)
@@ -176,7 +185,8 @@ struct ActivationPlan {
             gradients.pooled.insert(pooledGradient, at: 0)
             convolution([backward.pooled[0]], output: output, gradient: middle)
             slope = plan.define(shapes.encoder[level - 1].conv2.count)
-            plan.use([maps.encoder[level - 1].conv2, backward.pooled[0], pooledGradient, backward.skips[level - 1]])
+            plan.use([maps.encoder[level - 1].conv2, backward.pooled[0], pooledGradient])
+            if skip != .none { plan.use(backward.skips[level - 1]) }
             plan.advance()
         }
         backward.layers = gradients

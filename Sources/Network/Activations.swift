@@ -36,7 +36,8 @@ final class Activations {
     let maps: Maps
     /// Nil where nothing is trained.
     let gradients: Maps?
-    /// The gradients of what levels 0 to depth − 1 pass across: of the centre of the encoder's map.
+    /// The gradients of what levels 0 to depth − 1 pass across: of the centre of the encoder's map. Those of the
+    /// up-convolution's map where it is added, empty where nothing is passed.
     let skipGradients: [TensorView]
     /// The blocks' maps as the backward pass reads them: `UNet.backward` makes conv1's again in level 0, and where it is
     /// normalised. Empty where nothing is trained, as is what is made again by pooling.

@@ -22,7 +22,7 @@ extension UNetArchitecture {
             let outputs = channels(atLevel: level)
             total += 3 * 2 * 4 * Double(channels(atLevel: level + 1) * outputs) * Double(height * width)
             (height, width) = (2 * height, 2 * width)
-            convolve(2 * outputs, outputs, passes: 3)
+            convolve(decoderInputs(atLevel: level), outputs, passes: 3)
             convolve(outputs, outputs, passes: 3)
         }
         return total + 3 * 2 * Double(baseChannels * classes) * Double(height * width)

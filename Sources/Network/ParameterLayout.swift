@@ -87,7 +87,7 @@ public struct ParameterLayout: Sendable {
             let below = architecture.channels(atLevel: level + 1)
             let outputs = architecture.channels(atLevel: level)
             add("decoder.\(level).up", .upConvolution, [below, outputs, 2, 2], outputs: outputs)
-            addBlock("decoder.\(level)", inputs: 2 * outputs, outputs: outputs)
+            addBlock("decoder.\(level)", inputs: architecture.decoderInputs(atLevel: level), outputs: outputs)
         }
         add(
             "head", .convolution, [architecture.classes, architecture.baseChannels, 1, 1], outputs: architecture.classes

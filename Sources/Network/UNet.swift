@@ -70,8 +70,14 @@ public final class UNet {
             let up = maps.up[level]
             engine.profile?.enter(layers.up[level].name, "forward")
             engine.upConvolution(below, layers.up[level].parameters(parameters), output: up, workspace: workspace)
-            let skip = maps.encoder[level].conv2.centreCrop(height: up.height, width: up.width)
-            below = block([skip, up], layers.decoder[level], maps.decoder[level], parameters)
+            let inputs = joined(maps.encoder[level].conv2, up)
+            if architecture.skip == .add {
+                engine.profile?.enter("decoder.\(level).skip", "forward")
+                MapSum.add(
+                    maps.encoder[level].conv2.centreCrop(height: up.height, width: up.width), to: up,
+                    team: engine.team)
+            }
+            below = block(inputs, layers.decoder[level], maps.decoder[level], parameters)
         }
         engine.profile?.enter(layers.head.name, "forward")
         engine.pointwiseConvolution(
@@ -129,10 +135,12 @@ public final class UNet {
         guard layers.head.weights > first else { return }
         for level in 0..<depth {
             let up = maps.up[level]
-            let skip = maps.encoder[level].conv2.centreCrop(height: up.height, width: up.width)
+            let isBeside = architecture.skip == .concatenate
             blockBackward(
-                [skip, up], layers.decoder[level], activations.decoderAgain[level], slopes.decoder[level],
-                inputGradients: [activations.skipGradients[level], slopes.up[level]], parameters, gradient,
+                joined(maps.encoder[level].conv2, up), layers.decoder[level], activations.decoderAgain[level],
+                slopes.decoder[level],
+                inputGradients: isBeside ? [activations.skipGradients[level], slopes.up[level]] : [slopes.up[level]],
+                parameters, gradient,
                 first: first, settled)
             guard layers.decoder[level].conv1.weights > first else { return }
             let isBottom = level + 1 == depth
@@ -158,7 +166,8 @@ public final class UNet {
             engine.profile?.enter("encoder.\(level - 1).pool", "backward")
             MaxPool.backward(
                 above, output: pooled, outputGradient: slopes.pooled[level - 1],
-                skipGradient: activations.skipGradients[level - 1], inputGradient: slopes.encoder[level - 1].conv2,
+                skipGradient: architecture.skip == .none ? nil : activations.skipGradients[level - 1],
+                inputGradient: slopes.encoder[level - 1].conv2,
                 team: engine.team)
         }
         let start = activations.encoderAgain[0]
@@ -170,6 +179,13 @@ public final class UNet {
         blockBackward(
             [image], layers.encoder[0], start, slopes.encoder[0], inputGradients: nil, parameters, gradient,
             first: first, settled)
+    }
+
+    /// What the first convolution of a decoder's level reads: the centre of the encoder's map beside the
+    /// up-convolution's, or the latter alone.
+    private func joined(_ encoder: TensorView, _ up: TensorView) -> [TensorView] {
+        guard architecture.skip == .concatenate else { return [up] }
+        return [encoder.centreCrop(height: up.height, width: up.width), up]
     }
 
     /// Two 3×3 convolutions with ReLU, normalised before it where the network does so.

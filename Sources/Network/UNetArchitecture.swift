@@ -16,6 +16,16 @@ public struct UNetArchitecture: Hashable, Sendable {
         case group
     }
 
+    /// What a decoder's level takes from the encoder's, of which it is given the centre.
+    public enum Skip: String, Hashable, Sendable, CaseIterable {
+        /// Its channels beside the up-convolution's, as in the paper.
+        case concatenate
+        /// Its values added to the up-convolution's: the fusion of Long, Shelhamer and Darrell 2015, section 4.2.
+        case add
+        /// Nothing: a plain encoder and decoder.
+        case none
+    }
+
     /// Channels of the image.
     public var inputChannels: Int
     /// Channels of the logits; 2 or more.
@@ -25,25 +35,30 @@ public struct UNetArchitecture: Hashable, Sendable {
     /// Number of poolings; level `depth` is the bottom of the U.
     public var depth: Int
     public var padding: Padding
+    public var skip: Skip
     public var normalization: Normalization
     /// Rate of the dropout after the bottom, 0 ≤ rate < 1; applied in training only.
     public var dropout: Double
 
     public init(
         inputChannels: Int = 1, classes: Int = 2, baseChannels: Int = 64, depth: Int = 4, padding: Padding = .valid,
-        normalization: Normalization = .none, dropout: Double = 0.5
+        skip: Skip = .concatenate, normalization: Normalization = .none, dropout: Double = 0.5
     ) {
         self.inputChannels = inputChannels
         self.classes = classes
         self.baseChannels = baseChannels
         self.depth = depth
         self.padding = padding
+        self.skip = skip
         self.normalization = normalization
         self.dropout = dropout
     }
 
     /// Channels of level `level`, 0 to `depth`.
     public func channels(atLevel level: Int) -> Int { baseChannels << level }
+
+    /// Channels that the first convolution of a decoder's level takes.
+    func decoderInputs(atLevel level: Int) -> Int { channels(atLevel: level) * (skip == .concatenate ? 2 : 1) }
 
     /// The sizes that this network can take.
     public var geometry: UNetGeometry { UNetGeometry(depth: depth, padding: padding) }

@@ -55,7 +55,13 @@ public struct ReferenceUNet {
                 map, weights: upMemoryOrder(name, parameters), bias: tensor("\(name).bias", parameters))
             let skip = ReferenceKernels.centreCrop(
                 trace.encoder[level].output, height: up.height, width: up.width)
-            let block = block("decoder.\(level)", ReferenceKernels.concatenate([skip, up]), parameters)
+            let joined =
+                switch architecture.skip {
+                case .concatenate: ReferenceKernels.concatenate([skip, up])
+                case .add: ReferenceImage(up.shape, values: zip(skip.values, up.values).map { $0 + $1 })
+                case .none: up
+                }
+            let block = block("decoder.\(level)", joined, parameters)
             trace.decoder[level] = block
             map = block.output
         }
@@ -77,7 +83,12 @@ public struct ReferenceUNet {
         for level in 0..<architecture.depth {
             guard let block = trace.decoder[level] else { preconditionFailure("no level \(level)") }
             let both = blockBackward("decoder.\(level)", block, slope, parameters, &gradients)
-            let parts = ReferenceKernels.split(both, channels: [both.channels / 2, both.channels / 2])
+            let parts =
+                switch architecture.skip {
+                case .concatenate: ReferenceKernels.split(both, channels: [both.channels / 2, both.channels / 2])
+                case .add: [both, both]
+                case .none: [ReferenceImage(both.shape), both]
+                }
             skips.append(ReferenceKernels.centreCropBackward(parts[0], input: trace.encoder[level].output.shape))
             let name = "decoder.\(level).up"
             let below = trace.decoder[level + 1]?.output ?? trace.bottom

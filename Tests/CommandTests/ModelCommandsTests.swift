@@ -163,6 +163,26 @@ extension ProgramTests {
                 try place.succeed(["train", "--help"], ranks: 2).output.components(separatedBy: "USAGE:").count == 2)
         }
 
+        @Test("networks of other kinds are measured, trained and predicted with; predict says once that the tile matters")
+        func otherNetworks() throws {
+            let place = try Place()
+            let bench = try place.succeed([
+                "bench", "--size", "60", "--base", "2", "--depth", "2", "--steps", "1", "--normalization", "group",
+                "--skip", "add", "--json",
+            ]).json
+            #expect(bench["parameters"] as? Int == 1786)
+            let kind = ["--set", "model.normalization=group", "--set", "model.skip=add", "--set", "training.steps=2"]
+            try place.succeed(["train", "cells.yaml", "--output", "run", "--set", "model.base_channels=2"] + kind)
+            for ranks in [0, 2] {
+                let answer = try place.succeed(
+                    ["predict", "run", "--input", "cells/images", "--output", "out-\(ranks)"], ranks: ranks)
+                #expect(answer.errors.components(separatedBy: "its results depend on --tile").count == 2)
+            }
+            let refused = try place.run(
+                ["predict", "run", "--input", "cells/images", "--output", "none", "--skip", "none"])
+            #expect(refused.status == 2 && refused.errors.contains("was trained with skip add: leave out --skip"))
+        }
+
         @Test func aDryRunSaysWhatWouldBeTrainedAndWritesNothing() throws {
             let place = try Place()
             let before = try place.contents()

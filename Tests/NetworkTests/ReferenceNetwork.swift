@@ -65,6 +65,7 @@ struct ReferenceNetwork: Decodable {
     let baseChannels: Int
     let depth: Int
     let padding: String
+    let skip: String
     let normalization: String
     let height: Int
     let width: Int
@@ -87,8 +88,8 @@ struct ReferenceNetwork: Decodable {
     var architecture: UNetArchitecture {
         UNetArchitecture(
             inputChannels: inputChannels, classes: classes, baseChannels: baseChannels, depth: depth,
-            padding: padding == "same" ? .same : .valid, normalization: normalization == "group" ? .group : .none,
-            dropout: 0)
+            padding: padding == "same" ? .same : .valid, skip: UNetArchitecture.Skip(rawValue: skip) ?? .concatenate,
+            normalization: normalization == "group" ? .group : .none, dropout: 0)
     }
 
     /// The initial parameters in a flat buffer.

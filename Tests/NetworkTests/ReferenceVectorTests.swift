@@ -8,7 +8,7 @@ import Testing
 /// The network, its loss and its step against PyTorch; `Vectors/README.md` says how the vectors are made.
 @Suite struct ReferenceVectorTests {
     private static let networks = [
-        "valid-1-channel", "same-rgb-5-classes", "valid-rectangular", "group-normalization",
+        "valid-1-channel", "same-rgb-5-classes", "valid-rectangular", "group-normalization", "added-skips", "no-skips",
     ]
 
     /// A reference network brought to life.

@@ -20,6 +20,7 @@ import Testing
             let architecture = UNetArchitecture(
                 inputChannels: 1 + stream.integer(below: 3), classes: 2 + stream.integer(below: 3),
                 baseChannels: 1 + stream.integer(below: 5), depth: depth, padding: padding,
+                skip: UNetArchitecture.Skip.allCases[key % 3],
                 normalization: UNetArchitecture.Normalization.allCases[key % 2], dropout: 0)
             self.architecture = architecture
             parameters = ParameterBuffer(ParameterLayout(architecture))

@@ -11,11 +11,12 @@ struct UNetProblem: Sendable, CustomTestStringConvertible {
 
     init(
         _ padding: UNetArchitecture.Padding, depth: Int, base: Int, inputs: Int = 1, classes: Int = 2, _ height: Int,
-        _ width: Int, dropout: Double = 0, normalization: UNetArchitecture.Normalization = .none
+        _ width: Int, dropout: Double = 0, skip: UNetArchitecture.Skip = .concatenate,
+        normalization: UNetArchitecture.Normalization = .none
     ) {
         architecture = UNetArchitecture(
             inputChannels: inputs, classes: classes, baseChannels: base, depth: depth, padding: padding,
-            normalization: normalization, dropout: dropout)
+            skip: skip, normalization: normalization, dropout: dropout)
         self.height = height
         self.width = width
     }
@@ -23,7 +24,7 @@ struct UNetProblem: Sendable, CustomTestStringConvertible {
     var testDescription: String {
         "\(architecture.padding), depth \(architecture.depth), base \(architecture.baseChannels), "
             + "\(architecture.inputChannels) channels, \(architecture.classes) classes, \(height)×\(width), "
-            + "normalization \(architecture.normalization)"
+            + "skip \(architecture.skip), normalization \(architecture.normalization)"
     }
 
     static let all = [
@@ -44,6 +45,10 @@ struct UNetProblem: Sendable, CustomTestStringConvertible {
         UNetProblem(.valid, depth: 2, base: 4, inputs: 2, classes: 3, 44, 48, normalization: .group),
         UNetProblem(.same, depth: 2, base: 6, inputs: 3, 12, 16, dropout: 0.5, normalization: .group),
         UNetProblem(.same, depth: 1, base: 17, 20, 18, normalization: .group),
+        UNetProblem(.valid, depth: 2, base: 4, inputs: 2, classes: 3, 44, 48, skip: .add),
+        UNetProblem(.same, depth: 3, base: 3, classes: 3, 8, 16, dropout: 0.5, skip: .add, normalization: .group),
+        UNetProblem(.valid, depth: 2, base: 3, inputs: 2, 44, 48, skip: .none),
+        UNetProblem(.same, depth: 2, base: 6, inputs: 3, 8, 12, skip: .none, normalization: .group),
     ]
 }
 
@@ -163,7 +168,8 @@ struct UNetProblem: Sendable, CustomTestStringConvertible {
 
     /// Knows nothing of how either backward pass is written: differences of the reference's loss along random
     /// directions in the space of all parameters.
-    @Test("the gradient is the loss's derivative", arguments: [4, 8, 11, 12, 14, 15].map { UNetProblem.all[$0] })
+    @Test(
+        "the gradient is the loss's derivative", arguments: [4, 8, 11, 12, 14, 15, 17, 19].map { UNetProblem.all[$0] })
     func centralDifferences(_ problem: UNetProblem) {
         let run = Run(problem).pass()
         let factors = run.dropoutFactors
@@ -188,7 +194,7 @@ struct UNetProblem: Sendable, CustomTestStringConvertible {
 
     @Test("with parts frozen the rest's gradient keeps its bits, and each part settles once, from the end")
     func frozen() {
-        for problem in [2, 4, 10, 12, 14].map({ UNetProblem.all[$0] }) {
+        for problem in [2, 4, 10, 12, 14, 17, 19].map({ UNetProblem.all[$0] }) {
             let run = Run(problem).pass()
             let whole = run.gradientValues
             let depth = problem.architecture.depth

@@ -38,7 +38,7 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
             name: all of it
             seed: 7
             model: {input_channels: 3, classes: 3, class_names: [sky, "road, wet", 3], base_channels: 6, depth: 2,
-              class_colors: ["#000000", "#ff8000", "#0000FF"], padding: same, skip: concatenate,
+              class_colors: ["#000000", "#ff8000", "#0000FF"], padding: same, skip: add,
               normalization: group, dropout: 0.25}
             data:
               root: /images
@@ -69,7 +69,8 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
             name: "all of it", seed: 7,
             model: .init(
                 architecture: UNetArchitecture(
-                    inputChannels: 3, classes: 3, baseChannels: 6, depth: 2, padding: .same, normalization: .group,
+                    inputChannels: 3, classes: 3, baseChannels: 6, depth: 2, padding: .same, skip: .add,
+                    normalization: .group,
                     dropout: 0.25),
                 classNames: ["sky", "road, wet", "3"], classColors: palette),
             data: .init(
@@ -237,10 +238,10 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
     }
 
     @Test(arguments: [
-        ("model: {skip: add}", "model.skip 'add' is not available in this version: use concatenate"),
+        ("model: {skip: added}", "model.skip must be concatenate, add or none, not 'added'"),
         ("model: {normalization: batch}", "model.normalization must be none or group, not 'batch'"),
     ])
-    func whatThisVersionHasNotIsRefused(lines: String, problem: String) {
+    func wordsAreOnesOfAFew(lines: String, problem: String) {
         #expect(failure(minimal + lines + "\n") == "a.yaml line 2: \(problem)")
     }
 

@@ -8,7 +8,9 @@ import Training
 extension TrainingRuns {
     /// Networks that are not the paper's: trained, saved, predicted with, and gone on from.
     @Suite struct NetworkKinds {
-        private static let kinds = [["model.normalization=group"]]
+        private static let kinds = [
+            ["model.normalization=group"], ["model.skip=add"], ["model.skip=none", "model.normalization=group"],
+        ]
 
         @Test("the same bits on any number of ranks and threads, and resumed", arguments: kinds)
         func sameBits(settings: [String]) throws {
@@ -61,6 +63,33 @@ extension TrainingRuns {
             #expect(try probabilities(own, tile: 36) != whole)
             let plain = try TrainedModel(reading: try task.train("plain", ["training.steps=1"]).directory.latest)
             #expect(try ModelEnsemble([plain], tile: nil, engine: engine).remark == nil)
+        }
+
+        @Test("skips that are not concatenated are named for a file of weights alone", arguments: ["add", "none"])
+        func skips(kind: String) throws {
+            let task = try TinyTask()
+            let latest = try task.train("run", ["model.skip=\(kind)", "training.steps=1"]).directory.latest
+            let weights = task.folder.path("weights.safetensors")
+            try bare(latest, to: weights)
+            let skip = try #require(UNetArchitecture.Skip(rawValue: kind))
+            #expect(try TrainedModel(reading: latest).architecture.skip == skip)
+            #expect(try TrainedModel(reading: weights, hints: .init(skip: skip)).architecture.skip == skip)
+            func failure(_ path: String, _ skip: UNetArchitecture.Skip?) -> String {
+                do {
+                    _ = try TrainedModel(reading: path, hints: .init(skip: skip))
+                    return "none"
+                } catch { return "\(error)" }
+            }
+            #expect(failure(weights, nil).contains("cannot say which: give --skip add or --skip none"))
+            #expect(failure(weights, .concatenate).contains("added or left out: give --skip add or --skip none"))
+            #expect(failure(latest, .concatenate).contains("was trained with skip \(kind): leave out --skip"))
+            let plain = try task.train("plain", ["training.steps=1"]).directory.latest
+            let bareWeights = task.folder.path("plain.safetensors")
+            try bare(plain, to: bareWeights)
+            #expect(failure(bareWeights, .add).contains("are concatenated: leave out --skip"))
+            #expect(failure(bareWeights, .concatenate) == "none" && failure(bareWeights, nil) == "none")
+            let request = try task.request("refused", ["training.initialize_from=\(plain)", "model.skip=\(kind)"])
+            #expect(try task.failure(request, ranks: 1).message.contains("classes and skip"))
         }
 
         @Test("a run goes on from weights of its own kind, and says what another is", arguments: [1, 3])

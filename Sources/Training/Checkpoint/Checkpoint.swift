@@ -120,7 +120,7 @@ extension SafetensorsFile {
             }
             guard tensor.shape == entry.shape else {
                 throw Failure.request(
-                    "\(path): \(tensor.name) has shape \(tensor.shape), and the network's has \(entry.shape): check model.base_channels, input_channels and classes"
+                    "\(path): \(tensor.name) has shape \(tensor.shape), and the network's has \(entry.shape): check model.base_channels, input_channels, classes and skip"
                 )
             }
             values(tensor).withUnsafeBufferPointer { values in

@@ -28,10 +28,15 @@ public struct TrainedModel {
     /// What a file with weights alone cannot say of itself.
     public struct Hints: Sendable {
         public var padding: UNetArchitecture.Padding?
+        public var skip: UNetArchitecture.Skip?
         public var normalization: IntensityNormalization?
 
-        public init(padding: UNetArchitecture.Padding? = nil, normalization: IntensityNormalization? = nil) {
+        public init(
+            padding: UNetArchitecture.Padding? = nil, skip: UNetArchitecture.Skip? = nil,
+            normalization: IntensityNormalization? = nil
+        ) {
             self.padding = padding
+            self.skip = skip
             self.normalization = normalization
         }
     }
@@ -54,12 +59,15 @@ public struct TrainedModel {
             if let padding = hints.padding, padding != architecture.padding {
                 throw Failure.request("\(path) was trained with padding \(architecture.padding): leave out --padding")
             }
+            if let skip = hints.skip, skip != architecture.skip {
+                throw Failure.request("\(path) was trained with skip \(architecture.skip): leave out --skip")
+            }
             if let given = hints.normalization, given != normalization {
                 throw Failure.request("\(path) was trained with normalize \(normalization): leave out --normalize")
             }
         } else {
             configuration = nil
-            architecture = try file.architecture(padding: hints.padding ?? .valid)
+            architecture = try file.architecture(padding: hints.padding ?? .valid, skip: hints.skip)
             normalization = hints.normalization ?? .unit
             tile = 0
             classNames = nil
@@ -86,7 +94,11 @@ public struct TrainedModel {
 
 extension SafetensorsFile {
     /// The network that these tensors belong to, read off their names and shapes.
-    public func architecture(padding: UNetArchitecture.Padding) throws -> UNetArchitecture {
+    ///
+    /// - Parameter skip: nil for what the tensors say; they cannot tell `add` from `none`.
+    public func architecture(
+        padding: UNetArchitecture.Padding, skip: UNetArchitecture.Skip? = nil
+    ) throws -> UNetArchitecture {
         guard let first = tensor("encoder.0.conv1.weight"), first.shape.count == 4,
             let head = tensor("head.weight"), head.shape.count == 4
         else {
@@ -99,7 +111,30 @@ extension SafetensorsFile {
         }
         return UNetArchitecture(
             inputChannels: first.shape[1], classes: head.shape[0], baseChannels: first.shape[0], depth: depth,
-            padding: padding, normalization: normalization)
+            padding: padding, skip: try self.skip(given: skip), normalization: normalization)
+    }
+
+    /// What the decoder takes from the encoder: its first convolution has twice as many inputs as outputs where maps are
+    /// concatenated.
+    private func skip(given: UNetArchitecture.Skip?) throws -> UNetArchitecture.Skip {
+        guard let shape = tensor("decoder.0.conv1.weight")?.shape, shape.count == 4 else {
+            return given ?? .concatenate
+        }
+        let isConcatenated = shape[1] == 2 * shape[0]
+        guard let given else {
+            guard isConcatenated else {
+                throw Failure.request(
+                    "\(path) holds a network whose skips are added or left out, and cannot say which: give --skip add or --skip none"
+                )
+            }
+            return .concatenate
+        }
+        guard (given == .concatenate) == isConcatenated else {
+            throw Failure.request(
+                "\(path) holds a network whose skips are \(isConcatenated ? "concatenated: leave out --skip" : "added or left out: give --skip add or --skip none")"
+            )
+        }
+        return given
     }
 
     /// Whether the network normalises, read off its tensors.

@@ -135,10 +135,10 @@ extension Configuration.Model {
         architecture.baseChannels = try section.integer("base_channels") ?? architecture.baseChannels
         architecture.depth = try section.integer("depth") ?? architecture.depth
         architecture.padding = try section.word("padding", as: UNetArchitecture.Padding.self) ?? architecture.padding
+        architecture.skip = try section.word("skip", as: UNetArchitecture.Skip.self) ?? architecture.skip
         architecture.normalization =
             try section.word("normalization", as: UNetArchitecture.Normalization.self) ?? architecture.normalization
         architecture.dropout = try section.number("dropout") ?? architecture.dropout
-        _ = try section.word("skip", among: ["concatenate"], later: ["add", "none"])
         classNames = try section.texts("class_names")
         classColors = try section.colors("class_colors")
     }

@@ -50,7 +50,7 @@ extension Configuration {
               base_channels: \(architecture.baseChannels)
               depth: \(architecture.depth)
               padding: \(architecture.padding.rawValue)
-              skip: concatenate
+              skip: \(architecture.skip.rawValue)
               normalization: \(architecture.normalization.rawValue)
               dropout: \(number(architecture.dropout))
             data:

@@ -161,16 +161,9 @@ package final class SectionReader {
     }
 
     /// One of a few words.
-    ///
-    /// - Parameter later: words that interface.md has and this version has not.
-    package func word(_ key: String, among words: [String], later: [String] = []) throws -> String? {
+    package func word(_ key: String, among words: [String]) throws -> String? {
         guard let node = node(key) else { return nil }
-        if case .scalar(let text, _) = node.content {
-            if words.contains(text) { return text }
-            if later.contains(text) {
-                throw failure(key, "'\(text)' is not available in this version: use \(Self.choice(words))")
-            }
-        }
+        if case .scalar(let text, _) = node.content, words.contains(text) { return text }
         throw failure(key, "must be \(Self.choice(words)), not \(node.kind)")
     }
 

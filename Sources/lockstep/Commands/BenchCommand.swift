@@ -35,6 +35,9 @@ struct BenchCommand: JobCommand {
     @Option(help: "valid (the paper's) or same.")
     var padding = UNetArchitecture.Padding.valid
 
+    @Option(help: "What the decoder takes from the encoder: concatenate, add or none.")
+    var skip = UNetArchitecture.Skip.concatenate
+
     @Option(help: "none, or group: group normalisation after each 3×3 convolution.")
     var normalization = UNetArchitecture.Normalization.none
 
@@ -75,7 +78,7 @@ struct BenchCommand: JobCommand {
 
     func run(in job: Job) throws {
         let architecture = UNetArchitecture(
-            baseChannels: base, depth: depth, padding: padding, normalization: normalization)
+            baseChannels: base, depth: depth, padding: padding, skip: skip, normalization: normalization)
         let outcome = try Benchmark(
             architecture: architecture, size: size, batch: batch ?? job.world.size, threads: threads, steps: steps,
             engine: engine, convolution: convolution, layers: layers,
@@ -91,7 +94,7 @@ struct BenchCommand: JobCommand {
         var lines = [
             line(
                 "network",
-                "base \(base), depth \(depth), \(padding), normalization \(normalization), \(grouped(outcome.parameters)) parameters"
+                "base \(base), depth \(depth), \(padding), skip \(skip), normalization \(normalization), \(grouped(outcome.parameters)) parameters"
             ),
             line("input, output", "\(size)×\(size), \(outcome.outputSize)×\(outcome.outputSize)"),
             line(

@@ -10,6 +10,7 @@ extension GradientCompression: ExpressibleByArgument {}
 extension Engine.Kind: ExpressibleByArgument {}
 extension Engine.Convolution: ExpressibleByArgument {}
 extension UNetArchitecture.Padding: ExpressibleByArgument {}
+extension UNetArchitecture.Skip: ExpressibleByArgument {}
 extension UNetArchitecture.Normalization: ExpressibleByArgument {}
 extension IntensityNormalization: ExpressibleByArgument {}
 extension TrainedModel.Weights: ExpressibleByArgument {}
@@ -38,6 +39,12 @@ struct ModelOptions: ParsableArguments {
     @Option(help: "For a file with weights alone: how its 3×3 convolutions treat the edge (default: valid).")
     var padding: UNetArchitecture.Padding?
 
+    @Option(
+        help:
+            "For a file with weights alone whose skips are not concatenated: add or none, which its tensors cannot tell apart."
+    )
+    var skip: UNetArchitecture.Skip?
+
     @Option(help: "For a file with weights alone: how images are normalised (default: unit).")
     var normalize: IntensityNormalization?
 
@@ -56,7 +63,7 @@ struct ModelOptions: ParsableArguments {
 
     /// Loads the checkpoints, whose probabilities are averaged; with `augment` over flips and rotations too.
     func load(_ checkpoints: [String], augment: Bool) throws -> ModelEnsemble {
-        let hints = TrainedModel.Hints(padding: padding, normalization: normalize)
+        let hints = TrainedModel.Hints(padding: padding, skip: skip, normalization: normalize)
         return try ModelEnsemble(
             checkpoints.map { try TrainedModel(reading: $0, weights: weights, hints: hints) }, tile: tile,
             augment: augment,
