@@ -3,6 +3,7 @@ import Foundation
 import Images
 import Kernels
 import Segmentation
+import TestSupport
 import Testing
 
 /// A new folder for images and labels that goes away with the value.

@@ -4,6 +4,7 @@ import Images
 import Kernels
 import Segmentation
 import Synchronization
+import TestSupport
 import Testing
 
 @Suite struct SampleReaderTests {
