@@ -82,7 +82,8 @@ extension TrainingRuns {
             let failure = try task.failure(request, ranks: ranks)
             #expect(failure.kind == .running && failure.message.contains("/checkpoints/"), "\(failure)")
             let name = ranks == 1 ? "rank 0 on \(ProcessInfo.processInfo.hostName)" : "thread 0"
-            #expect(failure.message.hasSuffix(" (\(name), step 40)"), "\(failure)")
+            // The step of the next checkpoint, on a busy machine that of one which was still being written.
+            #expect(failure.message.contains(" (\(name), step ") && failure.message.hasSuffix("0)"), "\(failure)")
         }
 
         @Test(

@@ -113,7 +113,8 @@ extension TrainingRuns {
                 "run", ranks: ranks,
                 ["training={minutes: 0.02, batch: 4}", "optimizer.schedule={kind: polynomial, power: 1}"])
             let seconds = Date().timeIntervalSince(start)
-            #expect(seconds > 1.2 && seconds < 8, "\(seconds) s")
+            // Far above what it takes: other programs may have the cores.
+            #expect(seconds > 1.2 && seconds < 40, "\(seconds) s")
             let rates = try run.losses.compactMap { $0[2] }
             #expect(rates.count > 2 && zip(rates, rates.dropFirst()).allSatisfy { $0 > $1 })
             #expect(run.directory.checkpointSteps.last == rates.count)
