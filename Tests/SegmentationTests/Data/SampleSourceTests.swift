@@ -85,6 +85,7 @@ import Testing
         ("a*_*.png", ["a1_2_3.png"], [["1", "2_3"]]), ("a*.png", ["a.png", "ab.png", "b.png"], [[""], ["b"]]),
         ("a?b.png", ["ab.png", "axb.png", "axxb.png"], [["x"]]), ("*.p*g", ["x.png", "x.jpg"], [["x", "n"]]),
         ("a*a*a.png", ["aaaa.png", "aa.png"], [["", "a"]]), ("é*.png", ["é1.png", "e1.png"], [["1"]]),
+        ("*x.png", [".x.png", "ax.png"], [["a"]]), (".*.png", [".x.png", "x.png"], [["x"]]),
     ])
     func whatWildcardsStandFor(pattern: String, names: [String], parts: [[String]]) throws {
         for name in names { try folder.pixel("images/" + name) }
