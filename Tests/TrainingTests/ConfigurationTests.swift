@@ -314,7 +314,7 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
     @Test func checksAcrossKeysNameThePlaceOfOne() {
         #expect(
             failure(minimal, "data.train.images=t*.tif")
-                == "a.yaml line 1: data.train.labels 'b' has 0 wildcards and images 't*.tif' 1: they pair by what the "
+                == "a.yaml line 1: data.train.labels 'b' and images 't*.tif' have 0 and 1 wildcards: they pair by what the "
                 + "wildcards stand for, so give both as many")
         #expect(
             failure(minimal + "model: {classes: 3}", "data.labels=binary")

@@ -23,9 +23,12 @@ struct SampleList {
         let place = { (field: String) in field.hasPrefix("/") ? field : ImageFolder.join(folder, field) }
         rows = try records.dropFirst().map { line, fields in
             guard fields.count == 2, !fields[0].isEmpty, !fields[1].isEmpty else {
+                let problem =
+                    fields.count == 1
+                    ? "has no comma" : fields.count == 2 ? "a path is empty" : "has \(fields.count) fields"
                 throw Failure.request(
-                    "list \(path) line \(line): \(fields.count == 2 ? "a path is empty" : "has \(fields.count) fields")"
-                        + ": write the image's path, a comma and the label's; quote a path that holds a comma")
+                    "list \(path) line \(line): \(problem): write the image's path, a comma and the label's; quote a path "
+                        + "that holds a comma")
             }
             return Row(line: line, image: place(fields[0]), labels: place(fields[1]))
         }

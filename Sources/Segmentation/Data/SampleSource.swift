@@ -27,7 +27,7 @@ public enum SampleSource: Hashable, Sendable {
             if wanted != found {
                 return (
                     "labels",
-                    "'\(labels)' has \(found) wildcards and images '\(images)' \(wanted): they pair by what the "
+                    "'\(labels)' and images '\(images)' have \(found) and \(wanted) wildcards: they pair by what the "
                         + "wildcards stand for, so give both as many"
                 )
             }

@@ -128,7 +128,9 @@ import Testing
         expectFailure("/ima* (images) matches no file") { try samples("ima*", "labels/*.png") }
         expectFailure("(images) matches no file") { try samples("images/a*/x.png", "labels/*.png") }
         expectFailure("images 'images/**' has **") { try samples("images/**", "labels/*") }
-        expectFailure("labels 'labels' has 0 wildcards and images 'images/*' 1") { try samples("images/*", "labels") }
+        expectFailure("labels 'labels' and images 'images/*' have 0 and 1 wildcards") {
+            try samples("images/*", "labels")
+        }
         expectFailure("labels must be a folder, a file or a path with wildcards, not empty") { try samples("a", "") }
     }
 
@@ -170,7 +172,7 @@ import Testing
     @Test(arguments: [
         ("", "line 1: the first line must be image,label"),
         ("a,b\nc,d\n", "line 1: the first line must be image,label"),
-        ("image,label\n", "names no image"), ("image,label\na.png\n", "line 2: has 1 fields"),
+        ("image,label\n", "names no image"), ("image,label\na.png\n", "line 2: has no comma"),
         ("image,label\n\na.png,b.png,c\n", "line 3: has 3 fields"),
         ("image,label\n,b.png\n", "line 2: a path is empty"),
         ("image,label\n\"a\nb\",\"c\n", "line 2: a quote is not closed"),
