@@ -26,7 +26,9 @@ public enum LabelEncoding: Hashable, Sendable {
 }
 
 extension LabelEncoding {
-    /// The class of every pixel of a label file's image, whose samples are whole numbers from 0 to 65535.
+    /// What a label file's image, whose samples are whole numbers from 0 to 65535, says of every pixel: its class, and with
+    /// `instances` the number of its object, 0 for background and for what is ignored. An object is all pixels of one
+    /// number, in however many parts.
     ///
     /// `ignoreValue` is a raw label value whose pixels become `LabelMap.ignored`, before it is asked which class they
     /// have. The raw value is
@@ -40,12 +42,15 @@ extension LabelEncoding {
     /// channels, scaled to 8 bits. With `index` and `instances`, an RGB file is refused.
     ///
     /// Throws `Failure.request` that names `path`, the first wrong pixel (row and column from 0) and its value.
-    public func decode(_ raster: RasterImage, classes: Int, ignoreValue: Int?, path: String) throws -> LabelMap {
+    public func decode(
+        _ raster: RasterImage, classes: Int, ignoreValue: Int?, path: String
+    ) throws -> (labels: LabelMap, instances: LabelMap?) {
         let raster = try (isPalette ? raster.expandingPalette() : raster).labelValues(path: path)
         if raster.channels == 1 {
             let map = try decodeGrey(raster, classes: classes, ignoreValue: ignoreValue, path: path)
-            if let objects = objects(raster, ignoreValue: ignoreValue) { TouchingObjects.part(map, objects: objects) }
-            return map
+            let objects = objects(raster, ignoreValue: ignoreValue)
+            if let objects { TouchingObjects.part(map, objects: objects) }
+            return (map, objects)
         }
         guard raster.channels == 3 else {
             throw Failure.request(
@@ -57,18 +62,15 @@ extension LabelEncoding {
                 "label \(path) is an RGB picture, but data.labels: \(name) wants one value a pixel: set data.labels: "
                     + "{palette: [\"#RRGGBB\", …]} or save it as grey")
         case .binary:
-            return decodeColorMask(raster, ignoreValue: ignoreValue)
+            return (decodeColorMask(raster, ignoreValue: ignoreValue), nil)
         case .palette(let colors):
-            return try decodePicture(
+            let map = try decodePicture(
                 raster, colors: colors, classes: classes, ignoreValue: ignoreValue, path: path)
+            return (map, nil)
         }
     }
 
-    /// The object number of every pixel of a label file's image, 0 for background and for what is ignored; nil where
-    /// the encoding has no objects.
-    ///
-    /// An object is all pixels of one number, in however many parts.
-    func objects(_ raster: RasterImage, ignoreValue: Int?) -> LabelMap? {
+    private func objects(_ raster: RasterImage, ignoreValue: Int?) -> LabelMap? {
         guard self == .instances else { return nil }
         let map = LabelMap(height: raster.height, width: raster.width)
         for pixel in 0..<raster.height * raster.width {
@@ -125,11 +127,14 @@ extension LabelEncoding {
         return raw == 0 ? 0 : 1
     }
 
+    /// A sample in 8 bits; nil where they cannot say it.
+    private static func level(_ raw: Int, maximum: Int) -> UInt8? {
+        raw <= maximum && raw * 255 % maximum == 0 ? UInt8(raw * 255 / maximum) : nil
+    }
+
     /// The colour that a grey value shows; nil where 8 bits cannot say it.
     private static func greyColor(_ raw: Int, maximum: Int) -> RGBColor? {
-        guard raw * 255 % maximum == 0, raw <= maximum else { return nil }
-        let value = UInt8(raw * 255 / maximum)
-        return RGBColor(value, value, value)
+        level(raw, maximum: maximum).map { RGBColor($0, $0, $0) }
     }
 
     private static func label(_ position: Int, classes: Int, ignoreValue: Int?) -> Int32 {
@@ -155,37 +160,38 @@ extension LabelEncoding {
     private func decodePicture(
         _ raster: RasterImage, colors: [RGBColor], classes: Int, ignoreValue: Int?, path: String
     ) throws -> LabelMap {
-        // Samples of 16 bits show an 8-bit colour where they are multiples of 257.
-        let unit = raster.maximum / 255
-        precondition(unit > 0, "a picture of full scale \(raster.maximum)")
-        func key(_ r: UInt64, _ g: UInt64, _ b: UInt64) -> UInt64 { r << 32 | g << 16 | b }
-        var table: [UInt64: Int32] = [:]
+        let maximum = Int(raster.maximum)
+        var table: [RGBColor: Int32] = [:]
         for (position, color) in colors.enumerated().reversed() {
-            table[key(UInt64(color.red) * unit, UInt64(color.green) * unit, UInt64(color.blue) * unit)] =
-                Self.label(position, classes: classes, ignoreValue: ignoreValue)
+            table[color] = Self.label(position, classes: classes, ignoreValue: ignoreValue)
+        }
+        func color(_ r: UInt16, _ g: UInt16, _ b: UInt16) -> RGBColor? {
+            guard let red = Self.level(Int(r), maximum: maximum), let green = Self.level(Int(g), maximum: maximum),
+                let blue = Self.level(Int(b), maximum: maximum)
+            else { return nil }
+            return RGBColor(red, green, blue)
         }
         let map = LabelMap(height: raster.height, width: raster.width)
-        // Neighbours are mostly alike, so that the dictionary is asked rarely.
-        var lastKey = UInt64.max
-        var lastLabel = Self.unknown
-        for i in 0..<raster.height * raster.width {
-            let pixel = raster.samples.withUnsafeBufferPointer {
-                key(UInt64($0[3 * i]), UInt64($0[3 * i + 1]), UInt64($0[3 * i + 2]))
+        let failing: Int? = raster.samples.withUnsafeBufferPointer { samples in
+            // Neighbours are mostly alike, so that the dictionary is asked rarely.
+            var last: (UInt16, UInt16, UInt16) = (0, 0, 0)
+            var label = Self.unknown
+            for i in 0..<raster.height * raster.width {
+                let pixel = (samples[3 * i], samples[3 * i + 1], samples[3 * i + 2])
+                if i == 0 || pixel != last {
+                    last = pixel
+                    label = color(pixel.0, pixel.1, pixel.2).flatMap { table[$0] } ?? Self.unknown
+                }
+                if label == Self.unknown { return i }
+                map.values[i] = label
             }
-            if pixel != lastKey {
-                lastKey = pixel
-                lastLabel = table[pixel] ?? Self.unknown
-            }
-            guard lastLabel != Self.unknown else {
-                let shown = (0..<3).map { UInt64(raster.samples[3 * i + $0]) }
-                let color =
-                    shown.allSatisfy { $0 % unit == 0 }
-                    ? RGBColor(UInt8(shown[0] / unit), UInt8(shown[1] / unit), UInt8(shown[2] / unit)) : nil
-                throw outside(color: color, in: colors, at: i, of: raster, classes: classes, path: path)
-            }
-            map.values[i] = lastLabel
+            return nil
         }
-        return map
+        guard let failing else { return map }
+        let shown = raster.samples[3 * failing..<3 * failing + 3].map { $0 }
+        throw outside(
+            color: color(shown[0], shown[1], shown[2]), in: colors, at: failing, of: raster, classes: classes,
+            path: path)
     }
 
     // MARK: - Errors
@@ -207,7 +213,7 @@ extension LabelEncoding {
         let place = place(pixel, of: raster)
         guard let color, let position = colors.firstIndex(of: color) else {
             return .request(
-                "label \(path) has \(color.map { "the colour \($0.hex)" } ?? "a 16-bit colour") \(place) that is not "
+                "label \(path) has \(color.map { "the colour \($0.hex)" } ?? "a colour that 8 bits cannot say") \(place) that is not "
                     + "in data.labels.palette: add it there or correct the file")
         }
         return .request(

@@ -3,7 +3,7 @@ import Images
 
 extension RasterImage {
     /// The image with integers, where its samples are floating-point, signed or of 32 bits but mean labels: whole numbers
-    /// from 0 to 65535.
+    /// from 0 to 65535. Its full scale is 255 where that holds all of them.
     ///
     /// Throws `Failure.request` that names `path`, the first sample that is none (row and column from 0) and its value.
     public func labelValues(path: String) throws -> RasterImage {
@@ -27,6 +27,8 @@ extension RasterImage {
                 "label \(path) has the value \(text) at row \(row), column \(column), but labels are whole numbers from 0 "
                     + "to 65535: correct the file")
         }
-        return RasterImage(width: width, height: height, channels: channels, maximum: 65535, samples: whole)
+        return RasterImage(
+            width: width, height: height, channels: channels, maximum: whole.contains { $0 > 255 } ? 65535 : 255,
+            samples: whole)
     }
 }

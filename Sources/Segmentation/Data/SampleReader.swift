@@ -32,16 +32,13 @@ public struct SampleReader: Hashable, Sendable {
     /// class, or the sizes differ.
     public func load(_ pair: SamplePair) throws -> Sample {
         let image = try loadImage(pair.image)
-        let raster = try labelRaster(pair.labels)
-        guard raster.width == image.width, raster.height == image.height else {
+        let (labels, instances) = try loadObjects(pair.labels)
+        guard labels.width == image.width, labels.height == image.height else {
             throw Failure.request(
                 "image \(pair.image.name) has \(image.width)×\(image.height) pixels (width×height) and its label "
-                    + "\(pair.labels.name) has \(raster.width)×\(raster.height): they must have one size")
+                    + "\(pair.labels.name) has \(labels.width)×\(labels.height): they must have one size")
         }
-        let labels = try classes(of: raster, pair.labels)
-        return Sample(
-            stem: pair.stem, image: image, labels: labels,
-            instances: encoding.objects(raster, ignoreValue: ignoreValue))
+        return Sample(stem: pair.stem, image: image, labels: labels, instances: instances)
     }
 
     /// Reads an image alone, H×W×inputChannels, normalised. A palette image counts as RGB.
@@ -67,26 +64,17 @@ public struct SampleReader: Hashable, Sendable {
     /// Reads labels alone.
     ///
     /// Throws `Failure.request` where the file cannot be read or a label is no class.
-    public func loadLabels(_ labels: ImagePage) throws -> LabelMap { try classes(of: labelRaster(labels), labels) }
+    public func loadLabels(_ labels: ImagePage) throws -> LabelMap { try loadObjects(labels).labels }
 
     /// Reads labels, and with `data.labels: instances` the numbers of their objects; H×W each.
     ///
     /// Throws `Failure.request` where the file cannot be read or a label is no class.
     public func loadObjects(_ labels: ImagePage) throws -> (labels: LabelMap, instances: LabelMap?) {
-        let raster = try labelRaster(labels)
-        return (try classes(of: raster, labels), encoding.objects(raster, ignoreValue: ignoreValue))
-    }
-
-    private func labelRaster(_ labels: ImagePage) throws -> RasterImage {
         guard try ImageFile.kind(of: labels.path) != .jpeg else {
             throw Failure.request(
                 "label \(labels.path) is a JPEG, which does not keep values as they are: make the labels anew as PNG or TIFF"
             )
         }
-        return try labels.read()
-    }
-
-    private func classes(of raster: RasterImage, _ labels: ImagePage) throws -> LabelMap {
-        try encoding.decode(raster, classes: classes, ignoreValue: ignoreValue, path: labels.name)
+        return try encoding.decode(labels.read(), classes: classes, ignoreValue: ignoreValue, path: labels.name)
     }
 }

@@ -18,7 +18,7 @@ import Testing
     private func decode(
         _ encoding: LabelEncoding, _ raster: RasterImage, classes: Int = 2, ignore: Int? = nil
     ) throws -> [Int32] {
-        let map = try encoding.decode(raster, classes: classes, ignoreValue: ignore, path: "l/a.png")
+        let map = try encoding.decode(raster, classes: classes, ignoreValue: ignore, path: "l/a.png").labels
         #expect(map.height == raster.height && map.width == raster.width)
         return map.list
     }
@@ -61,6 +61,13 @@ import Testing
         #expect(try decode(encoding, rgb([255, 0, 0, 0, 0, 0, 255, 255, 255, 0, 0, 0]), classes: 3) == [2, 0, 1, 0])
         #expect(try decode(encoding, rgb([255, 0, 0, 0, 0, 0, 255, 255, 255, 0, 0, 0]), ignore: 2) == [-1, 0, 1, 0])
         #expect(try decode(encoding, rgb([65535, 0, 0, 0, 0, 0], maximum: 65535), classes: 3) == [2, 0])
+        // Fewer bits, and more than eight that are no sixteen.
+        #expect(try decode(encoding, rgb([15, 0, 0, 15, 15, 15], maximum: 15), classes: 3) == [2, 1])
+        #expect(try decode(encoding, rgb([1023, 0, 0, 1023, 1023, 1023], maximum: 1023), classes: 3) == [2, 1])
+        // 32 bits that hold the values of eight.
+        let wide = RasterImage(
+            width: 1, height: 2, channels: 3, maximum: 1 << 31 - 1, content: .floats([255, 0, 0, 255, 255, 255]))
+        #expect(try decode(encoding, wide, classes: 3) == [2, 1])
         // A palette PNG counts by the colours it shows, whatever their order in the file.
         #expect(try decode(encoding, grey([0, 1, 2, 0], palette: [red, black, white]), classes: 3) == [2, 0, 1, 2])
         // Grey shows colours with three equal channels.
@@ -78,8 +85,10 @@ import Testing
             try decode(encoding, rgb([0, 0, 0, 255, 0, 0, 0, 0, 0, 0, 0, 0]))
         }
         expectFailure("colour #808080 at row 1, column 1") { try decode(encoding, grey([0, 255, 0, 128])) }
-        expectFailure("a 16-bit colour at row 0, column 0") { try decode(encoding, grey([1, 0], maximum: 65535)) }
-        expectFailure("a 16-bit colour at row 1, column 0") {
+        expectFailure("a colour that 8 bits cannot say at row 0, column 0") {
+            try decode(encoding, grey([1, 0], maximum: 65535))
+        }
+        expectFailure("a colour that 8 bits cannot say at row 1, column 0") {
             try decode(encoding, rgb([0, 0, 0, 0, 5, 0], maximum: 65535))
         }
     }
