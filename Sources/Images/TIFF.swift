@@ -1,6 +1,7 @@
 internal import CTIFF
 import Diagnostics
 import Glibc
+import Synchronization
 
 /// TIFF files (TIFF 6.0, and BigTIFF) through libtiff: one page or many, in strips or tiles, with the samples of a pixel
 /// side by side or apart, in the usual compressions.
@@ -61,11 +62,40 @@ public enum TIFF {
     }
 }
 
-/// Where the pages of a file are.
+/// Where the pages of a file are. Each is found from the one before it: of the file that was asked for last they are
+/// remembered, so that a long stack that is read page by page is not gone through from its beginning each time.
 struct TIFFPages {
     let offsets: [UInt64]
 
+    /// A file as it was when its pages were found.
+    private struct File: Equatable {
+        let path: String
+        let bytes: Int
+        let seconds: Int
+        let nanoseconds: Int
+
+        init?(_ path: String) {
+            var status = stat()
+            guard stat(path, &status) == 0 else { return nil }
+            self.path = path
+            bytes = Int(status.st_size)
+            (seconds, nanoseconds) = (status.st_mtim.tv_sec, status.st_mtim.tv_nsec)
+        }
+    }
+
+    private static let last = Mutex<(file: File, offsets: [UInt64])?>(nil)
+
     init(_ path: String) throws {
+        let file = File(path)
+        if let file, let known = Self.last.withLock({ $0?.file == file ? $0?.offsets : nil }) {
+            offsets = known
+            return
+        }
+        offsets = try Self.find(path)
+        if let file { Self.last.withLock { [offsets] in $0 = (file, offsets) } }
+    }
+
+    private static func find(_ path: String) throws -> [UInt64] {
         var pages = ctiff_pages()
         var error = ctiff_error()
         defer { ctiff_free_pages(&pages) }
@@ -75,7 +105,7 @@ struct TIFFPages {
         guard let offsets = pages.offsets, pages.count > 0 else {
             throw Failure.request("image \(path) holds overviews or masks alone: save the image itself")
         }
-        self.offsets = Array(UnsafeBufferPointer(start: offsets, count: pages.count))
+        return Array(UnsafeBufferPointer(start: offsets, count: pages.count))
     }
 }
 

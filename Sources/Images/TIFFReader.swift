@@ -16,8 +16,8 @@ public final class TIFFReader {
 
     /// Opens a page (from 0).
     ///
-    /// - Parameter cacheBytes: decoded strips or tiles that are kept, at least one. A row of tiles should fit, where rows
-    ///   are read one after another: it is decoded anew for every call otherwise.
+    /// - Parameter cacheBytes: decoded strips or tiles that are kept, at least one; and a row of them, so that rows can be
+    ///   read one after another without decoding it anew for every call, if it takes no more than half a GiB.
     ///
     /// Throws `Failure.request` where the file is missing, unreadable, no TIFF or damaged, where there is no such page,
     /// and for kinds that are not supported.
@@ -47,7 +47,9 @@ public final class TIFFReader {
                 throw Failure.request(
                     "image \(name) is damaged: its parts are smaller than their pixels; copy it or save it again")
             }
-            cache = TIFFBlockCache(blockBytes: bytes, capacity: max(1, cacheBytes / bytes))
+            let across = (layout.header.width + layout.blockWidth - 1) / layout.blockWidth
+            let row = min(across * layout.planes.count, Self.mostRowBytes / bytes)
+            cache = TIFFBlockCache(blockBytes: bytes, capacity: max(1, cacheBytes / bytes, row))
         } catch {
             ctiff_close(reader)
             throw error
@@ -63,6 +65,8 @@ public final class TIFFReader {
 
     deinit { ctiff_close(reader) }
 
+    /// The largest row of strips or tiles that is kept.
+    private static let mostRowBytes = 1 << 29
     /// The largest strip or tile that is decoded.
     private static let mostBlockBytes = 1 << 30
 
