@@ -26,6 +26,12 @@ public func checkSamples(
     for position in stride(from: share.index, to: pairs.count, by: share.of) {
         do {
             let labels = try cache.load(pairs[position], keeping: keeping).labels
+            guard !cache.hasBorderTerm || labels.height + labels.width <= DistanceTransform.mostSides else {
+                throw Failure.request(
+                    "image \(pairs[position].image.name) has \(labels.width)×\(labels.height) pixels, and loss.border measures "
+                        + "distances where height and width are at most \(DistanceTransform.mostSides) together: cut it into "
+                        + "shorter ones, or remove loss.border")
+            }
             let (pixels, ignored) = labels.pixelCounts(classes: classes)
             for c in 0..<classes { check.pixels[c] += pixels[c] }
             check.ignoredPixels += ignored

@@ -12,9 +12,11 @@ public final class SampleCache: @unchecked Sendable {
     /// What turns the files into samples.
     public let reader: SampleReader
     private let capacity: Int
-    private let hasBorderTerm: Bool
+    let hasBorderTerm: Bool
     private let lock = NSCondition()
     private var entries: [SamplePair: Sample] = [:]
+    /// Samples for which there was no room, as long as some thread uses them: another one need not read them again.
+    private var lent: [SamplePair: Lent] = [:]
     /// Pairs that some thread is loading now.
     private var loading: Set<SamplePair> = []
     private var bytes = 0
@@ -33,8 +35,9 @@ public final class SampleCache: @unchecked Sendable {
     /// How many samples have been read from files so far.
     public var loads: Int { lock.withLock { loadCount } }
 
-    /// The pair's sample, read from its files where it is not kept. Two threads that want the same one read it once, if
-    /// there is room to keep it.
+    private struct Lent { weak var sample: Sample? }
+
+    /// The pair's sample, read from its files where it is not kept. Threads that want the same one at a time read it once.
     ///
     /// - Parameter keeping: whether it is worth keeping: not where it is wanted once.
     ///
@@ -42,7 +45,7 @@ public final class SampleCache: @unchecked Sendable {
     public func load(_ pair: SamplePair, keeping: Bool = true) throws -> Sample {
         lock.lock()
         while true {
-            if let sample = entries[pair] {
+            if let sample = entries[pair] ?? lent[pair]?.sample {
                 lock.unlock()
                 return sample
             }
@@ -55,16 +58,22 @@ public final class SampleCache: @unchecked Sendable {
 
         let result = Result { try reader.load(pair) }
 
-        return try lock.withLock {
+        lock.withLock {
             loading.remove(pair)
+            if case .success(let sample) = result { keep(sample, of: pair, isWorthRoom: keeping) }
             lock.broadcast()
-            let sample = try result.get()
-            let needed = sample.bytes + (hasBorderTerm ? sample.borderTermBytes : 0)
-            if keeping, bytes + needed <= capacity {
-                entries[pair] = sample
-                bytes += needed
-            }
-            return sample
+        }
+        return try result.get()
+    }
+
+    private func keep(_ sample: Sample, of pair: SamplePair, isWorthRoom: Bool) {
+        let needed = sample.bytes + (hasBorderTerm ? sample.borderTermBytes : 0)
+        if isWorthRoom, bytes + needed <= capacity {
+            entries[pair] = sample
+            bytes += needed
+        } else {
+            lent = lent.filter { $1.sample != nil }
+            lent[pair] = Lent(sample: sample)
         }
     }
 }

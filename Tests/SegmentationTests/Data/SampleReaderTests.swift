@@ -102,6 +102,20 @@ import Testing
         expectFailure("label \(folder.labels)/s.tif (page 2) has the value 7") { try reader.load(pairs[2]) }
     }
 
+    @Test("object numbers of 32 bits or floating-point are those of 16")
+    func wideObjectNumbers() throws {
+        let numbers: [UInt16] = [0, 300, 300, 7, 0, 7]
+        let image = ImagePage(try folder.grey("images/a.png", 3, [1, 2, 3, 4, 5, 6]))
+        let reader = SampleReader(inputChannels: 1, classes: 2, encoding: .instances)
+        func sample(_ labels: String) throws -> Sample {
+            try reader.load(SamplePair(stem: "a", image: image, labels: ImagePage(labels)))
+        }
+        let narrow = try sample(folder.grey("labels/a.png", 3, numbers, maximum: 65535))
+        let wide = try sample(folder.tiff("labels/b.tif", .init(3, floats: numbers.map(Float.init))))
+        #expect(narrow.instances?.list == numbers.map(Int32.init))
+        #expect(wide.instances?.list == narrow.instances?.list && wide.labels.list == narrow.labels.list)
+    }
+
     @Test func labelsAreNoJPEG() throws {
         let jpeg = try folder.touch("labels/a.tif", bytes: Data([0xFF, 0xD8, 0xFF, 0xE0]))
         expectFailure("label \(jpeg) is a JPEG") {
@@ -190,6 +204,16 @@ import Testing
         #expect(cache.loads == 3)
     }
 
+    @Test("a sample that there is no room for is shared as long as somebody has it")
+    func lentSamples() throws {
+        let pairs = try pairs(2)
+        let cache = SampleCache(reader: reader, megabytes: 0)
+        let held = try cache.load(pairs[0])
+        for _ in 0..<2 { _ = try cache.load(pairs[1]) }
+        #expect(try cache.load(pairs[0]) === held)
+        #expect(cache.loads == 3)
+    }
+
     @Test func threadsThatWantTheSameReadItOnce() throws {
         let pairs = try pairs(3)
         let cache = SampleCache(reader: reader, megabytes: 10)
@@ -249,6 +273,18 @@ import Testing
         #expect(even.failure?.reason.message.contains("value 9 at row 1, column 1") == true)
         pairs.removeSubrange(3...4)
         #expect(checkSamples(pairs, cache: cache()).failure == nil)
+    }
+
+    @Test("an image too long for distances is refused where borders are weighed, and only there")
+    func bordersOfLongImages() throws {
+        let row = [UInt16](repeating: 1, count: 32_768)
+        let pair = try folder.sample("a", 32_768, image: row, labels: row)
+        let reader = SampleReader(inputChannels: 1, classes: 2)
+        let plain = SampleCache(reader: reader, megabytes: 1)
+        #expect(checkSamples([pair], cache: plain).failure == nil)
+        let weighed = SampleCache(reader: reader, megabytes: 1, hasBorderTerm: true)
+        let failure = checkSamples([pair], cache: weighed).failure
+        #expect(failure?.reason.message.contains("32768×1 pixels, and loss.border") == true)
     }
 
     @Test func checkedSamplesStayInTheCache() throws {
