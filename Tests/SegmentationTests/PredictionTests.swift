@@ -53,6 +53,15 @@ import Testing
         return Array(result.values)
     }
 
+    @Test("the default tile of a deep network leaves something beside its margins", arguments: 4...6)
+    func deepNetworks(depth: Int) throws {
+        let example = Example(depth: depth, padding: .same, height: 8, width: 1300, largest: 0)
+        let (network, weights, image) = problem(example)
+        let tiled = try probabilities(network, weights, image, tile: nil)
+        let whole = try probabilities(network, weights, image, tile: 1344)
+        #expect(distance(tiled, whole) < 1e-5)
+    }
+
     @Test("every legal tile gives the whole image's probabilities", arguments: examples.indices)
     func everyTile(index: Int) throws {
         let example = Self.examples[index]

@@ -86,7 +86,7 @@ struct TileAxis {
 
     /// What zero padding has spoiled at an inner cut, rounded up to 2^depth. It reaches as far as the paper's margin; with
     /// two poolings or more by two pixels further, since windows here begin at the cut and the paper's elsewhere.
-    private static func spoiled(_ geometry: UNetGeometry) -> Int {
+    static func spoiled(_ geometry: UNetGeometry) -> Int {
         let valid = UNetGeometry(depth: geometry.depth, padding: .valid).margin
         let reach = geometry.depth < 2 ? valid : valid + 2
         return (reach + geometry.stride - 1) / geometry.stride * geometry.stride

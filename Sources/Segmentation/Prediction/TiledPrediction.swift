@@ -14,13 +14,22 @@ public final class TiledPrediction {
     /// Pixels of output of the default tile: large enough that margins cost little, small enough for any memory.
     private static let defaultOutput = 512
 
+    /// The tile where none is given. With padding same, a third of it at least must be out of the borders' reach.
+    private static func defaultTile(_ geometry: UNetGeometry) -> Int {
+        let usual = geometry.legalInput(outputAtLeast: defaultOutput)
+        switch geometry.padding {
+        case .valid: return usual
+        case .same: return max(usual, geometry.legalInput(atLeast: 3 * TileAxis.spoiled(geometry)))
+        }
+    }
+
     /// - Parameters:
     ///   - parameters: the weights; kept.
     ///   - tile: side of the network's input, or nil for one that suits the image.
     public init(_ network: UNet, parameters: ParameterBuffer, tile: Int? = nil, engine: Engine) {
         self.network = network
         self.parameters = parameters
-        self.tile = tile ?? network.architecture.geometry.legalInput(outputAtLeast: Self.defaultOutput)
+        self.tile = tile ?? Self.defaultTile(network.architecture.geometry)
         team = engine.team
     }
 
