@@ -44,9 +44,10 @@ import Training
     /// Runs a job on ranks that are threads; each rank's outcome, or why it failed.
     private func predict(
         _ models: [String], _ folder: TemporaryFolder, to output: String, _ outputs: PredictionOutputs = .init(),
-        ranks: Int = 1, limits: PredictionJob.Limits = .init(), tile: Int? = nil, augment: Bool = false
+        from input: String = "images", ranks: Int = 1, limits: PredictionJob.Limits = .init(), tile: Int? = nil,
+        augment: Bool = false
     ) throws -> Result<PredictionJob.Outcome, Failure> {
-        let (input, output) = (folder.path("images"), folder.path(output))
+        let (input, output) = (folder.path(input), folder.path(output))
         let ends = try ThreadCommunicator.run(size: ranks, timeout: 30) {
             world -> Result<PredictionJob.Outcome, Failure> in
             let ensemble = try ModelEnsemble(
@@ -163,6 +164,92 @@ import Training
         #expect(try skipped(first) == 0)
         try folder.write("nonsense", to: "out/.lockstep-predict.jsonl")
         #expect(try skipped(first) == 0)
+    }
+
+    @Test("what another model left beside the classes goes, since it would pass for a part of the new results")
+    func resultsOfAnotherModel() throws {
+        let folder = try TemporaryFolder()
+        for number in 1...2 { try writeImage(folder, "dots-\(number)", height: 20, seed: number) }
+        let all = PredictionOutputs(probabilities: true, overlay: true, instances: true)
+        let first = try [model(folder)]
+        _ = try predict(first, folder, to: "out", all).get()
+        try folder.write("mine", to: "out/notes.txt")
+        // The same model's results stay, whatever is wanted besides.
+        _ = try predict(first, folder, to: "out", .init(instances: true, minimumSize: 3)).get()
+        #expect(try files(folder, "out").count == 11)
+        _ = try predict([model(folder, slope: 3, name: "other")], folder, to: "out", ranks: 2).get()
+        #expect(try files(folder, "out").keys.sorted() == ["dots-1.png", "dots-2.png", "notes.txt"])
+    }
+
+    @Test("images of several folders by wildcards; another file of the same name is another image")
+    func wildcards() throws {
+        let folder = try TemporaryFolder()
+        for number in 1...2 { try writeImage(folder, "dots-\(number)", height: 20, seed: number) }
+        let first = try [model(folder)]
+        #expect(try predict(first, folder, to: "out", from: "images/dots-?.tif").get().images == 2)
+        let old = folder.path("images/dots-1.tif")
+        try FileManager.default.createDirectory(atPath: folder.path("more"), withIntermediateDirectories: true)
+        let new = folder.path("more/dots-1.tif")
+        let bytes = try Data(contentsOf: URL(filePath: folder.path("images/dots-2.tif")))
+        try bytes.write(to: URL(filePath: new))
+        let date = try FileManager.default.attributesOfItem(atPath: old)[.modificationDate]
+        try FileManager.default.setAttributes([.modificationDate: #require(date)], ofItemAtPath: new)
+        #expect(try predict(first, folder, to: "out", from: "more").get().skipped == 0)
+        #expect(
+            try PNG.read(folder.path("out/dots-1.png")).samples == PNG.read(folder.path("out/dots-2.png")).samples)
+        _ = try predict(first, folder, to: "both", from: "*/dots-*.tif").get()
+        #expect(
+            try files(folder, "both").keys.sorted() == ["images-dots-1.png", "images-dots-2.png", "more-dots-1.png"])
+        guard case .failure(let failure) = try predict(first, folder, to: "out", from: "none/*.tif") else {
+            throw Failure.running("not refused")
+        }
+        #expect(failure.kind == .request && failure.message.contains("none"))
+    }
+
+    @Test("an original that a link leads to is not written over")
+    func originals() throws {
+        let folder = try TemporaryFolder()
+        try writeImage(folder, "dots", height: 20)
+        let original = folder.path("data/a.png")
+        try FileManager.default.createDirectory(atPath: folder.path("data"), withIntermediateDirectories: true)
+        let image = try ImageFile.read(folder.path("images/dots.tif"))
+        try PNG.write(image, to: original)
+        try FileManager.default.createSymbolicLink(
+            atPath: folder.path("images/a.png"), withDestinationPath: original)
+        guard case .failure(let failure) = try predict([model(folder)], folder, to: "data", ranks: 2) else {
+            throw Failure.running("not refused")
+        }
+        #expect(failure.kind == .request && failure.message.contains("a.png is the image"))
+        #expect(try PNG.read(original) == image)
+    }
+
+    @Test("what other ranks finished before one failed counts")
+    func failureOfOneRank() throws {
+        let folder = try TemporaryFolder()
+        for number in 1...3 { try writeImage(folder, "dots-\(number)", height: 20, seed: number) }
+        let path = URL(filePath: folder.path("images/cut.png"))
+        try PNG.write(ImageFile.read(folder.path("images/dots-1.tif")), to: path.path)
+        let whole = try Data(contentsOf: path)
+        try whole.dropLast(14).write(to: path)
+        let first = try [model(folder)]
+        guard case .failure(let failure) = try predict(first, folder, to: "out", ranks: 2) else {
+            throw Failure.running("not refused")
+        }
+        #expect(failure.message.contains("cut.png is cut short"))
+        try whole.write(to: path)
+        let outcome = try predict(first, folder, to: "out", ranks: 2).get()
+        #expect(outcome.images == 4 && outcome.skipped == 1)
+    }
+
+    @Test func aNetworkThatAnswersNoNumbers() throws {
+        let folder = try TemporaryFolder()
+        try writeImage(folder, "dots", height: 20)
+        let end = try predict([model(folder, slope: .nan)], folder, to: "out", .init(probabilities: true), ranks: 2)
+        guard case .failure(let failure) = end else { throw Failure.running("not refused") }
+        #expect(
+            failure.kind == .running
+                && failure.message.contains("images/dots.tif: the network's answer is not a number"))
+        #expect(try files(folder, "out").isEmpty)
     }
 
     @Test func pagesAndNamesThatClash() throws {

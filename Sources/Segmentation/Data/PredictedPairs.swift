@@ -2,18 +2,19 @@ import Diagnostics
 import Foundation
 
 extension SamplePair {
-    /// A prediction for every label image: the "image" of these pairs is the prediction.
+    /// A prediction for every label image: the "image" of these pairs is the file of the predicted classes.
     ///
     /// - Parameters:
-    ///   - predictions: a folder that holds `STEM.png` for each, other files not minded; a path with wildcards, whose files
-    ///     pair with the labels' by what the wildcards stand for, or with the pages of one label file in their order; or a
-    ///     file, for one label file.
+    ///   - predictions: a folder that holds `STEM.png` or `STEM.tif` for each, other files not minded; a path with
+    ///     wildcards, whose files pair with the labels' by what the wildcards stand for, or with the pages of one label file
+    ///     in their order, numbers counting as numbers; or a file, for one label file.
     ///   - labels: a folder of PNG and TIFF files, a file, or a path with wildcards.
-    ///   - kinds: of files, `STEM.KIND.png`, that serve where there is no `STEM.png`, by whose name they are called here.
+    ///   - probabilityServes: whether `STEM.probability.png` (or `.tif`) will do where there is no `STEM.png`, by whose name
+    ///     it is then called here.
     ///
     /// Throws `Failure.request` where a label has no prediction, and where labels are missing or cannot be told apart.
     public static func predictions(
-        _ predictions: String, labels: String, insteadOf kinds: [String] = []
+        _ predictions: String, labels: String, probabilityServes: Bool = false
     ) throws -> [SamplePair] {
         let pairs: [SamplePair]
         if Glob.isPattern(predictions), Glob.isPattern(labels) {
@@ -28,14 +29,16 @@ extension SamplePair {
         } else if SampleSource.isFolder(labels) == false, SampleSource.isFolder(predictions) != true {
             pairs = try ofPages(predictions, labels: labels)
         } else {
-            pairs = try inFolder(predictions, labels: labels, insteadOf: kinds)
+            pairs = try inFolder(predictions, labels: labels, probabilityServes)
         }
         try checkNames(pairs)
+        guard probabilityServes else { return pairs }
         return pairs.map { pair in
-            let kind = kinds.first { pair.image.path.hasSuffix(".\($0).png") }
-            let path = pair.image.path.dropLast(kind.map { $0.count + 5 } ?? 0)
-            return kind == nil
-                ? pair : SamplePair(stem: pair.stem, image: ImagePage("\(path).png"), labels: pair.labels)
+            let path = pair.image.path
+            guard let format = PredictionNames.Format.allCases.first(where: { path.hasSuffix(".probability.\($0)") })
+            else { return pair }
+            let names = PredictionNames(String(path.dropLast(".probability.\(format)".count)))
+            return SamplePair(stem: pair.stem, image: ImagePage(names.classesFound), labels: pair.labels)
         }
     }
 
@@ -43,9 +46,7 @@ extension SamplePair {
     private static func ofPages(_ predictions: String, labels: String) throws -> [SamplePair] {
         let pages = try ImagePage.all(ofFile: labels)
         let found =
-            Glob.isPattern(predictions)
-            ? try Glob(predictions).files(of: "predictions") { $0 }.map { ImagePage($0.path) }
-            : try ImagePage.all(ofFile: predictions)
+            Glob.isPattern(predictions) ? try numbered(predictions) : try ImagePage.all(ofFile: predictions)
         guard found.count == pages.count else {
             throw Failure.request(
                 "\(labels) has \(pages.count == 1 ? "1 page" : "\(pages.count) pages") and \(predictions) stands for "
@@ -55,19 +56,46 @@ extension SamplePair {
         return zip(found, pages).map { SamplePair(stem: $1.stem(ofFile: stem), image: $0, labels: $1) }
     }
 
+    /// The files that match a path with wildcards: by number where these stand for numbers alone, so that 10 comes after
+    /// 9, else by name.
+    private static func numbered(_ path: String) throws -> [ImagePage] {
+        let matches = try Glob(path).files(of: "predictions") { $0 }
+        let numbers = matches.map { $0.parts.compactMap { Int($0) } }
+        guard zip(matches, numbers).allSatisfy({ $0.parts.count == $1.count }) else {
+            return matches.map { ImagePage($0.path) }
+        }
+        return zip(matches, numbers).sorted { $0.1.lexicographicallyPrecedes($1.1) }.map { ImagePage($0.0.path) }
+    }
+
     private static func inFolder(
-        _ folder: String, labels: String, insteadOf kinds: [String]
+        _ folder: String, labels: String, _ probabilityServes: Bool
     ) throws -> [SamplePair] {
-        let files = try SampleSource.labelFiles(labels)
-        return try zip(files, SampleSource.stems(ofPaths: files)).flatMap { file, stem in
-            try ImagePage.all(ofFile: file).map { page in
-                let path = ImageFolder.join(folder, page.stem(ofFile: stem))
-                let serving = ["\(path).png"] + kinds.map { "\(path).\($0).png" }
-                guard serving.contains(where: FileManager.default.fileExists) else {
-                    throw Failure.request("\(page.name) has no prediction \(path).png: predict that image first")
+        guard !Glob.isPattern(folder) else {
+            throw Failure.request(
+                "predictions \(folder) have wildcards and the labels \(labels) are a folder: name two folders, or give "
+                    + "both with wildcards")
+        }
+        let files = try SampleSource.files(labels, of: "labels", extensions: ImageFolder.labelExtensions)
+        let stems: [String]
+        if SampleSource.isFolder(labels) == true {
+            for (stem, names) in byStem(files) { _ = try single(names, stem: stem, folder: labels) }
+            stems = files.map(ImagePage.stem(ofPath:))
+        } else {
+            stems = SampleSource.stems(ofPaths: files)
+        }
+        var pairs: [SamplePair] = []
+        for (file, stem) in zip(files, stems) {
+            for page in try ImagePage.all(ofFile: file) {
+                let stem = page.stem(ofFile: stem)
+                let names = PredictionNames(ImageFolder.join(folder, stem))
+                let classes = names.classesFound
+                let serves = probabilityServes && names.probabilityFound != nil
+                guard serves || FileManager.default.fileExists(atPath: classes) else {
+                    throw Failure.request("\(page.name) has no prediction \(classes): predict that image first")
                 }
-                return SamplePair(stem: page.stem(ofFile: stem), image: ImagePage("\(path).png"), labels: page)
+                pairs.append(SamplePair(stem: stem, image: ImagePage(classes), labels: page))
             }
         }
+        return pairs
     }
 }

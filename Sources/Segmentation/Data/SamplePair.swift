@@ -67,11 +67,14 @@ public struct SamplePair: Hashable, Sendable, Codable {
         }
     }
 
-    private static func byStem(_ files: [String]) -> [String: [String]] {
+    static func byStem(_ files: [String]) -> [String: [String]] {
         Dictionary(grouping: files) { ImagePage.stem(ofPath: $0) }
     }
 
-    private static func single(_ files: [String], stem: String, folder: String) throws -> String {
+    /// The one file that a stem stands for.
+    ///
+    /// Throws `Failure.request` where there are several.
+    static func single(_ files: [String], stem: String, folder: String) throws -> String {
         guard files.count == 1 else {
             let names = files.map { ($0 as NSString).lastPathComponent }.joined(separator: ", ")
             throw Failure.request("folder \(folder) has \(files.count) files for \(stem) (\(names)): keep one")

@@ -1,5 +1,6 @@
 import Diagnostics
 import Foundation
+import Images
 
 /// Where the samples of a set come from (`data.train`, `data.validation`).
 public enum SampleSource: Hashable, Sendable {
@@ -66,11 +67,22 @@ public enum SampleSource: Hashable, Sendable {
         }
     }
 
-    /// The label files of a folder, or those that match a path with wildcards, or the one file.
-    static func labelFiles(_ path: String) throws -> [String] {
-        if Glob.isPattern(path) { return try Glob(path).files(of: "labels") { $0 }.map(\.path) }
-        return isFolder(path) == false
-            ? [path] : try ImageFolder.files(path, of: "labels", extensions: ImageFolder.labelExtensions)
+    /// The image files of a folder, or the files that match a path with wildcards, in the order of their names; or the one
+    /// file.
+    ///
+    /// - Parameters:
+    ///   - what: they are, for errors.
+    ///   - extensions: of the files of a folder that count.
+    ///
+    /// Throws `Failure.request` where there is nothing.
+    public static func files(
+        _ path: String, of what: String, extensions: [String] = ImageFile.extensions
+    ) throws -> [String] {
+        if Glob.isPattern(path) { return try Glob(path).files(of: what) { $0 }.map(\.path) }
+        guard let isFolder = isFolder(path) else {
+            throw Failure.request("\(path) (\(what)) does not exist: correct the path")
+        }
+        return isFolder ? try ImageFolder.files(path, of: what, extensions: extensions) : [path]
     }
 
     /// nil: there is nothing.
@@ -113,7 +125,7 @@ public enum SampleSource: Hashable, Sendable {
 
     /// What the samples of files in different folders are called: their stems, with as many of their folders' names before
     /// them, `01-t000`, as it takes to tell all of them apart.
-    static func stems(ofPaths paths: [String]) -> [String] {
+    public static func stems(ofPaths paths: [String]) -> [String] {
         let names = paths.map { path in
             (path as NSString).deletingPathExtension.split(separator: "/").filter { $0 != "." && $0 != ".." }
         }

@@ -34,8 +34,7 @@ public struct SegmentedImage {
     /// so that saved ones score the same; 0 where it is not a number.
     public static func probability(ofClass index: Int, in probabilities: Tensor) -> [Float] {
         (0..<probabilities.shape.pixels).map { pixel in
-            let value = probabilities.base[pixel * probabilities.channels + index]
-            return value.isNaN ? 0 : (min(max(value, 0), 1) * 65535).rounded() / 65535
+            Float(UInt16(probability: probabilities.base[pixel * probabilities.channels + index])) / 65535
         }
     }
 

@@ -21,10 +21,17 @@ public enum PredictionPictures {
     /// 16-bit grey: the probability of one class, 65535 for 1.
     public static func probability(_ probabilities: Tensor, ofClass index: Int) -> RasterImage {
         let samples = (0..<probabilities.shape.pixels).map { pixel in
-            // An average of eight or more ones may round to a little more than one.
-            UInt16(min(probabilities.base[pixel * probabilities.channels + index] * 65535, 65535).rounded())
+            UInt16(probability: probabilities.base[pixel * probabilities.channels + index])
         }
         return RasterImage(
             width: probabilities.width, height: probabilities.height, channels: 1, maximum: 65535, samples: samples)
+    }
+}
+
+extension UInt16 {
+    /// A probability as files hold it: 65535 for 1, 0 for what is not a number. An average of eight or more ones may round
+    /// to a little more than one.
+    init(probability: Float) {
+        self = probability.isNaN ? 0 : UInt16((Swift.min(Swift.max(probability, 0), 1) * 65535).rounded())
     }
 }

@@ -51,17 +51,14 @@ private enum Attempt<T: Codable>: Codable {
     case success(T)
     case failure(FailureRecord)
 
-    /// All but an error of communication is caught: the other ranks wait for this one's outcome. What failed while
-    /// running names the rank; a wrong request is nobody's in particular.
+    /// All but an error of communication is caught: the other ranks wait for this one's outcome.
     init(_ world: any Communicator, _ body: () throws -> T) throws {
         do {
             self = .success(try body())
         } catch let error as CommunicationFailure {
             throw error
         } catch {
-            let failure = error as? Failure ?? .running("\(error)")
-            self = .failure(
-                FailureRecord(failure.kind == .running && world.size > 1 ? failure.at(world.name) : failure))
+            self = .failure(FailureRecord(error, on: world))
         }
     }
 
@@ -70,5 +67,14 @@ private enum Attempt<T: Codable>: Codable {
         case .success(let value): return value
         case .failure(let record): throw record.failure
         }
+    }
+}
+
+extension FailureRecord {
+    /// What went wrong on a rank of a world: a failure while running names the rank; a wrong request is nobody's in
+    /// particular.
+    init(_ error: any Error, on world: any Communicator) {
+        let failure = error as? Failure ?? .running("\(error)")
+        self.init(failure.kind == .running && world.size > 1 ? failure.at(world.name) : failure)
     }
 }

@@ -56,8 +56,8 @@ public struct EvaluationJob {
     /// the class index; called by all ranks.
     ///
     /// With two classes, `STEM.instances.png` beside an image's classes has the objects that were found, and where
-    /// every image has its `STEM.probability.png` scores are taken over thresholds; that file alone will do too, and
-    /// class 1 is then what is more probable than not.
+    /// every image has its `STEM.probability.png` (or `.tif`) scores are taken over thresholds; that file alone will do
+    /// too, and class 1 is then what is more probable than not.
     public func run(
         predictions: String, labels: String, classes: Int, encoding: LabelEncoding, ignoreValue: Int?
     ) throws -> Outcome {
@@ -66,40 +66,41 @@ public struct EvaluationJob {
                 inputChannels: 1, classes: classes, encoding: encoding, ignoreValue: ignoreValue, normalization: .unit)
         }
         let pairs = try world.agreeOnRoot {
-            try SamplePair.predictions(predictions, labels: labels, insteadOf: classes == 2 ? ["probability"] : [])
+            try SamplePair.predictions(predictions, labels: labels, probabilityServes: classes == 2)
         }
         let hasProbabilities = try world.agreeOnRoot {
-            classes == 2 && pairs.allSatisfy { FileManager.default.fileExists(atPath: Self.path($0, "probability")) }
+            classes == 2 && pairs.allSatisfy { Self.names($0).probabilityFound != nil }
         }
         return try score(classes: classes, pairs: pairs) { pair in
-            let probability = hasProbabilities ? try Self.readProbability(Self.path(pair, "probability")) : nil
+            let names = Self.names(pair)
+            let path = hasProbabilities ? names.probabilityFound : nil
+            let probability = try path.map(Self.readProbability)
             let likely =
                 FileManager.default.fileExists(atPath: pair.image.path) ? nil : probability.map(LabelMap.init(likely:))
             var prediction = Prediction(
                 classes: try likely ?? reader(classes == 2 ? .binary : .index, nil).loadLabels(pair.image),
                 truth: try reader(encoding, ignoreValue).loadObjects(pair.labels))
-            if let probability {
-                try prediction.check(Self.path(pair, "probability"), probability.height, probability.width)
+            if let path, let probability {
+                try prediction.check(path, probability.height, probability.width)
                 prediction.probability = SegmentedImage.probability(in: probability)
             }
-            let instances = Self.path(pair, "instances")
-            if classes == 2, FileManager.default.fileExists(atPath: instances) {
-                let objects = try reader(.instances, nil).loadObjects(ImagePage(instances)).instances
-                if let objects { try prediction.check(instances, objects.height, objects.width) }
+            if classes == 2, FileManager.default.fileExists(atPath: names.instances) {
+                let objects = try reader(.instances, nil).loadObjects(ImagePage(names.instances)).instances
+                if let objects { try prediction.check(names.instances, objects.height, objects.width) }
                 prediction.objects = objects
             }
             return prediction
         }
     }
 
-    /// A file beside a prediction's classes.
-    private static func path(_ pair: SamplePair, _ kind: String) -> String {
-        "\(pair.image.stem(ofFile: (pair.image.path as NSString).deletingPathExtension)).\(kind).png"
+    /// What lies beside a prediction's classes.
+    private static func names(_ pair: SamplePair) -> PredictionNames {
+        PredictionNames(pair.image.stem(ofFile: (pair.image.path as NSString).deletingPathExtension))
     }
 
     private static func readProbability(_ path: String) throws -> RasterImage {
-        let raster = try PNG.read(path)
-        guard raster.channels == 1, raster.palette == nil else {
+        let raster = try ImageFile.read(path)
+        guard raster.channels == 1, raster.palette == nil, case .integers = raster.content else {
             throw Failure.request("\(path) is no grey image of probabilities: predict anew")
         }
         return raster

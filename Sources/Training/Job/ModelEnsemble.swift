@@ -9,6 +9,8 @@ public final class ModelEnsemble {
     public let models: [TrainedModel]
     /// Whether flips and rotations of the image are averaged.
     public let augments: Bool
+    /// Side of the network's input; nil for one that suits.
+    let tile: Int?
     private let prediction: AveragedPrediction
     /// Several models may want the image normalised in ways of their own.
     private let normalizations: [IntensityNormalization]
@@ -30,6 +32,7 @@ public final class ModelEnsemble {
         }
         self.models = models
         augments = augment
+        self.tile = tile
         let members = models.map {
             TiledPrediction(
                 UNet($0.architecture, engine: engine, purpose: .inference), parameters: $0.parameters, tile: tile,
@@ -44,10 +47,13 @@ public final class ModelEnsemble {
 
     /// What is to be known of the results: nil where they do not depend on the tile.
     public var remark: String? {
-        guard let model = models.first(where: { $0.architecture.normalization == .group }) else { return nil }
+        guard let model = tileMatters else { return nil }
         return
             "\(model.path) normalises each tile by itself (model.normalization: group): its results depend on --tile, and scores of the run's validation are those of the default"
     }
+
+    /// A model whose results depend on the tile.
+    var tileMatters: TrainedModel? { models.first { $0.architecture.normalization == .group } }
 
     public var classes: Int { models[0].architecture.classes }
     public var classNames: [String]? { models[0].classNames }

@@ -8,40 +8,43 @@ import Segmentation
 final class PredictionFiles {
     private let input: PredictionInput
     private let outputs: PredictionOutputs
-    private let folder: String
+    /// With the folder.
+    private let names: PredictionNames
     private let colors: ClassColors
     private let classWriter: any PictureWriter
-    private let probabilityWriters: [(classIndex: Int, writer: any PictureWriter)]
+    private let probabilityWriters: [(ofClass: Int, writer: any PictureWriter)]
     /// Of the whole image, where something is made of it in the end.
     private let classes: LabelMap?
     private var certainty: [Float] = []
 
     /// - Parameters:
     ///   - tags: of the image, for TIFF files.
-    ///   - isLarge: whether pixels go to TIFF files strip by strip; else PNG files are gathered in memory.
+    ///   - format: of the pixels' files: TIFF is written strip by strip, PNG gathered in memory.
     init(
         _ input: PredictionInput, _ outputs: PredictionOutputs, folder: String, ensemble: ModelEnsemble,
-        tags: TIFFTags, isLarge: Bool
+        tags: TIFFTags, _ format: PredictionNames.Format
     ) throws {
         self.input = input
         self.outputs = outputs
-        self.folder = folder
+        names = PredictionNames("\(folder)/\(input.stem)")
         colors = ensemble.classColors
         let count = ensemble.classes
-        func writer(_ name: String, maximum: UInt16) throws -> any PictureWriter {
+        func writer(_ path: String, maximum: UInt16) throws -> any PictureWriter {
             let (width, height) = (input.width, input.height)
-            guard isLarge else {
-                return PNGPicture("\(folder)/\(name).png", width: width, height: height, maximum: maximum)
+            switch format {
+            case .png:
+                return PNGPicture(path, width: width, height: height, maximum: maximum)
+            case .tif:
+                // Of the description only its author knows whether it holds for classes too.
+                let tags = TIFFTags(resolution: tags.resolution, resolutionUnit: tags.resolutionUnit)
+                return TIFFPicture(
+                    try TIFFWriter(path, width: width, height: height, maximum: maximum, tags: tags))
             }
-            // Of the description only its author knows whether it holds for classes too.
-            let tags = TIFFTags(resolution: tags.resolution, resolutionUnit: tags.resolutionUnit)
-            return TIFFPicture(
-                try TIFFWriter(
-                    "\(folder)/\(name).tif", width: width, height: height, maximum: maximum, tags: tags))
         }
-        classWriter = try writer(input.stem, maximum: 255)
-        probabilityWriters = try outputs.probabilityNames(classes: count).map {
-            ($0.classIndex, try writer("\(input.stem).\($0.name)", maximum: 65535))
+        let names = names
+        classWriter = try writer(names.classes(format), maximum: 255)
+        probabilityWriters = try outputs.probabilityClasses(of: count).map {
+            ($0, try writer(names.probability(ofClass: $0, classes: count, format), maximum: 65535))
         }
         let needsWhole = outputs.instances || outputs.overlay
         classes = needsWhole ? LabelMap(height: input.height, width: input.width, filledWith: 0) : nil
@@ -49,7 +52,15 @@ final class PredictionFiles {
     }
 
     /// Takes the next band's probabilities, rows×width×classes.
+    ///
+    /// Throws `Failure.running` where one is not a number, and where the disk is full.
     func add(_ probabilities: Tensor, rows: Range<Int>) throws {
+        if let place = probabilities.values.firstIndex(where: \.isNaN) {
+            let (row, column) = (place / probabilities.channels).quotientAndRemainder(dividingBy: input.width)
+            throw Failure.running(
+                "\(input.path): the network's answer is not a number at row \(rows.lowerBound + row), column \(column): its "
+                    + "weights have diverged, or the image has values far beyond what it was trained on")
+        }
         let best = LabelMap(mostProbable: probabilities)
         try classWriter.write(PredictionPictures.classes(best, count: probabilities.channels))
         for (index, writer) in probabilityWriters {
@@ -70,7 +81,6 @@ final class PredictionFiles {
         for (_, writer) in probabilityWriters { try writer.finish() }
         if let classes {
             let raster = try image.read(0..<image.height)
-            let base = "\(folder)/\(input.stem)"
             var picture: RasterImage?
             if outputs.instances {
                 let separation = ObjectSeparation(minimumSize: outputs.minimumSize)
@@ -80,9 +90,9 @@ final class PredictionFiles {
                         "\(input.path) has \(count) objects, and a 16-bit image can number 65535: leave out small ones with --minimum-size, or cut the image"
                     )
                 }
-                try PNG.write(PredictionPictures.objects(objects), to: "\(base).instances.png")
+                try PNG.write(PredictionPictures.objects(objects), to: names.instances)
                 let table = ObjectTable(objects, count: count, classes: classes, image: raster)
-                try AtomicFile.write(table.csv, to: "\(base).objects.csv")
+                try AtomicFile.write(table.csv, to: names.objects)
                 if outputs.overlay {
                     picture = ObjectOverlay.picture(
                         image: IntensityNormalization.unit.tensor(of: raster), objects: objects, count: count)
@@ -91,7 +101,7 @@ final class PredictionFiles {
                 picture = Overlay(colors: colors).picture(
                     image: IntensityNormalization.unit.tensor(of: raster), classes: classes)
             }
-            if let picture { try PNG.write(picture, to: "\(base).overlay.png") }
+            if let picture { try PNG.write(picture, to: names.overlay) }
         }
         try classWriter.finish()
     }

@@ -59,13 +59,14 @@ public struct PredictionJob {
             record = read
             let todo = inputs.filter { !read.isFinished($0, outputs) || !hasFiles($0, in: folder) }
             removeRemains(of: todo, in: folder)
+            for input in todo where !read.knows(input) { removeOutdated(input, in: folder) }
             return todo
         }
         let skipped = inputs.count - todo.count
         var done = skipped
         func finish(_ inputs: [PredictionInput]) throws {
             _ = try world.agreeOnRoot { () throws -> Int in
-                try record?.add(inputs.compactMap { PredictionRecord.Entry($0, outputs) })
+                try record?.add(inputs.map { PredictionRecord.Entry($0, outputs) })
                 return 0
             }
             done += inputs.count
@@ -90,39 +91,60 @@ public struct PredictionJob {
         let own = todo.filter { !isShared($0) }
         for first in stride(from: 0, to: own.count, by: world.size) {
             let round = Array(own[first..<min(first + world.size, own.count)])
-            let isDone = try world.agreeOnAll { () throws -> Bool in
-                guard world.rank < round.count else { return true }
+            let ends = try world.agreeOnAll { () throws -> ImageEnd in
+                guard world.rank < round.count else { return .done }
                 do {
                     try segment(round[world.rank], into: folder, among: SoloCommunicator(), progress)
-                    return true
-                } catch let failure as Failure where failure.kind == .stopped {
-                    return false
+                    return .done
+                } catch {
+                    return .failed(FailureRecord(error, on: world))
                 }
             }
-            try finish(zip(round, isDone).filter(\.1).map(\.0))
-            if isDone.contains(false) { throw stopped() }
+            // What the others have finished counts, whatever went wrong on one.
+            try finish(zip(round, ends).filter { $1.failure == nil }.map(\.0))
+            let failures = ends.compactMap(\.failure)
+            if let failure = failures.first(where: { $0.kind != .stopped }) { throw failure }
+            if !failures.isEmpty { throw stopped() }
         }
         return Outcome(images: inputs.count, skipped: skipped)
+    }
+
+    /// What became of an image that one rank had for itself.
+    private enum ImageEnd: Codable {
+        case done
+        case failed(FailureRecord)
+
+        var failure: Failure? { if case .failed(let record) = self { record.failure } else { nil } }
     }
 
     // MARK: - Before the first image
 
     /// The images, after a look at all that could go wrong; makes the folder.
     private func prepare(input: String, folder: String) throws -> [PredictionInput] {
+        guard ensemble.classes <= 256 else {
+            throw Failure.request(
+                "\(ensemble.models[0].path) has \(ensemble.classes) classes: predict writes them as 8-bit grey, at most 256"
+            )
+        }
         let inputs = try PredictionInput.list(input)
+        let originals = Dictionary(inputs.map { ($0.file.path, $0.path) }, uniquingKeysWith: { first, _ in first })
+        let target = PredictionInput.FileState.realPath(folder)
+        let sources = Set(inputs.map { ($0.path as NSString).deletingLastPathComponent })
+        guard !sources.contains(where: { PredictionInput.FileState.realPath($0.isEmpty ? "." : $0) == target }) else {
+            throw Failure.request("--output \(folder) is the images' own folder: choose another, or they are lost")
+        }
         var owners: [String: String] = [:]
         for input in inputs {
             try check(input)
-            for name in outputs.fileNames(input, classes: ensemble.classes, isLarge: isLarge(input)) {
+            for name in fileNames(input) {
+                if let original = originals["\(target)/\(name)"] {
+                    throw Failure.request("\(folder)/\(name) is the image \(original) itself: choose another --output")
+                }
                 if let other = owners.updateValue(input.path, forKey: name) {
                     throw Failure.request(
                         "\(other) and \(input.path) would both be written to \(folder)/\(name): rename one of them")
                 }
             }
-        }
-        let source = (inputs[0].path as NSString).deletingLastPathComponent
-        guard Self.realPath(source.isEmpty ? "." : source) != Self.realPath(folder) else {
-            throw Failure.request("--output \(folder) is the images' own folder: choose another, or they are lost")
         }
         do {
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -136,6 +158,13 @@ public struct PredictionJob {
     }
 
     private func isLarge(_ input: PredictionInput) -> Bool { input.pixels > limits.large }
+
+    private func format(_ input: PredictionInput) -> PredictionNames.Format { isLarge(input) ? .tif : .png }
+
+    /// The names of all that is written of an image.
+    private func fileNames(_ input: PredictionInput) -> [String] {
+        outputs.fileNames(PredictionNames(input.stem), classes: ensemble.classes, format(input))
+    }
 
     private func check(_ input: PredictionInput) throws {
         let size = "\(input.path) has \(input.width)×\(input.height) pixels, and"
@@ -152,9 +181,13 @@ public struct PredictionJob {
     }
 
     private func hasFiles(_ input: PredictionInput, in folder: String) -> Bool {
-        outputs.fileNames(input, classes: ensemble.classes, isLarge: isLarge(input)).allSatisfy {
-            FileManager.default.fileExists(atPath: "\(folder)/\($0)")
-        }
+        fileNames(input).allSatisfy { FileManager.default.fileExists(atPath: "\(folder)/\($0)") }
+    }
+
+    /// Removes what another model, or this one of another image, has left beside the classes that will be written: it would
+    /// pass for a part of the new results.
+    private func removeOutdated(_ input: PredictionInput, in folder: String) {
+        for name in PredictionNames(input.stem).besideClasses(classes: ensemble.classes) { unlink("\(folder)/\(name)") }
     }
 
     /// Removes what a job that was killed has left half-written: hidden files beside their later names.
@@ -162,16 +195,12 @@ public struct PredictionJob {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
         let remains = names.filter { $0.hasPrefix(".") && $0.hasSuffix(".part") }
         guard !remains.isEmpty else { return }
-        let wanted = Set(inputs.flatMap { outputs.fileNames($0, classes: ensemble.classes, isLarge: isLarge($0)) })
+        let wanted = Set(inputs.flatMap(fileNames))
         for name in remains {
             // ".NAME.PROCESS-NUMBER.part"
             let parts = name.dropFirst().split(separator: ".")
             if wanted.contains(parts.dropLast(2).joined(separator: ".")) { unlink("\(folder)/\(name)") }
         }
-    }
-
-    private static func realPath(_ path: String) -> String {
-        URL(fileURLWithPath: path).resolvingSymlinksInPath().standardizedFileURL.path
     }
 
     // MARK: - One image
@@ -182,14 +211,20 @@ public struct PredictionJob {
     private func segment(
         _ input: PredictionInput, into folder: String, among ranks: any Communicator, _ progress: (String) -> Void
     ) throws {
-        let image = try ranks.agree { try ensemble.open(input.path, page: input.page) }
+        let image = try ranks.agree { () throws -> any ImageRows in
+            let image = try ensemble.open(input.path, page: input.page)
+            guard image.width == input.width, image.height == input.height, image.channels == input.channels else {
+                throw Failure.running("\(input.path) was changed while the job ran: start again")
+            }
+            return image
+        }
         let scales = try ranks.agreeOnRoot { try ensemble.scales(of: image) }
         let bands = ensemble.bands(of: image)
         let rows = ensemble.imageBands(image, scales)
         let files = try ranks.agree {
             ranks.rank == 0
                 ? try PredictionFiles(
-                    input, outputs, folder: folder, ensemble: ensemble, tags: image.tags, isLarge: isLarge(input)) : nil
+                    input, outputs, folder: folder, ensemble: ensemble, tags: image.tags, format(input)) : nil
         }
         for first in stride(from: 0, to: bands.count, by: ranks.size) {
             let own = try ranks.agree { () throws -> Tensor? in

@@ -1,4 +1,4 @@
-import Diagnostics
+import Segmentation
 
 /// What `predict` writes of each image beside its classes.
 public struct PredictionOutputs: Sendable {
@@ -17,21 +17,14 @@ public struct PredictionOutputs: Sendable {
         self.minimumSize = minimumSize
     }
 
-    /// The probabilities' files, by class; empty without them.
-    func probabilityNames(classes: Int) -> [(classIndex: Int, name: String)] {
-        guard probabilities else { return [] }
-        return (1..<classes).map { ($0, classes == 2 ? "probability" : "class\($0)") }
-    }
+    /// The classes whose probabilities are written.
+    func probabilityClasses(of classes: Int) -> Range<Int> { probabilities ? 1..<classes : 0..<0 }
 
     /// The names of all that is written of an image.
-    ///
-    /// - Parameter isLarge: whether the image is written as TIFF.
-    func fileNames(_ input: PredictionInput, classes: Int, isLarge: Bool) -> [String] {
-        let stem = input.stem
-        let kind = isLarge ? "tif" : "png"
-        return ["\(stem).\(kind)"] + probabilityNames(classes: classes).map { "\(stem).\($0.name).\(kind)" }
-            + (instances ? ["\(stem).instances.png", "\(stem).objects.csv"] : [])
-            + (overlay ? ["\(stem).overlay.png"] : [])
+    func fileNames(_ names: PredictionNames, classes: Int, _ format: PredictionNames.Format) -> [String] {
+        [names.classes(format)]
+            + probabilityClasses(of: classes).map { names.probability(ofClass: $0, classes: classes, format) }
+            + (instances ? [names.instances, names.objects] : []) + (overlay ? [names.overlay] : [])
     }
 
     /// What the record of finished images says of an image that has these files.

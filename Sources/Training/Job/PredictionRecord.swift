@@ -15,23 +15,14 @@ struct PredictionRecord {
     /// A finished image.
     struct Entry: Codable {
         let image: String
-        /// Of the image's file: one that was changed is predicted anew.
-        let bytes: Int
-        let modified: Double
+        /// As it was when the job began: one that was changed since is predicted anew.
+        let file: PredictionInput.FileState
         let outputs: [String]
 
-        /// Fails where the image's file is gone.
-        init?(_ input: PredictionInput, _ outputs: PredictionOutputs) {
-            var status = stat()
-            guard stat(input.path, &status) == 0 else { return nil }
+        init(_ input: PredictionInput, _ outputs: PredictionOutputs) {
             image = input.stem
-            bytes = Int(status.st_size)
-            modified = Double(status.st_mtim.tv_sec) + Double(status.st_mtim.tv_nsec) / 1e9
+            file = input.file
             self.outputs = outputs.kinds
-        }
-
-        func covers(_ other: Entry) -> Bool {
-            bytes == other.bytes && modified == other.modified && Set(outputs).isSuperset(of: other.outputs)
         }
     }
 
@@ -45,6 +36,8 @@ struct PredictionRecord {
         let version: String
         let models: [Model]
         let augment: Bool
+        /// Where results depend on it.
+        let tile: Int?
     }
 
     private let path: String
@@ -61,9 +54,10 @@ struct PredictionRecord {
                 return .init(
                     sha256: hash.finish().hexadecimal, architecture: "\(model.architecture)",
                     normalization: model.normalization.rawValue)
-            }, augment: ensemble.augments)
+            }, augment: ensemble.augments, tile: ensemble.tileMatters == nil ? nil : ensemble.tile)
         let first = try Self.line(models)
-        let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
+        // A line may have been cut inside a character.
+        let text = String(decoding: (try? Data(contentsOf: URL(fileURLWithPath: path))) ?? Data(), as: UTF8.self)
         let lines = text.split(separator: "\n")
         guard let old = lines.first, old == first else {
             try AtomicFile.write(first + "\n", to: path)
@@ -77,10 +71,12 @@ struct PredictionRecord {
         if !text.hasSuffix("\n") { try append("\n") }
     }
 
-    /// Whether an image's results were all written by these models, of the image as it is now.
+    /// Whether these models have written results of the image as it is now, of whatever kinds.
+    func knows(_ input: PredictionInput) -> Bool { entries[input.stem]?.file == input.file }
+
+    /// Whether all that is wanted is among them.
     func isFinished(_ input: PredictionInput, _ outputs: PredictionOutputs) -> Bool {
-        guard let old = entries[input.stem], let new = Entry(input, outputs) else { return false }
-        return old.covers(new)
+        knows(input) && entries[input.stem].map { Set($0.outputs).isSuperset(of: outputs.kinds) } == true
     }
 
     /// Adds images that are finished.

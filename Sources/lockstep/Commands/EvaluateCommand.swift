@@ -19,7 +19,8 @@ struct EvaluateCommand: JobCommand {
             information; the ISBI 2012 challenge's V_rand, V_info, rand error and pixel error. Objects are the \
             4-connected regions of the classes, or what STEM.instances.png beside a prediction and a label file of \
             instances hold. The challenge's scores are the best over thresholds 0, 0.1, … 1 of the probability, which \
-            --predictions reads from STEM.probability.png if every image has one (it may stand alone, without STEM.png); \
+            --predictions reads from STEM.probability.png (or .tif) if every image has one (it may stand alone, without \
+            STEM.png); \
             else they are those of the classes.
             """)
     static let usesRanks = true
@@ -75,7 +76,7 @@ struct EvaluateCommand: JobCommand {
         let outcome: EvaluationJob.Outcome
         var names: [String]?
         if let predictions {
-            guard classes >= 2 else { throw Failure.request("--classes \(classes): give 2 or more") }
+            guard (2...1024).contains(classes) else { throw Failure.request("--classes \(classes): give 2 to 1024") }
             outcome = try evaluation.run(
                 predictions: predictions, labels: labels, classes: classes,
                 encoding: encoding?.encoding ?? (classes == 2 ? .binary : .index), ignoreValue: ignoreIndex)

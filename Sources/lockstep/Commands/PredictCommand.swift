@@ -24,7 +24,8 @@ struct PredictCommand: JobCommand {
 
     @Option(
         help:
-            "An image (PNG, TIFF, JPEG), or a folder of them. The pages of a TIFF stack become STEM-0000, STEM-0001, …")
+            "An image (PNG, TIFF, JPEG), a folder of them, or a path with wildcards in quotes. The pages of a TIFF stack become STEM-0000, STEM-0001, …"
+    )
     var input: String
 
     @Option(help: "The folder for the results; made if missing.")
@@ -51,7 +52,7 @@ struct PredictCommand: JobCommand {
     @Flag(help: "Averages over the eight flips and rotations of each image; takes eight times as long.")
     var augment = false
 
-    @Flag(help: "Prints the list of results as JSON.")
+    @Flag(help: "Prints how many images there were, and where the results are, as JSON.")
     var json = false
 
     @OptionGroup var model: ModelOptions

@@ -124,7 +124,7 @@ import Testing
         #expect(found.map(\.stem) == ["truth-0000", "truth-0001"] && found.map(\.labels.page) == [0, 1])
         #expect(found.map(\.image.path) == wanted)
         let likely = try SamplePair.predictions(
-            folder.path + "/out/v-*.probability.png", labels: labels, insteadOf: ["probability"])
+            folder.path + "/out/v-*.probability.png", labels: labels, probabilityServes: true)
         #expect(likely.map(\.image.path) == wanted)
         let pages = try SamplePair.predictions(folder.path + "/out.tif", labels: labels)
         #expect(pages.map(\.image) == [0, 1].map { ImagePage(folder.path + "/out.tif", page: $0) })
@@ -133,10 +133,40 @@ import Testing
         }
     }
 
+    @Test("predictions of pages come in the order of their numbers, padded or not")
+    func numberedPredictions() throws {
+        try folder.stack("labels/truth.tif", pages: 11)
+        for number in 0..<11 { try folder.pixel("out/p_\(number).png") }
+        let found = try SamplePair.predictions(folder.path + "/out/p_*.png", labels: folder.labels + "/truth.tif")
+        #expect(found.map(\.image.path) == (0..<11).map { "\(folder.path)/out/p_\($0).png" })
+        #expect(found.map(\.labels.page) == Array(0..<11))
+    }
+
+    @Test func predictionsOfLargeImagesAreTIFF() throws {
+        for name in ["a", "b"] { try folder.pixel("labels/\(name).png") }
+        for name in ["a.tif", "a.probability.tif", "b.probability.tif"] { try folder.stack("out/\(name)", pages: 1) }
+        let found = try SamplePair.predictions(folder.path + "/out", labels: folder.labels, probabilityServes: true)
+        #expect(found.map(\.image.path) == ["a.tif", "b.png"].map { "\(folder.path)/out/\($0)" })
+        let likely = try SamplePair.predictions(
+            folder.path + "/out/*.probability.tif", labels: folder.labels + "/*.png", probabilityServes: true)
+        #expect(likely.map(\.image.path) == found.map(\.image.path))
+    }
+
+    @Test func predictionsThatCannotBeToldApart() throws {
+        for name in ["labels/a.png", "out/a.png"] { try folder.pixel(name) }
+        expectFailure("have wildcards and the labels \(folder.labels) are a folder") {
+            try SamplePair.predictions(folder.path + "/out/*.png", labels: folder.labels)
+        }
+        try folder.stack("labels/a.tif", pages: 1)
+        expectFailure("folder \(folder.labels) has 2 files for a (a.png, a.tif)") {
+            try SamplePair.predictions(folder.path + "/out", labels: folder.labels)
+        }
+    }
+
     @Test func otherFilesThanClassesMayServe() throws {
         try folder.pixel("labels/a.png")
         try folder.pixel("out/a.probability.png")
-        let found = try SamplePair.predictions(folder.path + "/out", labels: folder.labels, insteadOf: ["probability"])
+        let found = try SamplePair.predictions(folder.path + "/out", labels: folder.labels, probabilityServes: true)
         #expect(found.map(\.image.path) == [folder.path + "/out/a.png"])
         expectFailure("a.png has no prediction") {
             try SamplePair.predictions(folder.path + "/out", labels: folder.labels)

@@ -1,0 +1,47 @@
+import Foundation
+
+/// What the files of one image's prediction are called: as `predict` writes them, and as `evaluate` looks for them.
+public struct PredictionNames: Hashable, Sendable {
+    /// How pixels are written: those of large images as TIFF, strip by strip.
+    public enum Format: String, CaseIterable, Sendable {
+        case png
+        case tif
+    }
+
+    /// The image's name, with or without a folder before it.
+    public let stem: String
+
+    public init(_ stem: String) { self.stem = stem }
+
+    /// Each pixel's class.
+    public func classes(_ format: Format) -> String { "\(stem).\(format)" }
+
+    /// The probability of one class; with two classes only that of class 1 is written.
+    public func probability(ofClass index: Int = 1, classes: Int = 2, _ format: Format) -> String {
+        "\(stem).\(classes == 2 ? "probability" : "class\(index)").\(format)"
+    }
+
+    /// Numbered objects.
+    public var instances: String { "\(stem).instances.png" }
+    /// The table of the objects.
+    public var objects: String { "\(stem).objects.csv" }
+    /// A picture.
+    public var overlay: String { "\(stem).overlay.png" }
+
+    /// All that there may be beside the classes, in any format.
+    public func besideClasses(classes: Int) -> [String] {
+        (1..<classes).flatMap { index in
+            Format.allCases.map { probability(ofClass: index, classes: classes, $0) }
+        } + [instances, objects, overlay]
+    }
+
+    /// The file of the classes that is there, or else the PNG that might be.
+    public var classesFound: String { found(classes) ?? classes(.png) }
+
+    /// The file of class 1's probability that is there, of two classes.
+    public var probabilityFound: String? { found { probability($0) } }
+
+    private func found(_ name: (Format) -> String) -> String? {
+        Format.allCases.map(name).first(where: FileManager.default.fileExists)
+    }
+}
