@@ -5,7 +5,7 @@ func decimals(_ value: Double, _ count: Int) -> String { String(format: "%.\(cou
 
 /// Seconds as a person says them: "42 s", "3 min 10 s", "2 h 5 min".
 public func duration(_ seconds: Double) -> String {
-    let whole = Int(seconds.rounded())
+    let whole = Int(min(seconds, 1e15).rounded())
     if whole < 60 { return "\(whole) s" }
     return whole < 3600 ? "\(whole / 60) min \(whole % 60) s" : "\(whole / 3600) h \(whole % 3600 / 60) min"
 }

@@ -149,6 +149,12 @@ extension ProgramTests {
 
             let doctor = try place.succeed(["doctor", "cells.yaml", "--json"]).json
             #expect(try #require(doctor["findings"] as? [[String: Any]]).count > 5)
+            let whole = try place.succeed([
+                "doctor", "cells.yaml", "--set", "data.tile=0", "--set", "model.padding=same",
+            ])
+            #expect(whole.output.contains("GiB for 2 workers"))
+            let foreign = try place.run(["doctor", "cells.yaml", "--set", "training.initialize_from=none.safetensors"])
+            #expect(foreign.status == 2 && foreign.output.contains("none.safetensors does not exist"))
             try FileManager.default.removeItem(atPath: place.folder.path("cells/labels/cell-0001.png"))
             let ill = try place.run(["doctor", "cells.yaml"])
             #expect(ill.status == 2 && ill.output.contains("cell-0001.png"))
@@ -163,7 +169,8 @@ extension ProgramTests {
                 try place.succeed(["train", "--help"], ranks: 2).output.components(separatedBy: "USAGE:").count == 2)
         }
 
-        @Test("networks of other kinds are measured, trained and predicted with; predict says once that the tile matters")
+        @Test(
+            "networks of other kinds are measured, trained and predicted with; predict says once that the tile matters")
         func otherNetworks() throws {
             let place = try Place()
             let bench = try place.succeed([

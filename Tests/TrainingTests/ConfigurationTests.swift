@@ -209,7 +209,11 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
         ),
         ("run: {threads: some}", "a.yaml line 2: run.threads must be a whole number or auto, not 'some'"),
         ("run: {threads: 0}", "a.yaml line 2: run.threads must be 1 to 1024, not 0"),
-        ("run: {fault_timeout: -1}", "a.yaml line 2: run.fault_timeout must be 0 or more, not -1"),
+        ("run: {fault_timeout: -1}", "a.yaml line 2: run.fault_timeout must be 0 to 1000000 seconds, not -1"),
+        (
+            "training: {minutes: 1e300}",
+            "a.yaml line 2: training.minutes must be more than 0 and at most 100000000, not 1.0e+300"
+        ),
         ("run: {fault_timeout: never}", "a.yaml line 2: run.fault_timeout must be a number, not 'never'"),
         (
             "model: {classes: 3}\nvalidation: {metric: v_rand}",
@@ -235,6 +239,13 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
     ])
     func wrongInputIsNamedWithItsLine(lines: String, message: String) {
         #expect(failure(minimal + lines + "\n") == message)
+    }
+
+    @Test func wholeImagesAreNotSampled() {
+        #expect(
+            failure(minimal, "data.tile=0", "data.sampling.foreground=0.5")
+                == "--set data.sampling.foreground=0.5: data.sampling.foreground says where tiles are drawn, and data.tile: 0 trains on whole images: set one of them to another value"
+        )
     }
 
     @Test(arguments: [

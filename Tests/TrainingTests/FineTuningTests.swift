@@ -64,6 +64,22 @@ extension TrainingRuns {
             #expect(wider.kind == .request && wider.message.contains("check model.base_channels"))
         }
 
+        @Test("a deeper network's weights, and those of other skips, are refused", arguments: [1, 3])
+        func otherShapes(ranks: Int) throws {
+            let task = try TinyTask()
+            func refusal(_ old: [String], _ new: [String]) throws -> Failure {
+                let name = "old-\(old.joined())"
+                let latest = try task.train(name, ["training.steps=1"] + old).directory.latest
+                return try task.failure(
+                    task.request("run", ["training.initialize_from=\(latest)"] + new), ranks: ranks)
+            }
+            let deep = try refusal(["model.depth=2"], [])
+            #expect(deep.kind == .request && deep.message.contains("decoder.1.conv1"))
+            #expect(deep.message.contains("set model.depth"))
+            let added = try refusal(["model.skip=add"], ["model.skip=none"])
+            #expect(added.kind == .request && added.message.contains("was trained with skip add: set model.skip: add"))
+        }
+
         @Test(
             "frozen layers keep their bits, whatever moves the others; the rest's are the same on any ranks, and resumed",
             arguments: ["[encoder.0]", "[encoder]", "[encoder.1.conv2, decoder.0.up.bias]"])

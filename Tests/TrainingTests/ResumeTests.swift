@@ -34,6 +34,28 @@ extension TrainingRuns {
             }
         }
 
+        @Test("other images are said to be others, and the best score is sought anew", arguments: [1, 3])
+        func otherImages(ranks: Int) throws {
+            let task = try TinyTask()
+            let run = try task.train("run", ranks: ranks)
+            func remarks() throws -> [String] {
+                try run.events("note").compactMap { $0["message"] as? String }.filter {
+                    $0.contains("the images are not")
+                }
+            }
+            for kind in ["images", "labels"] {
+                let folder = task.folder.path("data/\(kind)")
+                let name = (task.image(1) as NSString).lastPathComponent
+                try FileManager.default.copyItem(atPath: "\(folder)/\(name)", toPath: "\(folder)/another.png")
+            }
+            try task.resume("run", ranks: ranks, ["training.steps=9"])
+            #expect(try remarks().count == 1)
+            #expect(try remarks()[0].contains("what was trained on may now be among the validation images"))
+            #expect(try #require(Checkpoint(reading: run.directory.latest).best).step > 6)
+            try task.resume("run", ranks: ranks, ["training.steps=10"])
+            #expect(try remarks().count == 1)
+        }
+
         @Test("a run that was lost before its first checkpoint begins again", arguments: [(1, 3), (3, 1)])
         func noCheckpoint(before: Int, after: Int) throws {
             let task = try TinyTask()

@@ -10,16 +10,19 @@ public struct Checkpoint {
     public var configuration: Configuration
     public var state: TrainingState
     public var best: BestScore?
+    /// `TrainingPlan.imagesDigest`; nil in a checkpoint that does not say.
+    public var images: String?
     /// What computed a checkpoint that was read: its engine, and the BLAS with the CPU that it ran on.
     public private(set) var origin: (engine: String, blas: String)?
 
-    public init(configuration: Configuration, state: TrainingState, best: BestScore?) {
+    public init(configuration: Configuration, state: TrainingState, best: BestScore?, images: String? = nil) {
         self.configuration = configuration
         self.state = state
         self.best = best
+        self.images = images
     }
 
-    private static let momentumPrefix = "momentum."
+    fileprivate static let momentumPrefix = "momentum."
     static let averagePrefix = "ema."
 
     /// `step-00000100.safetensors`.
@@ -48,6 +51,7 @@ public struct Checkpoint {
             "lockstep.blas": BuildInformation.blas, "lockstep.configuration": configuration.yaml,
             "lockstep.step": String(state.step), "lockstep.elapsed_seconds": String(state.elapsed),
         ]
+        metadata["lockstep.images"] = images
         if let best {
             metadata["lockstep.best_step"] = String(best.step)
             metadata["lockstep.best_value"] = String(best.value)
@@ -90,6 +94,7 @@ public struct Checkpoint {
         try file.load(into: state.momentum, prefix: Self.momentumPrefix)
         if let average = state.average { try file.load(into: average, prefix: Self.averagePrefix) }
         best = file.best
+        images = file.metadata["lockstep.images"]
     }
 }
 
@@ -138,6 +143,8 @@ extension SafetensorsFile {
 
     /// The tensors that are weights, by name.
     public var weights: [Tensor] {
-        tensors.filter { !$0.name.hasPrefix("momentum.") && !$0.name.hasPrefix("ema.") }
+        tensors.filter {
+            !$0.name.hasPrefix(Checkpoint.momentumPrefix) && !$0.name.hasPrefix(Checkpoint.averagePrefix)
+        }
     }
 }

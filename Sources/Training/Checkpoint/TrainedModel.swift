@@ -144,7 +144,9 @@ extension SafetensorsFile {
 
     /// Fills a network's weights for `training.initialize_from`: all tensors, or all but the head where that has
     /// another number of classes, which stays as a new run draws it. The averaged weights where the file has such.
-    public func initialize(_ buffer: ParameterBuffer) throws {
+    ///
+    /// Throws `Failure.request` where the file is of a network of another shape, deeper ones included.
+    public func initialize(_ buffer: ParameterBuffer, of architecture: UNetArchitecture) throws {
         let head = buffer.layout.entry("head.weight")
         if let own = tensor("encoder.0.conv1.weight"), own.shape.count == 4 {
             let (inputs, wanted) = (own.shape[1], buffer.layout.entry(own.name).shape[1])
@@ -159,6 +161,22 @@ extension SafetensorsFile {
             throw Failure.request(
                 "\(path) holds a network with normalization \(normalization): set model.normalization: \(normalization) in a run that starts from it"
             )
+        }
+        let names = Set(buffer.layout.entries.map(\.name))
+        // Of a deeper network. What another program has added besides is not minded.
+        let isLayer = { (name: String) in name.hasPrefix("encoder.") || name.hasPrefix("decoder.") }
+        if let other = weights.first(where: { isLayer($0.name) && !names.contains($0.name) }) {
+            throw Failure.request(
+                "\(path) holds a network with \(other.name), which one of model.depth \(architecture.depth) has not: set model.depth as it was"
+            )
+        }
+        // Tensors cannot tell networks whose skips are added from those without; a run's file says it.
+        if let text = metadata["lockstep.configuration"] {
+            let skip = try Configuration.decode(yaml: text, name: path, settings: []).model.architecture.skip
+            guard skip == architecture.skip else {
+                throw Failure.request(
+                    "\(path) was trained with skip \(skip): set model.skip: \(skip) in a run that starts from it")
+            }
         }
         let keepsHead = tensor("head.weight").map { $0.shape.first != head.shape.first } ?? true
         try load(

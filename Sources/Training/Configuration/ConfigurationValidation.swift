@@ -106,6 +106,9 @@ extension Configuration {
         try check(
             data.foregroundShare >= 0 && data.foregroundShare <= 1, "data.sampling.foreground",
             "is a share of the tiles, 0 to 1, not \(YAMLText.number(data.foregroundShare))")
+        try check(
+            data.foregroundShare == 0 || data.tile > 0, "data.sampling.foreground",
+            "says where tiles are drawn, and data.tile: 0 trains on whole images: set one of them to another value")
     }
 
     private func checkTile(_ check: Check) throws {
@@ -226,8 +229,8 @@ extension Configuration {
         case .epochs(let epochs): try check.atLeast(1, "training.epochs", epochs, atMost: 1 << 31)
         case .minutes(let minutes):
             try check(
-                minutes > 0 && minutes.isFinite, "training.minutes",
-                "must be more than 0, not \(YAMLText.number(minutes))")
+                minutes > 0 && minutes <= 1e8, "training.minutes",
+                "must be more than 0 and at most 100000000, not \(YAMLText.number(minutes))")
         }
         try check.atLeast(1, "training.batch", training.batch, atMost: 1 << 20)
         if let path = training.initializeFrom {
@@ -248,7 +251,9 @@ extension Configuration {
             validation.patience == 0 || data.validation != .none, "validation.patience",
             "waits for a better validation, and there is none: set data.validation")
         try check.atLeast(1, "run.replica_check_every", run.replicaCheckEvery)
-        try check.notNegative("run.fault_timeout", run.faultTimeout)
+        try check(
+            run.faultTimeout >= 0 && run.faultTimeout <= 1e6, "run.fault_timeout",
+            "must be 0 to 1000000 seconds, not \(YAMLText.number(run.faultTimeout))")
         let bucket = communication.bucketMegabytes
         try check(
             bucket > 0 && bucket <= 4096, "communication.bucket_mb",

@@ -33,12 +33,13 @@ public struct Checkup: Encodable {
     /// - Parameters:
     ///   - mpi: what the program's MPI says of itself.
     ///   - configuration: the file of a run that is planned; nil to look at the machine alone.
+    ///   - settings: `KEY=VALUE` overrides of it.
     ///   - workers: processes that would train.
-    public init(mpi: String, configuration: String?, workers: Int) {
+    public init(mpi: String, configuration: String?, settings: [String] = [], workers: Int) {
         machine(mpi: mpi, workers: workers)
         guard let configuration else { return }
         do {
-            try run(configuration, workers: workers)
+            try run(TrainingRequest(configuration: configuration, settings: settings), workers: workers)
         } catch let failure as Failure {
             add("configuration", .bad, failure.message)
             exitStatus = failure.exitStatus
@@ -81,13 +82,14 @@ public struct Checkup: Encodable {
             .first { access($0, X_OK) == 0 }
     }
 
-    private mutating func run(_ path: String, workers: Int) throws {
-        let request = TrainingRequest(configuration: path)
-        let plan = try TrainingPlan(request, ranks: workers + 1)
+    private mutating func run(_ request: TrainingRequest, workers: Int) throws {
+        let plan = try TrainingPlan(request, workers: workers)
         var setup = try RunSetup(plan)
         let configuration = setup.configuration
         let model = configuration.model.architecture
-        add("configuration", .good, "\(path): U-Net of base \(model.baseChannels) and depth \(model.depth)")
+        add(
+            "configuration", .good,
+            "\(request.configuration ?? ""): U-Net of base \(model.baseChannels) and depth \(model.depth)")
         add("folder", .good, "\(plan.directory) can be written")
         _ = try setup.checkImages(SoloCommunicator())
         add(
@@ -96,23 +98,40 @@ public struct Checkup: Encodable {
                 + plan.remarks.map { "; \($0)" }.joined()
                 + (plan.validation.isEmpty ? ": without validation no checkpoint is the best; see data.validation" : "")
         )
+        if let path = configuration.training.initializeFrom {
+            try setup.initializeFromFile(ParameterBuffer(ParameterLayout(model)))
+            add("weights", .good, "\(path) fits the network")
+        }
         if configuration.training.batch % workers != 0 {
             add(
                 "workers", .doubtful,
                 "\(workers) workers share a batch of \(configuration.training.batch) unevenly: some wait for the others"
             )
         }
-        let side = configuration.data.tile
-        if side > 0 {
-            let needed = model.trainingBytes(
-                height: side, width: side, slots: (configuration.training.batch + workers - 1) / workers,
-                isAveraged: configuration.training.ema > 0)
-            let all = needed * Double(workers) / 1_073_741_824
-            let memory = Double(ProcessInfo.processInfo.physicalMemory) / 1_073_741_824
-            add(
-                "memory", all < 0.8 * memory ? .good : .bad,
-                "about \(decimals(all, 1)) GiB for \(workers) workers, of \(decimals(memory, 1)) GiB"
-                    + (all < 0.8 * memory ? "" : ": lower data.tile or model.base_channels, or start fewer workers"))
+        try memory(setup, workers: workers)
+    }
+
+    /// What the workers' networks take on this machine, decoded images aside.
+    private mutating func memory(_ setup: RunSetup, workers: Int) throws {
+        let configuration = setup.configuration
+        let model = configuration.model.architecture
+        var (height, width) = (configuration.data.tile, configuration.data.tile)
+        if height == 0 {
+            // Whole images: the largest.
+            let sizes = try setup.plan.train.map { try $0.image.readHeader() }
+            guard let largest = sizes.max(by: { $0.width * $0.height < $1.width * $1.height }) else { return }
+            height = model.geometry.legalInput(outputAtLeast: largest.height)
+            width = model.geometry.legalInput(outputAtLeast: largest.width)
         }
+        let needed = model.trainingBytes(
+            height: height, width: width, slots: (configuration.training.batch + workers - 1) / workers,
+            isAveraged: configuration.training.ema > 0)
+        let all = needed * Double(workers) / 1_073_741_824
+        let memory = Double(ProcessInfo.processInfo.physicalMemory) / 1_073_741_824
+        add(
+            "memory", all < 0.8 * memory ? .good : .bad,
+            "about \(decimals(all, 1)) GiB for \(workers) workers, and up to \(configuration.data.cacheMegabytes) MiB of "
+                + "images each (data.cache_mb), of \(decimals(memory, 1)) GiB"
+                + (all < 0.8 * memory ? "" : ": lower data.tile or model.base_channels, or start fewer workers"))
     }
 }

@@ -141,11 +141,7 @@ public struct DataSetSummary: Encodable {
         remarks = samples.remarks
         images = all.count
         kinds = try Self.kinds(all.map(\.image))
-        let model = configuration.model.architecture
-        let reader = SampleReader(
-            inputChannels: model.inputChannels, classes: model.classes, encoding: configuration.data.labels,
-            ignoreValue: configuration.data.ignoreIndex, normalization: configuration.data.normalize)
-        let check = checkSamples(all, cache: SampleCache(reader: reader, megabytes: 0))
+        let check = checkSamples(all, cache: SampleCache(reader: configuration.sampleReader, megabytes: 0))
         if let failure = check.failure { throw failure.reason }
         let total = Double(max(1, check.pixels.reduce(0, +)))
         labels = check.pixels.enumerated().map { index, count in

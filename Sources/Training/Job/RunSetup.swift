@@ -5,6 +5,15 @@ import Kernels
 import Network
 import Segmentation
 
+extension Configuration {
+    /// What turns files into samples as `model` and `data` ask for.
+    var sampleReader: SampleReader {
+        SampleReader(
+            inputChannels: model.architecture.inputChannels, classes: model.architecture.classes, encoding: data.labels,
+            ignoreValue: data.ignoreIndex, normalization: data.normalize)
+    }
+}
+
 /// What every rank makes of a plan before the first step: its reader of images, and the weights that all start from.
 struct RunSetup {
     let configuration: Configuration
@@ -19,11 +28,9 @@ struct RunSetup {
         configuration = try Configuration.decode(yaml: plan.yaml, name: plan.directory, settings: [])
         let model = configuration.model.architecture
         let data = configuration.data
-        let reader = SampleReader(
-            inputChannels: model.inputChannels, classes: model.classes, encoding: data.labels,
-            ignoreValue: data.ignoreIndex, normalization: data.normalize)
         cache = SampleCache(
-            reader: reader, megabytes: data.cacheMegabytes, hasBorderTerm: configuration.loss.border != nil)
+            reader: configuration.sampleReader, megabytes: data.cacheMegabytes,
+            hasBorderTerm: configuration.loss.border != nil)
         sampler = try TileSampler(
             geometry: model.geometry, tile: data.tile, seed: configuration.seed, foreground: data.foregroundShare,
             augmentation: configuration.augmentation, border: configuration.loss.border)
@@ -60,8 +67,8 @@ struct RunSetup {
             var failure: FailureRecord?
             var pixels: [Int]
         }
-        func check(_ pairs: [SamplePair], keeping: Bool) throws -> [Int] {
-            let check = checkSamples(pairs, cache: cache, share: (world.rank, world.size), keeping: keeping)
+        func check(_ pairs: [SamplePair], share: (index: Int, of: Int), keeping: Bool) throws -> [Int] {
+            let check = checkSamples(pairs, cache: cache, share: share, keeping: keeping)
             let own = Finding(
                 position: check.failure?.position, failure: check.failure.map { FailureRecord($0.reason) },
                 pixels: check.pixels)
@@ -75,12 +82,25 @@ struct RunSetup {
         }
         // Each rank keeps what it will see again. One that trains and validates keeps training images first.
         let layout = ProcessLayout(ranks: world.size, mode: configuration.run.coordinator)
-        let trains = layout.worker(ofRank: world.rank) != nil
-        let validates = configuration.validation.place == .workers ? trains : world.rank == layout.coordinator
-        let pixels = try check(plan.train, keeping: trains)
-        _ = try check(plan.validation, keeping: validates)
+        let worker = layout.worker(ofRank: world.rank)
+        let everyone = (index: world.rank, of: world.size)
+        let pixels = try check(plan.train, share: everyone, keeping: worker != nil)
+        switch configuration.validation.place {
+        case .coordinator:
+            _ = try check(plan.validation, share: everyone, keeping: world.rank == layout.coordinator)
+        case .workers:
+            // Each reads those that will be its own.
+            _ = try check(
+                worker == nil ? [] : plan.validation, share: (worker ?? 0, layout.workers.count), keeping: true)
+        }
         sampler.classWeights = configuration.loss.classWeights.weights(pixels: pixels)
         return pixels
+    }
+
+    /// Takes over the weights of `training.initialize_from`, where there is such.
+    func initializeFromFile(_ weights: ParameterBuffer) throws {
+        guard let path = configuration.training.initializeFrom else { return }
+        try SafetensorsFile(reading: path).initialize(weights, of: configuration.model.architecture)
     }
 
     /// The state that the run begins with: read or drawn on rank 0, and the same on all.
@@ -111,23 +131,23 @@ struct RunSetup {
                 }
                 state.copy(from: checkpoint.state)
                 // A score of another metric or of other images is no measure of what comes.
+                let hasSameImages = checkpoint.images == nil || checkpoint.images == plan.imagesDigest
                 let isComparable =
                     checkpoint.configuration.validation.metric == configuration.validation.metric
-                    && checkpoint.configuration.data.validation == configuration.data.validation
+                    && checkpoint.configuration.data.validation == configuration.data.validation && hasSameImages
                 return Start(
                     step: state.step, elapsed: state.elapsed, best: isComparable ? checkpoint.best : nil,
                     remarks: damage.map { "passed over: \($0)" }
                         + [
                             checkpoint.divergence(engine: configuration.run.engine),
+                            hasSameImages ? nil : plan.remarkOnOtherImages(configuration.data.validation),
                             state.average != nil && checkpoint.state.average == nil
                                 ? "the checkpoint has no averaged weights: averaging begins here" : nil,
                         ].compactMap { $0 }
                 )
             }
             state.weights.initializeWeights(seed: configuration.seed)
-            if let path = configuration.training.initializeFrom {
-                try SafetensorsFile(reading: path).initialize(state.weights)
-            }
+            try initializeFromFile(state.weights)
             state.average?.copy(from: state.weights)
             return Start(step: 0, elapsed: 0, best: nil, remarks: [])
         }

@@ -67,7 +67,7 @@ public struct TrainingJob {
             try environment.write(to: directory.environment)
             try console.open(log: directory.log)
             coordinator = try Coordinator(
-                configuration: configuration, directory: directory, console: console,
+                configuration: configuration, directory: directory, images: setup.plan.imagesDigest, console: console,
                 validator: setup.validator(engine),
                 start: state, best: best, name: world.name,
                 isDedicated: layout.hasDedicatedCoordinator,

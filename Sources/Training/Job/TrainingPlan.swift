@@ -46,12 +46,24 @@ struct TrainingPlan: Codable {
     /// Reads the configuration and lists the images; everything about the request that can be wrong is found here or
     /// in the check of the images, before anything is written.
     init(_ request: TrainingRequest, ranks: Int) throws {
+        try self.init(request) { ProcessLayout(ranks: ranks, mode: $0).workers.count }
+    }
+
+    /// The plan of so many workers, whatever ranks there are beside them.
+    init(_ request: TrainingRequest, workers: Int) throws { try self.init(request) { _ in workers } }
+
+    private init(
+        _ request: TrainingRequest, workers: (ProcessLayout.CoordinatorMode) -> Int
+    ) throws {
         let configuration = try Self.configuration(request)
-        let workers = ProcessLayout(ranks: ranks, mode: configuration.run.coordinator).workers.count
+        let workers = workers(configuration.run.coordinator)
         guard workers <= configuration.training.batch else {
             throw Failure.request(
                 "\(workers) workers share a batch of \(configuration.training.batch) images: start at most \(configuration.training.batch) workers or raise training.batch"
             )
+        }
+        for (option, path) in [("--output", request.output), ("--resume", request.resume)] where path?.isEmpty == true {
+            throw Failure.request("\(option) is empty: name a run's folder")
         }
         let directory = RunDirectory(
             request.resume ?? request.output ?? "\(configuration.run.output)/\(configuration.name)")
@@ -75,6 +87,27 @@ struct TrainingPlan: Codable {
         yaml = configuration.yaml
         self.directory = directory.path
         isResume = request.resume != nil
+    }
+
+    /// A SHA-256 of what the samples are called, in their order: another one means other images.
+    var imagesDigest: String {
+        let hash = SHA256()
+        for pairs in [train, validation] {
+            for pair in pairs { hash.update(Data("\(pair.stem)\n".utf8)) }
+            hash.update(Data("\n".utf8))
+        }
+        return hash.finish().hexadecimal
+    }
+
+    /// What is to be known of a run that goes on with other images than it began with.
+    func remarkOnOtherImages(_ validation: Configuration.ValidationSource) -> String {
+        let common =
+            "the images are not those of the checkpoint: they are drawn in another order from here, and the best score is sought anew"
+        if case .split(let split) = validation, split != .none {
+            return common
+                + "; the split is drawn anew too, and what was trained on may now be among the validation images"
+        }
+        return common
     }
 
     private static func configuration(_ request: TrainingRequest) throws -> Configuration {

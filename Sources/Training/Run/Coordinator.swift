@@ -65,6 +65,7 @@ final class Snapshot: @unchecked Sendable {
 final class Coordinator: @unchecked Sendable {
     private let configuration: Configuration
     private let directory: RunDirectory
+    private let images: String
     private let console: Console
     private let logger: Logger
     private let log: MetricsLog
@@ -88,6 +89,7 @@ final class Coordinator: @unchecked Sendable {
     private var lastScores: (step: Int, scores: SegmentationScores)?
 
     /// - Parameters:
+    ///   - images: a digest of the images' names, for checkpoints.
     ///   - validator: nil without validation images.
     ///   - start: where the run begins: step 0, or the checkpoint that it resumes from.
     ///   - name: how messages name this rank.
@@ -96,7 +98,7 @@ final class Coordinator: @unchecked Sendable {
     ///   - timeline: takes what this rank does, where one is asked for.
     ///   - watch: is told what this rank does.
     init(
-        configuration: Configuration, directory: RunDirectory, console: Console, validator: Validator?,
+        configuration: Configuration, directory: RunDirectory, images: String, console: Console, validator: Validator?,
         start: TrainingState, best: BestScore?, name: String, isDedicated: Bool, workers: [WorkerPlace],
         timeline: Timeline?,
         watch: FaultWatch?
@@ -104,6 +106,7 @@ final class Coordinator: @unchecked Sendable {
         self.timeline = timeline
         self.configuration = configuration
         self.directory = directory
+        self.images = images
         self.console = console
         logger = console.logger
         self.validator = validator
@@ -164,7 +167,7 @@ final class Coordinator: @unchecked Sendable {
     /// Says that this rank has nothing to do but wait for the workers, which have done so many steps.
     func awaitWorkers(step: Int) {
         guard !(condition.withLock { isWorking }) else { return }
-        do { try watch?.enter(.waiting, step: step) } catch { fail(error, "waiting failed", step: step) }
+        awaitNext(step: step)
     }
 
     /// Takes a snapshot; waits while another one waits.
@@ -213,13 +216,16 @@ final class Coordinator: @unchecked Sendable {
             condition.unlock()
             do {
                 try process(snapshot)
-                // A rank that trains too is in another phase by now.
-                if isDedicated { try watch?.enter(.waiting, step: snapshot.state.step) }
             } catch {
                 fail(error, "a snapshot could not be saved", step: snapshot.state.step)
             }
-            try? watch?.enter(.waiting)
+            // A rank that trains too is in another phase by now.
+            if isDedicated { awaitNext(step: snapshot.state.step) }
         }
+    }
+
+    private func awaitNext(step: Int) {
+        do { try watch?.enter(.waiting, step: step) } catch { fail(error, "waiting failed", step: step) }
     }
 
     /// Validates before it writes, so that the checkpoint knows the best score so far.
@@ -262,7 +268,7 @@ final class Coordinator: @unchecked Sendable {
             try watch?.enter(.checkpoint, step: step)
             let begin = Timeline.now
             defer { timeline?.add("checkpoint", on: "coordinator", from: begin, to: Timeline.now, step: step) }
-            try Checkpoint(configuration: configuration, state: snapshot.state, best: score)
+            try Checkpoint(configuration: configuration, state: snapshot.state, best: score, images: images)
                 .write(to: directory.checkpoint(step: step), by: directory.unfinishedCheckpoint)
             try directory.adopt(step: step, best: score, keep: configuration.checkpoint.keep)
             watch?.advise(directory.adviceAfterFault)

@@ -11,7 +11,8 @@ struct ProgressLine {
     /// Step, loss, images/s and time left. Loss and speed are moving averages.
     mutating func line(after report: StepReport) -> String {
         func average(_ old: Double?, _ new: Double) -> Double { old.map { 0.9 * $0 + 0.1 * new } ?? new }
-        let loss = average(self.loss, report.loss)
+        // A step that was skipped for its loss would leave nothing else in the average for ever.
+        let loss = report.loss.isFinite || self.loss == nil ? average(self.loss, report.loss) : self.loss ?? report.loss
         let seconds = average(self.seconds, report.seconds)
         let start = startProgress ?? report.progress
         (self.loss, self.seconds, startProgress) = (loss, seconds, start)

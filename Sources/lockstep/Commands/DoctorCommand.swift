@@ -15,6 +15,10 @@ struct DoctorCommand: JobCommand {
     @Argument(help: "The configuration of a run that is planned.")
     var config: String?
 
+    @Option(
+        name: .customLong("set"), help: ArgumentHelp("Overrides one key of the configuration.", valueName: "key=value"))
+    var settings: [String] = []
+
     @Option(help: "Processes that would train.")
     var workers = 2
 
@@ -22,11 +26,15 @@ struct DoctorCommand: JobCommand {
     var json = false
 
     func validate() throws {
+        if config == nil, !settings.isEmpty {
+            throw ValidationError("--set overrides a key of the configuration: name one")
+        }
         guard workers >= 1 else { throw ValidationError("--workers \(workers): give 1 or more") }
     }
 
     func run(in job: Job) throws {
-        let checkup = Checkup(mpi: MPICommunicator.libraryDescription, configuration: config, workers: workers)
+        let checkup = Checkup(
+            mpi: MPICommunicator.libraryDescription, configuration: config, settings: settings, workers: workers)
         let marks: [Checkup.Verdict: String] = [.good: "ok", .doubtful: "note", .bad: "WRONG"]
         let lines = checkup.findings.map { finding in
             let mark = marks[finding.verdict] ?? ""
