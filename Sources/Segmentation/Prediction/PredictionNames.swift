@@ -25,7 +25,7 @@ public struct PredictionNames: Hashable, Sendable {
     public var instances: String { "\(stem).instances.png" }
     /// The table of the objects.
     public var objects: String { "\(stem).objects.csv" }
-    /// A picture.
+    /// The image with its classes or objects drawn in.
     public var overlay: String { "\(stem).overlay.png" }
 
     /// All that there may be beside the classes, in any format.

@@ -11,8 +11,8 @@ struct ProgressLine {
     /// Step, loss, images/s and time left. Loss and speed are moving averages.
     mutating func line(after report: StepReport) -> String {
         func average(_ old: Double?, _ new: Double) -> Double { old.map { 0.9 * $0 + 0.1 * new } ?? new }
-        // A step that was skipped for its loss would leave nothing else in the average for ever.
-        let loss = report.loss.isFinite || self.loss == nil ? average(self.loss, report.loss) : self.loss ?? report.loss
+        // What is not finite would stay in the average for ever.
+        let loss = report.loss.isFinite ? average(self.loss, report.loss) : self.loss
         let seconds = average(self.seconds, report.seconds)
         let start = startProgress ?? report.progress
         (self.loss, self.seconds, startProgress) = (loss, seconds, start)
@@ -20,7 +20,7 @@ struct ProgressLine {
         let left = done > 0 ? "  \(duration(watch.seconds / done * (1 - report.progress))) left" : ""
         let data = report.times.data / report.seconds
         let wait = data >= 0.01 ? "  waiting for data \(Int(data * 100)) %" : ""
-        return "step \(report.step)  \(Int(report.progress * 100)) %  loss \(decimals(loss, 4))  "
+        return "step \(report.step)  \(Int(report.progress * 100)) %  loss \(decimals(loss ?? report.loss, 4))  "
             + "\(decimals(Double(batch) / seconds, 2)) images/s\(wait)\(left)"
     }
 }
