@@ -46,7 +46,10 @@ import Testing
 }
 
 @Suite struct ResamplingTests {
-    private static let shapes = [ImageShape(1, 1, 1), ImageShape(2, 3, 3), ImageShape(9, 14, 1), ImageShape(33, 20, 4)]
+    private static let shapes = [
+        ImageShape(1, 1, 1), ImageShape(2, 3, 3), ImageShape(9, 14, 1), ImageShape(33, 20, 4), ImageShape(26, 28, 3),
+        ImageShape(40, 41, 1), ImageShape(12, 17, 5), ImageShape(30, 24, 2),
+    ]
 
     private func field(over shape: ImageShape, key: Int) -> WarpField {
         var stream = RandomStream(seed: 2, use: .augmentation, key)
@@ -85,6 +88,25 @@ import Testing
             }
         }
         #expect(relativeL2(output.view, expected) < 1e-6)
+    }
+
+    @Test("What lies about a part of a tensor stays as it is", arguments: [1, 2, 3, 5])
+    func surroundings(channels: Int) {
+        let shape = ImageShape(25, 31, channels)
+        let image = Tensor.random(ImageShape(20, 20, channels), key: 44)
+        let (whole, part) = (Tensor(shape), Tensor(35, 41, channels))
+        for i in 0..<part.count { part.base[i] = 77 }
+        let field = field(over: image.shape, key: 3)
+        Resampling.bicubic(image.view, at: field, into: whole.view)
+        let start = part.view.row(5) + 4 * channels
+        Resampling.bicubic(
+            image.view, at: field, into: TensorView(base: start, shape: shape, rowStride: part.view.rowStride))
+        for y in 0..<35 {
+            for x in 0..<41 {
+                let isInside = (5..<30).contains(y) && (4..<35).contains(x)
+                for c in 0..<channels { #expect(part[y, x, c] == (isInside ? whole[y - 5, x - 4, c] : 77)) }
+            }
+        }
     }
 
     @Test func aTurnByAQuarterTakesPixelsAsTheyAre() {

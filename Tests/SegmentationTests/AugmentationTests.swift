@@ -179,4 +179,33 @@ import Testing
         // A quarter each by choice, and by chance a share of the rest: about 0.25 + 0.5·0.03; 5 deviations are 54.
         #expect((110...215).contains(counts[2]) && (120...260).contains(counts[1]), "\(counts)")
     }
+
+    @Test func eachPixelOfAClassIsDrawnAsOften() throws {
+        let (height, width) = (7, 5)
+        let labels = LabelMap(height: height, width: width, filledWith: 0)
+        for pixel in [0, 4, 3 * width + 2, 6 * width + 4] { labels.values[pixel] = 1 }
+        for pixel in [3 * width, 3 * width + 1] { labels.values[pixel] = 3 }
+        labels.values[7] = LabelMap.ignored
+        let image = Tensor(height, width, 1)
+        for pixel in 0..<height * width { image.base[pixel] = Float(pixel) }
+        let sample = Sample(stem: "s", image: image, labels: labels)
+        // One pixel comes out, in the middle of five by five.
+        let sampler = try TileSampler(
+            geometry: UNetGeometry(depth: 0, padding: .valid), tile: 5, seed: 1, foreground: 1)
+        var counts = [Int](repeating: 0, count: height * width)
+        for epoch in 0..<6000 {
+            let tile = sampler.cut(sample: sample, epoch: epoch, index: 0)
+            let pixel = Int(tile.image[2, 2, 0])
+            #expect(tile.labels.list == [labels.values[pixel]])
+            counts[pixel] += 1
+        }
+        // One of two classes, then one of its four or two pixels; 5 deviations are 128 and 168.
+        for pixel in 0..<height * width {
+            switch labels.values[pixel] {
+            case 1: #expect((622...878).contains(counts[pixel]), "\(counts)")
+            case 3: #expect((1332...1668).contains(counts[pixel]), "\(counts)")
+            default: #expect(counts[pixel] == 0)
+            }
+        }
+    }
 }

@@ -65,10 +65,21 @@ public final class Sample: Sendable {
         }
     }
 
+    /// Where the labelled pixels are; kept once it is known.
+    var foreground: ForegroundIndex {
+        derived.lock.withLock {
+            if let kept = derived.foreground { return kept }
+            let index = ForegroundIndex(labels)
+            derived.foreground = index
+            return index
+        }
+    }
+
     /// What follows from the sample and is made on demand. Unchecked because the lock guards it.
     private final class Derived: @unchecked Sendable {
         let lock = NSLock()
         var border: (of: BorderWeights, term: Tensor)?
         var statistics: (mean: Float, deviation: Float)?
+        var foreground: ForegroundIndex?
     }
 }

@@ -69,7 +69,7 @@ public struct TileSampler: Sendable {
             tile > 0 ? tile : geometry.legalInput(outputAtLeast: image.width), image.channels)
         let labels = LabelMap(height: geometry.output(input: input.height), width: geometry.output(input: input.width))
         let place = TilePlace(
-            sample.labels, outputHeight: labels.height, outputWidth: labels.width, foreground: foreground, seed: seed,
+            sample, outputHeight: labels.height, outputWidth: labels.width, foreground: foreground, seed: seed,
             epoch: epoch, index: index)
         let variation = augmentation.map { SampleVariation($0, seed: seed, epoch: epoch, index: index) }
         let borderTerm = border.map { sample.borderTerm($0) }
@@ -119,23 +119,24 @@ private struct TilePlace {
     private let imageWidth: Int
 
     init(
-        _ labels: LabelMap, outputHeight: Int, outputWidth: Int, foreground: Double, seed: UInt64, epoch: Int,
+        _ sample: Sample, outputHeight: Int, outputWidth: Int, foreground: Double, seed: UInt64, epoch: Int,
         index: Int
     ) {
+        let labels = sample.labels
         let (rows, columns) = (max(labels.height - outputHeight, 0), max(labels.width - outputWidth, 0))
         // A whole image's output covers it, which leaves one place.
         var stream = RandomStream(seed: seed, use: .tilePosition, epoch, index)
         var (top, left) = (stream.integer(below: rows + 1), stream.integer(below: columns + 1))
         if foreground > 0, rows + columns > 0 {
             var stream = RandomStream(seed: seed, use: .foreground, epoch, index)
-            if stream.uniform() < foreground, let pixel = labels.randomForeground(&stream) {
+            if stream.uniform() < foreground, let pixel = sample.foreground.randomPixel(of: labels, &stream) {
                 // Uniform among the places that show the pixel.
                 func place(_ position: Int, _ output: Int, _ most: Int) -> Int {
                     let (low, high) = (min(max(position - output + 1, 0), most), min(position, most))
                     return low + stream.integer(below: high - low + 1)
                 }
-                top = place(pixel / labels.width, outputHeight, rows)
-                left = place(pixel % labels.width, outputWidth, columns)
+                top = place(pixel.row, outputHeight, rows)
+                left = place(pixel.column, outputWidth, columns)
             }
         }
         self.top = top
@@ -151,27 +152,5 @@ private struct TilePlace {
         for y in 0..<height {
             (target + y * output.width).update(from: source + (top + y) * imageWidth + left, count: width)
         }
-    }
-}
-
-extension LabelMap {
-    /// A pixel of a class above 0: first a class, all that are there alike, then one of its pixels; nil without any.
-    fileprivate func randomForeground(_ stream: inout RandomStream) -> Int? {
-        var counts: [Int] = []
-        let pixels = 0..<height * width
-        for pixel in pixels where values[pixel] > 0 {
-            let label = Int(values[pixel])
-            if label >= counts.count { counts += [Int](repeating: 0, count: label + 1 - counts.count) }
-            counts[label] += 1
-        }
-        let present = counts.indices.filter { counts[$0] > 0 }
-        guard !present.isEmpty else { return nil }
-        let label = present[stream.integer(below: present.count)]
-        var rest = stream.integer(below: counts[label])
-        for pixel in pixels where values[pixel] == Int32(label) {
-            if rest == 0 { return pixel }
-            rest -= 1
-        }
-        return nil
     }
 }
