@@ -1,12 +1,15 @@
 /// Values of an image at the coordinates of a `WarpField`. Beyond its edges the image is mirrored without end.
 public enum Resampling {
+    /// The longest side of an image: further from 0 floats tell too few places between pixels apart.
+    public static let mostSide = WholeNumbers.most
+
     /// Bicubic, for images. A pixel that lies at whole coordinates is taken as it is.
     ///
     /// - Parameter output: of the field's size and the image's channels; overwritten.
     public static func bicubic(_ image: TensorView, at field: WarpField, into output: TensorView) {
         precondition(
             output.height == field.height && output.width == field.width && output.channels == image.channels
-                && image.height > 0 && image.width > 0,
+                && image.height > 0 && image.width > 0 && max(image.height, image.width) <= mostSide,
             "an image of \(image.shape) resampled to \(output.shape)")
         let row = CubicRow(image, width: field.width)
         defer { row.deallocate() }
@@ -21,7 +24,7 @@ public enum Resampling {
     /// - Parameters:
     ///   - margin: rows and columns of the field that lie before the output's first.
     public static func nearest(_ labels: LabelMap, at field: WarpField, margin: Int, into output: LabelMap) {
-        precondition(max(labels.height, labels.width) <= 1 << 22, "labels of \(labels.height)×\(labels.width)")
+        precondition(max(labels.height, labels.width) <= mostSide, "labels of \(labels.height)×\(labels.width)")
         guard let source = labels.values.baseAddress, let target = output.values.baseAddress else { return }
         let (height, width) = (Float(labels.height), Float(labels.width))
         forPixels(of: field, margin: margin, height: output.height, width: output.width) { pixel, row, column in
@@ -39,7 +42,7 @@ public enum Resampling {
     /// - Parameter margin: as for `nearest`.
     public static func bilinear(_ weights: Tensor, at field: WarpField, margin: Int, into output: Tensor) {
         precondition(weights.channels == 1 && output.channels == 1, "weights of \(weights.shape)")
-        precondition(max(weights.height, weights.width) <= 1 << 22, "weights of \(weights.shape)")
+        precondition(max(weights.height, weights.width) <= mostSide, "weights of \(weights.shape)")
         let (lastRow, lastColumn) = (Float(weights.height - 1), Float(weights.width - 1))
         forPixels(of: field, margin: margin, height: output.height, width: output.width) { pixel, row, column in
             let (row, column) = (min(max(row, 0), lastRow), min(max(column, 0), lastColumn))

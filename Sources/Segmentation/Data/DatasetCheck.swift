@@ -32,6 +32,11 @@ public func checkSamples(
                         + "distances where height and width are at most \(DistanceTransform.mostSides) together: cut it into "
                         + "shorter ones, or remove loss.border")
             }
+            guard max(labels.height, labels.width) <= Resampling.mostSide else {
+                throw Failure.request(
+                    "image \(pairs[position].image.name) has \(labels.width)×\(labels.height) pixels, and training places "
+                        + "pixels up to \(Resampling.mostSide) along a side: cut it into shorter ones")
+            }
             let (pixels, ignored) = labels.pixelCounts(classes: classes)
             for c in 0..<classes { check.pixels[c] += pixels[c] }
             check.ignoredPixels += ignored

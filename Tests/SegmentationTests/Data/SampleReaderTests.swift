@@ -287,6 +287,14 @@ import Testing
         #expect(failure?.reason.message.contains("32768×1 pixels, and loss.border") == true)
     }
 
+    @Test func anImageTooLongToPlaceItsPixelsIsRefused() throws {
+        let row = [UInt16](repeating: 1, count: Resampling.mostSide + 1)
+        let pair = try folder.sample("a", row.count, image: row, labels: row)
+        let cache = SampleCache(reader: SampleReader(inputChannels: 1, classes: 2), megabytes: 1)
+        let failure = checkSamples([pair], cache: cache).failure
+        #expect(failure?.reason.message.contains("4194305×1 pixels, and training places") == true)
+    }
+
     @Test func checkedSamplesStayInTheCache() throws {
         let pair = try folder.sample("a", 2, image: [1, 2], labels: [0, 1])
         let cache = cache()
