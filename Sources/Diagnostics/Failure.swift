@@ -36,6 +36,11 @@ public struct Failure: Error, Sendable, Equatable, CustomStringConvertible {
         Failure(.running, message, repeats: repeats)
     }
 
+    /// A failure as it is; anything else as a failure while running, in its own words.
+    public init(wrapping error: any Error) {
+        self = error as? Failure ?? .running("\(error)")
+    }
+
     /// The same failure with its place behind the message, "… (rank 2 on node7, step 57)", unless it is there already.
     public func at(_ place: String, step: Int? = nil) -> Failure {
         guard !message.contains("(\(place)") else { return self }

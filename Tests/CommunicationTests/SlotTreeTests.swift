@@ -10,7 +10,6 @@ import Testing
             #expect(ranges.flatMap(Array.init) == Array(0..<slots))
             #expect(ranges.allSatisfy { $0.count == slots / workers || $0.count == slots / workers + 1 })
             for (worker, range) in ranges.enumerated() {
-                for slot in range { #expect(tree.owner(ofSlot: slot) == worker) }
                 #expect(tree.ownNodes(ofWorker: worker).flatMap(Array.init) == Array(range))
             }
         }

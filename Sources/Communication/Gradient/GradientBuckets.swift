@@ -5,7 +5,7 @@ import Kernels
 /// A backward pass completes a gradient from its end to its beginning, so buckets are numbered from the end. The
 /// numbers behind the gradient are known last and are the last bucket.
 public struct GradientBuckets: Sendable {
-    /// Floats of the gradient, and of what follows it.
+    /// Floats of the gradient, and of what follows it: the caller's, and one that counts failures.
     public let gradient: Int
     public let tail: Int
     /// Places in the record, in the order in which they are complete.
@@ -31,13 +31,15 @@ public struct GradientBuckets: Sendable {
             ranges.append(lower..<upper)
             upper = lower
         }
-        ranges.append(gradient..<gradient + tail)
+        ranges.append(gradient..<gradient + tail + 1)
         self.ranges = ranges
     }
 
     public var count: Int { ranges.count }
     /// Floats of a record.
-    public var recordCount: Int { gradient + tail }
+    public var recordCount: Int { failures + 1 }
+    /// Place of the number of workers that failed to compute their slots.
+    var failures: Int { gradient + tail }
 
     /// Number of the bucket behind the gradient.
     var tailBucket: Int { ranges.count - 1 }

@@ -18,12 +18,6 @@ public struct SlotTree: Sendable, Hashable {
         slots * worker / workers..<slots * (worker + 1) / workers
     }
 
-    /// The worker that computes a slot, and keeps the sum of every node that begins with it.
-    public func owner(ofSlot slot: Int) -> Int {
-        // The inverse of slots(ofWorker:): the last worker whose range does not begin after the slot.
-        ((slot + 1) * workers - 1) / slots
-    }
-
     /// The node of all slots.
     public var root: Range<Int> { 0..<slots }
 
@@ -33,6 +27,19 @@ public struct SlotTree: Sendable, Hashable {
         var half = 1
         while half * 2 < node.count { half *= 2 }
         return node.lowerBound + half
+    }
+
+    /// How many nodes below `node`, itself included, end with this slot and begin before it: the sums that are complete
+    /// once the slot is.
+    static func sumsEnding(with slot: Int, in node: Range<Int>) -> Int {
+        var node = node
+        var count = 0
+        while node.count > 1 {
+            if node.upperBound == slot + 1 { count += 1 }
+            let middle = middle(of: node)
+            node = slot < middle ? node.lowerBound..<middle : middle..<node.upperBound
+        }
+        return count
     }
 
     /// The largest nodes whose slots are all the worker's, in order; at most 2·log₂(slots).

@@ -23,6 +23,11 @@ package struct InjectedFault: Sendable, Equatable {
                 "\(Self.variable)=\(text): must be RANK:PHASE:STEP:KIND with a phase of "
                     + "\(Phase.allCases.map { "\($0)" }.joined(separator: ", ")) and kill, stop or error: unset it")
         }
+        guard phase != .update || kind != .error else {
+            throw Failure.request(
+                "\(Self.variable)=\(text): by the update the workers have agreed on the step, and none fails alone: unset it"
+            )
+        }
         (self.rank, self.phase, self.step, self.kind) = (rank, phase, step, kind)
     }
 

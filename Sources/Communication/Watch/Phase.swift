@@ -1,6 +1,6 @@
 /// What a rank is doing, as the watch over ranks tells it.
 public enum Phase: UInt8, Sendable, CaseIterable {
-    case start, data, forward, backward, reduction, update, checkpoint, validation, waiting, shutdown
+    case start, data, forward, loss, backward, reduction, update, checkpoint, validation, waiting, shutdown
 
     /// Behind "has been": "reading images".
     var doing: String {
@@ -8,6 +8,7 @@ public enum Phase: UInt8, Sendable, CaseIterable {
         case .start: "starting"
         case .data: "reading images"
         case .forward: "in the forward pass"
+        case .loss: "computing the loss"
         case .backward: "in the backward pass"
         case .reduction: "summing gradients"
         case .update: "updating the weights"
@@ -24,7 +25,7 @@ public enum Phase: UInt8, Sendable, CaseIterable {
     /// Whether a rank gets through the phase by itself, without waiting for another one.
     var isOwnWork: Bool {
         switch self {
-        case .data, .forward, .backward, .update: true
+        case .data, .forward, .loss, .backward, .update: true
         case .start, .reduction, .checkpoint, .validation, .waiting, .shutdown: false
         }
     }

@@ -3,9 +3,9 @@ import Diagnostics
 import Foundation
 import Kernels
 import Network
-import Optimization
+import Segmentation
 
-/// Times training steps on random images: forward, loss, backward, the sum over slots and ranks, and the update.
+/// Times the training step, that of `Trainer`, on random images.
 public struct Benchmark: Sendable {
     public var architecture: UNetArchitecture
     /// Side of the input in pixels.
@@ -90,7 +90,9 @@ public struct Benchmark: Sendable {
     }
 
     /// Runs on every rank; the times are rank 0's.
-    public func run(_ world: any Communicator) throws -> Outcome {
+    ///
+    /// - Parameter watch: the watch over the ranks, where there is one.
+    package func run(_ world: any Communicator, watch: FaultWatch? = nil) throws -> Outcome {
         let geometry = architecture.geometry
         guard geometry.isLegal(input: size) else {
             throw Failure.request(
@@ -104,76 +106,49 @@ public struct Benchmark: Sendable {
         let before = Self.peakMebibytes
         let profile = layers ? StepProfile() : nil
         let engine = Engine(self.engine, threads: threads, convolution: convolution, profile: profile)
-        let network = UNet(architecture, engine: engine)
-        let weights = ParameterBuffer(network.layout)
-        let momentum = ParameterBuffer(network.layout)
-        weights.initializeWeights(seed: 1)
-        let output = geometry.output(input: size)
-        let image = Tensor(size, size, architecture.inputChannels)
-        let labels = LabelMap(height: output, width: output)
-        var random = RandomStream(seed: 1, use: .synthesis, 0)
-        for i in 0..<image.count { image.base[i] = Float(random.gaussian()) }
-        for i in 0..<output * output { labels.values[i] = Int32(random.integer(below: architecture.classes)) }
-        let tree = GradientTree(
-            slots: batch, communicator: world,
-            buckets: GradientBuckets(gradient: weights.count, tail: 0, floats: communication.bucketFloats),
-            overlap: communication.overlap, compression: communication.compression, team: engine.team)
-        let optimizer = MomentumSGD(momentum: 0.99)
-        var samples: [Sample] = []
-        for step in 0...steps {
-            if step == 1 { profile?.reset() }
-            let begin = Timeline.now
-            let sample = try tree.sum(
-                compute: { _, gradient, settled in
-                    defer { withExtendedLifetime(image) {} }
-                    let logits = network.forward(image.view, parameters: weights.base)
-                    profile?.enter("loss")
-                    _ = SoftmaxCrossEntropy.loss(
-                        logits: logits, labels: labels, gradient: network.logitsGradient, team: engine.team)
-                    network.backward(image.view, parameters: weights.base, gradient: gradient, settled: settled)
-                    profile?.enter("sum")
-                }
-            ) { total in
-                profile?.enter("update")
-                optimizer.step(
-                    weights: weights.base, velocity: momentum.base, gradient: total.base, count: weights.count,
-                    learningRate: 1e-4, gradientScale: 1 / Double(batch), team: engine.team)
-                return Sample(total, begin: begin, end: Timeline.now)
-            }
-            profile?.leave()
-            if step > 0 { samples.append(sample) }
-        }
-        func median(_ value: (Sample) -> Double) -> Double { Self.median(samples.map(value)) }
-        let seconds = median(\.seconds)
-        let bucketTimes = tree.buckets.ranges.indices.map { number in
+        let configuration = Configuration(
+            model: .init(architecture: architecture),
+            data: .init(train: .files(images: "", labels: ""), tile: size), loss: .init(border: nil),
+            optimizer: .init(learningRate: 1e-4), training: .init(length: .steps(steps + 1), batch: batch),
+            communication: communication)
+        let state = TrainingState(ParameterLayout(architecture))
+        state.weights.initializeWeights(seed: 1)
+        let tile = randomTile(output: geometry.output(input: size))
+        let trainer = Trainer(
+            configuration: configuration, limit: .steps(steps + 1), workers: world, state: state, engine: engine,
+            recorder: Recorder(watch: watch, profile: profile)
+        ) { _, _ in tile }
+        defer { trainer.stop() }
+        _ = try trainer.step()
+        profile?.reset()
+        let outcomes = try (0..<steps).map { _ in try trainer.step() }
+        func median(_ value: (StepOutcome) -> Double) -> Double { Self.median(outcomes.map(value)) }
+        let seconds = median { $0.end - $0.begin }
+        let buckets = trainer.buckets.ranges.enumerated().map { number, range in
             Bucket(
-                mebibytes: Double(4 * tree.buckets.ranges[number].count) / 1_048_576,
-                completeSeconds: median { $0.buckets[number].complete },
-                summedSeconds: median { $0.buckets[number].summed })
+                mebibytes: Double(4 * range.count) / 1_048_576,
+                completeSeconds: median { $0.bucketTimes[number].complete - $0.begin },
+                summedSeconds: median { $0.bucketTimes[number].summed - $0.begin })
         }
         return Outcome(
             stepSeconds: seconds, imagesPerSecond: Double(batch) / seconds,
             effectiveGflops: architecture.operationsPerStep(height: size, width: size) * Double(batch) / seconds / 1e9,
             peakMebibytes: Self.peakMebibytes, mebibytesBefore: before,
-            communicationShare: median { ($0.summed - $0.computed) / $0.seconds },
-            ranks: world.size, threads: threads, parameters: weights.count, outputSize: output,
-            computeSeconds: median(\.computed), updateSeconds: median { $0.seconds - $0.summed }, buckets: bucketTimes,
-            layers: profile.map { table($0.rows, total: samples.reduce(0) { $0 + $1.seconds }) })
+            communicationShare: median { ($0.summed - $0.computed) / ($0.end - $0.begin) },
+            ranks: world.size, threads: threads, parameters: state.weights.count,
+            outputSize: geometry.output(input: size), computeSeconds: median { $0.computed - $0.begin },
+            updateSeconds: median { $0.end - $0.summed }, buckets: buckets,
+            layers: profile.map { table($0.rows, total: outcomes.reduce(0) { $0 + $1.end - $1.begin }) })
     }
 
-    /// One step, in seconds from its beginning.
-    private struct Sample {
-        let computed: Double
-        let summed: Double
-        let seconds: Double
-        let buckets: [(complete: Double, summed: Double)]
-
-        init(_ total: GradientTree.Total, begin: Double, end: Double) {
-            computed = total.computed - begin
-            summed = total.summed - begin
-            seconds = end - begin
-            buckets = total.bucketTimes.map { ($0.complete - begin, $0.summed - begin) }
-        }
+    /// An image of noise with labels of noise.
+    private func randomTile(output: Int) -> TrainingTile {
+        let image = Tensor(size, size, architecture.inputChannels)
+        let labels = LabelMap(height: output, width: output)
+        var random = RandomStream(seed: 1, use: .synthesis, 0)
+        for i in 0..<image.count { image.base[i] = Float(random.gaussian()) }
+        for i in 0..<output * output { labels.values[i] = Int32(random.integer(below: architecture.classes)) }
+        return TrainingTile(image: image, labels: labels, weights: nil)
     }
 
     private func table(_ rows: [StepProfile.Row], total: Double) -> [Layer] {

@@ -72,7 +72,7 @@ public struct TrainingJob {
                 start: state, best: best, name: world.name,
                 isDedicated: layout.hasDedicatedCoordinator,
                 workers: layout.workers.map { WorkerPlace(rank: $0, host: environment.ranks[$0].host) },
-                timeline: timeline, watch: watch)
+                recorder: Recorder(track: "coordinator", watch: watch, timeline: timeline), watch: watch)
             try drawSamples(setup, count: request.previews, from: state.step, into: directory)
             watch?.advise(directory.adviceAfterFault)
             // Last: it is what marks the folder as a run's.
@@ -166,19 +166,23 @@ public struct TrainingJob {
         let link: (any CoordinatorLink)? =
             world.rank == layout.lead
             ? coordinator.map { LocalLink($0) } ?? RemoteLink(world, coordinator: layout.coordinator) : nil
+        let recorder = Recorder(watch: watch, timeline: timeline)
         let trainer = Trainer(
-            configuration: setup.configuration, limit: setup.limit, workers: workers, link: link, state: state,
-            engine: engine, hasValidation: !setup.plan.validation.isEmpty,
-            validator: setup.configuration.validation.place == .workers ? setup.validator(engine) : nil,
-            timeline: timeline, faults: watch
+            configuration: setup.configuration, limit: setup.limit, workers: workers, state: state, engine: engine,
+            recorder: recorder
         ) { step, slot in try setup.tile(step: step, slot: slot) }
+        let worker = Worker(
+            configuration: setup.configuration, limit: setup.limit, workers: workers, trainer: trainer, link: link,
+            hasValidation: !setup.plan.validation.isEmpty,
+            validator: setup.configuration.validation.place == .workers ? setup.validator(engine) : nil,
+            recorder: recorder)
         let ending: Ending
         do {
-            ending = try trainer.run()
+            ending = try worker.run()
         } catch let error as CommunicationFailure {
             throw error
         } catch {
-            ending = .failed(FailureRecord(error as? Failure ?? .running("\(error)")))
+            ending = .failed(FailureRecord(Failure(wrapping: error)))
         }
         // From here on this worker waits for the coordinator, which may be validating.
         try? watch?.enter(.waiting)

@@ -4,45 +4,6 @@ import Foundation
 import Logging
 import Segmentation
 
-/// A step as the lead worker reports it.
-struct StepReport: Codable, Sendable {
-    let step: Int
-    let loss: Double
-    let learningRate: Double
-    let gradientNorm: Double
-    /// Seconds of the step, images included.
-    let seconds: Double
-    /// Seconds of the lead worker's update.
-    let update: Double
-    /// What each worker's own slots took.
-    let workers: [WorkerTimes]
-    /// Share of the run that is done, 0 to 1.
-    let progress: Double
-    /// Whether the update was left out because the gradient was not finite.
-    let isSkipped: Bool
-
-    /// The step's seconds in a mean worker.
-    var times: StepTimes {
-        func mean(_ field: (WorkerTimes) -> Double) -> Double {
-            workers.map(field).reduce(0, +) / Double(max(workers.count, 1))
-        }
-        return StepTimes(
-            data: mean(\.data), forward: mean(\.forward), backward: mean(\.backward),
-            communication: mean { max(0, seconds - update - $0.total) }, update: update)
-    }
-}
-
-/// Where the time of a step went, in seconds.
-struct StepTimes: Codable, Sendable {
-    /// Waiting for images.
-    let data: Double
-    let forward: Double
-    let backward: Double
-    /// Waiting for other workers, and for sums that were still under way when the backward pass was over.
-    let communication: Double
-    let update: Double
-}
-
 /// A copy of a run's state, on its way to the disk and the validation images; nobody changes them any more.
 final class Snapshot: @unchecked Sendable {
     let state: TrainingState
@@ -75,7 +36,7 @@ final class Coordinator: @unchecked Sendable {
     private let watch: FaultWatch?
     private var progress: ProgressLine
     private var slowest: SlowestWorker
-    private let timeline: Timeline?
+    private let recorder: Recorder
     private var lastStep: Int
 
     /// Guards what both threads see.
@@ -95,15 +56,14 @@ final class Coordinator: @unchecked Sendable {
     ///   - name: how messages name this rank.
     ///   - isDedicated: whether this rank does nothing else.
     ///   - workers: the workers, in order.
-    ///   - timeline: takes what this rank does, where one is asked for.
-    ///   - watch: is told what this rank does.
+    ///   - recorder: is told what this rank does.
+    ///   - watch: is told what can be done about the run after a fault.
     init(
         configuration: Configuration, directory: RunDirectory, images: String, console: Console, validator: Validator?,
         start: TrainingState, best: BestScore?, name: String, isDedicated: Bool, workers: [WorkerPlace],
-        timeline: Timeline?,
-        watch: FaultWatch?
+        recorder: Recorder, watch: FaultWatch?
     ) throws {
-        self.timeline = timeline
+        self.recorder = recorder
         self.configuration = configuration
         self.directory = directory
         self.images = images
@@ -225,7 +185,7 @@ final class Coordinator: @unchecked Sendable {
     }
 
     private func awaitNext(step: Int) {
-        do { try watch?.enter(.waiting, step: step) } catch { fail(error, "waiting failed", step: step) }
+        do { try recorder.enter(.waiting, step: step) } catch { fail(error, "waiting failed", step: step) }
     }
 
     /// Validates before it writes, so that the checkpoint knows the best score so far.
@@ -235,17 +195,14 @@ final class Coordinator: @unchecked Sendable {
         // What the workers did before they learnt of the end counts for nothing.
         if hasEnded { return }
         if snapshot.isValidated, let validator {
-            try watch?.enter(.validation, step: step)
-            let begin = Timeline.now
             let isAveraged = snapshot.state.average != nil
-            let outcome: Validator.Outcome
-            if let found = snapshot.found {
+            let outcome = try recorder.during(.validation, step: step) {
+                guard let found = snapshot.found else {
+                    return try validator.validate(snapshot.state.validated, previews: (directory.previews, "latest"))
+                }
                 try validator.draw(found.findings, into: directory.previews, prefix: "latest")
-                outcome = validator.outcome(of: found.findings, seconds: found.seconds)
-            } else {
-                outcome = try validator.validate(snapshot.state.validated, previews: (directory.previews, "latest"))
+                return validator.outcome(of: found.findings, seconds: found.seconds)
             }
-            timeline?.add("validation", on: "coordinator", from: begin, to: Timeline.now, step: step)
             try log.append(ValidationEvent(step: step, isAveraged: isAveraged, outcome: outcome))
             let metric = configuration.validation.metric
             let value = outcome.scores.value(of: metric)
@@ -265,12 +222,11 @@ final class Coordinator: @unchecked Sendable {
         let ends = snapshot.isValidated && score?.exhausts(patience: configuration.validation.patience) == true
         // The best is kept even between checkpoints, and so is the run's end.
         if snapshot.isCheckpoint || isBest || ends {
-            try watch?.enter(.checkpoint, step: step)
-            let begin = Timeline.now
-            defer { timeline?.add("checkpoint", on: "coordinator", from: begin, to: Timeline.now, step: step) }
-            try Checkpoint(configuration: configuration, state: snapshot.state, best: score, images: images)
-                .write(to: directory.checkpoint(step: step), by: directory.unfinishedCheckpoint)
-            try directory.adopt(step: step, best: score, keep: configuration.checkpoint.keep)
+            try recorder.during(.checkpoint, step: step) {
+                try Checkpoint(configuration: configuration, state: snapshot.state, best: score, images: images)
+                    .write(to: directory.checkpoint(step: step), by: directory.unfinishedCheckpoint)
+                try directory.adopt(step: step, best: score, keep: configuration.checkpoint.keep)
+            }
             watch?.advise(directory.adviceAfterFault)
         }
         if ends, let score {

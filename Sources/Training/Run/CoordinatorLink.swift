@@ -40,21 +40,6 @@ enum Ending: Codable, Sendable {
     case failed(FailureRecord)
 }
 
-/// A failure on its way between ranks.
-struct FailureRecord: Codable, Sendable {
-    let kind: Int32
-    let message: String
-    let repeats: Bool
-
-    init(_ failure: Failure) {
-        kind = failure.kind.rawValue
-        message = failure.message
-        repeats = failure.repeats
-    }
-
-    var failure: Failure { Failure(Failure.Kind(rawValue: kind) ?? .running, message, repeats: repeats) }
-}
-
 /// The coordinator in the same process.
 final class LocalLink: CoordinatorLink {
     private let coordinator: Coordinator

@@ -8,7 +8,7 @@ import Segmentation
 struct SharedValidation {
     let validator: Validator
     let workers: any Communicator
-    let faults: FaultWatch?
+    let recorder: Recorder
 
     /// What the workers have found, on its way to the coordinator.
     struct Result: Codable, Sendable {
@@ -20,8 +20,9 @@ struct SharedValidation {
     func run(_ weights: ParameterBuffer, step: Int) throws -> Result {
         let watch = StopWatch()
         let shares = try workers.agreeOnAll {
-            try faults?.enter(.validation, step: step)
-            return try validator.measure(weights, share: (workers.rank, workers.size))
+            try recorder.during(.validation, step: step) {
+                try validator.measure(weights, share: (workers.rank, workers.size))
+            }
         }
         return Result(findings: shares.flatMap { $0 }, seconds: watch.seconds)
     }

@@ -1,7 +1,7 @@
 import Segmentation
 
 /// When a run ends.
-enum TrainingLimit: Sendable, Hashable {
+package enum TrainingLimit: Sendable, Hashable {
     case steps(Int)
     /// Seconds of training by the lead worker's clock.
     case seconds(Double)

@@ -83,7 +83,7 @@ struct BenchCommand: JobCommand {
             architecture: architecture, size: size, batch: batch ?? job.world.size, threads: threads, steps: steps,
             engine: engine, convolution: convolution, layers: layers,
             communication: .init(overlap: overlap, bucketMegabytes: bucketMB, compression: compression)
-        ).run(job.world)
+        ).run(job.world, watch: job.watch)
         try job.answer(text(outcome), json: json ? outcome : nil)
     }
 

@@ -1,10 +1,11 @@
 import Communication
+import Diagnostics
 import Foundation
 import Kernels
 import TestSupport
 import Testing
 
-@Suite struct GradientTreeTests {
+@Suite struct GradientAllReduceTests {
     /// Slot gradients whose sum depends on the order of additions, and whose values say where they belong.
     private static func fill(_ record: UnsafeMutablePointer<Float>, slot: Int, count: Int) {
         var stream = RandomStream(seed: 7, use: .trials, slot)
@@ -36,40 +37,44 @@ import Testing
         slots: Int, workers: Int, buckets: GradientBuckets, overlap: Bool = true,
         compression: GradientCompression = .none, piece: Int = 1000
     ) throws -> [Sums] {
-        let count = buckets.recordCount
+        let count = buckets.gradient + buckets.tail
         return try ThreadCommunicator.run(size: workers) { communicator in
-            let tree = GradientTree(
+            let allReduce = GradientAllReduce(
                 slots: slots, communicator: communicator, buckets: buckets, overlap: overlap,
                 compression: compression, team: ThreadTeam(threads: 1))
             var sums = Sums()
             for _ in 0..<3 {
                 var seen: [Int] = []
-                try tree.sum(
-                    compute: { slot, record, settled in
+                let sum = try allReduce.sum { batch in
+                    for slot in batch.slots {
                         seen.append(slot)
                         let values = [Float](unsafeUninitializedCapacity: count) { buffer, used in
                             if let base = buffer.baseAddress { fill(base, slot: slot, count: count) }
                             used = count
                         }
-                        // What is not settled yet is not to be looked at.
-                        record.update(repeating: .nan, count: count)
-                        for i in buckets.gradient..<count { record[i] = values[i] }
+                        let (gradient, tail) = (batch.gradient(ofSlot: slot), batch.tail(ofSlot: slot))
+                        for i in 0..<buckets.tail {
+                            #expect(tail[i] == 0)
+                            tail[i] = values[buckets.gradient + i]
+                        }
+                        // What is not complete yet is not to be looked at.
+                        gradient.update(repeating: .nan, count: buckets.gradient)
                         var end = buckets.gradient
                         while end > 0 {
                             let offset = max(0, end - piece)
-                            for i in offset..<end { record[i] = values[i] }
-                            settled(offset)
+                            for i in offset..<end { gradient[i] = values[i] }
+                            batch.complete(slot: slot, downTo: offset)
                             end = offset
                         }
+                        batch.add(slot: slot)
                     }
-                ) {
-                    sums.values.append(Array(UnsafeBufferPointer(start: $0.base, count: count)))
-                    sums.norms.append($0.squaredNorm)
-                    #expect($0.bucketTimes.count == buckets.count)
-                    #expect($0.bucketTimes.allSatisfy { $0.complete <= $0.summed })
                 }
+                sums.values.append(Array(UnsafeBufferPointer(start: sum.gradient, count: count)))
+                sums.norms.append(sum.squaredNorm)
+                #expect(sum.bucketTimes.count == buckets.count)
+                #expect(sum.bucketTimes.allSatisfy { $0.complete <= $0.summed })
                 sums.slots = seen
-                #expect(seen == Array(tree.ownSlots))
+                #expect(seen == Array(allReduce.ownSlots))
             }
             return sums
         }
@@ -122,7 +127,7 @@ import Testing
     @Test("compressed sums are equal on all workers, and near", arguments: [(4, 2), (7, 3), (12, 5), (5, 5)])
     func compressed(slots: Int, workers: Int) throws {
         let buckets = GradientBuckets(gradient: 20_000, tail: 7, floats: 8192)
-        let expected = Self.expected(0..<slots, count: buckets.recordCount)
+        let expected = Self.expected(0..<slots, count: buckets.gradient + buckets.tail)
         let all = try Self.sums(slots: slots, workers: workers, buckets: buckets, compression: .bf16)
         for sums in all {
             #expect(sums.values.allSatisfy { $0 == all[0].values[0] })
@@ -146,50 +151,100 @@ import Testing
                 #expect(range.count < max(floats, SquaredNorm.block) + SquaredNorm.block)
                 upper = range.lowerBound
             }
-            #expect(upper == 0 && buckets.ranges.last == gradient..<gradient + 3)
+            // Three of the caller's, and one for failures.
+            #expect(upper == 0 && buckets.ranges.last == gradient..<gradient + 4)
         }
         // The paper's network: the last bucket, which nothing hides, is no more than 1 MiB and a block.
         let paper = GradientBuckets(gradient: 31_030_658, tail: 0, floats: 4 << 20)
         #expect(paper.count < 14 && paper.ranges[paper.count - 2].count < 270_000)
     }
 
+    /// A batch of ones.
+    private static func ones(_ batch: GradientAccumulator, count: Int) {
+        for slot in batch.slots {
+            batch.gradient(ofSlot: slot).update(repeating: 1, count: count)
+            batch.add(slot: slot)
+        }
+    }
+
     @Test func otherMessagesAreLookedAfterMeanwhile() throws {
         let looks = try ThreadCommunicator.run(size: 2) { communicator -> Int in
-            let tree = GradientTree(
+            let allReduce = GradientAllReduce(
                 slots: 2, communicator: communicator, buckets: GradientBuckets(gradient: 10, tail: 0, floats: 10),
                 team: .solo)
             var looks = 0
-            try tree.sum(
-                compute: { _, record, _ in
-                    record.update(repeating: 1, count: 10)
-                    usleep(100_000)
-                },
+            let sum = try allReduce.sum(
                 meanwhile: {
                     looks += 1
                     return true
-                }
-            ) { total in #expect(total.base[3] == 2) }
+                },
+                compute: { batch in
+                    usleep(100_000)
+                    Self.ones(batch, count: 10)
+                })
+            #expect(sum.gradient[3] == 2)
             return looks
         }
         #expect(looks.allSatisfy { $0 > 10 }, "\(looks)")
     }
 
-    @Test func aFailureWhileSlotsAreComputedWaitsForThem() throws {
+    @Test func aFailureOfAMessageWaitsForTheSlotsThatAreComputed() throws {
         for _ in 0..<20 {
-            let tree = GradientTree(
+            let allReduce = GradientAllReduce(
                 slots: 1, communicator: SoloCommunicator(), buckets: GradientBuckets(gradient: 10, tail: 0, floats: 10),
                 team: .solo)
             var isOver = false
             #expect(throws: CommunicationFailure.self) {
-                try tree.sum(
-                    compute: { _, record, _ in
-                        record.update(repeating: 1, count: 10)
+                try allReduce.sum(
+                    meanwhile: { throw CommunicationFailure("cut") },
+                    compute: { batch in
+                        Self.ones(batch, count: 10)
                         usleep(20_000)
                         isOver = true
-                    }, meanwhile: { throw CommunicationFailure("cut") }
-                ) { _ in }
+                    })
             }
             #expect(isOver)
+        }
+    }
+
+    /// Where a worker's computation fails.
+    private static let failures = (1...9).flatMap { slots in
+        (1...slots).flatMap { workers in (0..<slots).map { (slots, workers, $0) } }
+    }
+
+    @Test("a slot that cannot be computed ends all workers alike, and the next sum is right", arguments: failures)
+    func failure(slots: Int, workers: Int, broken: Int) throws {
+        let buckets = GradientBuckets(gradient: 9000, tail: 2, floats: 4096)
+        let ends = try ThreadCommunicator.run(size: workers) { communicator -> [String] in
+            let allReduce = GradientAllReduce(
+                slots: slots, communicator: communicator, buckets: buckets, team: .solo)
+            return try (0..<3).map { round in
+                do {
+                    let sum = try allReduce.sum { batch in
+                        for slot in batch.slots {
+                            if slot == broken, round == 0 { throw Failure.request("before slot \(slot)") }
+                            batch.gradient(ofSlot: slot).update(repeating: 1, count: 9000)
+                            batch.complete(slot: slot, downTo: 5000)
+                            if slot >= broken, round == 1 {
+                                throw Failure.running("within slot \(slot)", repeats: true)
+                            }
+                            batch.tail(ofSlot: slot)[1] = 2
+                            batch.add(slot: slot)
+                        }
+                    }
+                    return "\(sum.gradient[0]) \(sum.gradient[8999]) \(sum.tail[0]) \(sum.tail[1])"
+                } catch let failure as Failure {
+                    return "\(failure) \(failure.kind) \(failure.repeats)"
+                }
+            }
+        }
+        let sum = Float(slots)
+        for end in ends {
+            #expect(
+                end == [
+                    "before slot \(broken) request true", "within slot \(broken) running true",
+                    "\(sum) \(sum) 0.0 \(2 * sum)",
+                ])
         }
     }
 }

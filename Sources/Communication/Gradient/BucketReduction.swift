@@ -42,7 +42,7 @@ struct WorkerShares {
 /// messages, the sums after one wait for all others. Where each worker's share is a subtree, k is 1 and this is
 /// what a bandwidth-optimal all-reduce sends; otherwise k is at most 2·log₂(slots). Nothing waits in here: `advance`
 /// does what can be done.
-final class BucketExchange {
+final class BucketReduction {
     private enum Stage {
         case reducing, gathering, done
     }

@@ -1,0 +1,89 @@
+import Communication
+import Diagnostics
+import Kernels
+
+/// Tells everyone who wants to know what this rank is doing: the watch over ranks, the timeline, the profile of layers, and
+/// the times that workers compare.
+package final class Recorder {
+    private let track: String
+    private let watch: FaultWatch?
+    private let timeline: Timeline?
+    private let profile: StepProfile?
+    /// What this worker's slots have taken since `takeTimes`.
+    private var times = WorkerTimes()
+
+    /// - Parameters:
+    ///   - track: where the timeline shows phases that belong to no slot.
+    ///   - profile: the one that the network and its kernels report to.
+    package init(
+        track: String = "step", watch: FaultWatch? = nil, timeline: Timeline? = nil, profile: StepProfile? = nil
+    ) {
+        self.track = track
+        self.watch = watch
+        self.timeline = timeline
+        self.profile = profile
+    }
+
+    /// Calls `body`, which is a phase of a step.
+    ///
+    /// - Parameters:
+    ///   - step: counted from 1.
+    ///   - slot: the slot that is computed, if it is one slot's phase.
+    /// - Throws: what `body` throws; and what a test asks for, see `InjectedFault`.
+    package func during<Result>(
+        _ phase: Phase, step: Int, slot: Int? = nil, _ body: () throws -> Result
+    ) throws -> Result {
+        try enter(phase, step: step)
+        let begin = Timeline.now
+        defer {
+            let end = Timeline.now
+            profile?.leave()
+            times.add(end - begin, to: phase)
+            timeline?.add(
+                slot.map { "\(phase) \($0)" } ?? "\(phase)", on: slot == nil ? track : "slots", from: begin, to: end,
+                step: step)
+        }
+        return try body()
+    }
+
+    /// Says that this rank is in a phase from now on whose end is not of interest. Any thread may say so.
+    package func enter(_ phase: Phase, step: Int) throws {
+        try watch?.enter(phase, step: step)
+        switch phase {
+        // The network's passes have rows of their own, layer by layer.
+        case .loss: profile?.enter("loss")
+        case .reduction: profile?.enter("sum")
+        case .update: profile?.enter("update")
+        default: profile?.leave()
+        }
+    }
+
+    /// What this worker's slots have taken since the last call.
+    func takeTimes() -> WorkerTimes {
+        defer { times = WorkerTimes() }
+        return times
+    }
+
+    /// Adds a step's messages to the timeline.
+    func addMessages(of sum: GradientAllReduce.Sum, in buckets: GradientBuckets, step: Int) {
+        guard let timeline else { return }
+        timeline.add("wait", on: track, from: sum.computed, to: sum.summed, step: step)
+        for (number, (range, times)) in zip(buckets.ranges, sum.bucketTimes).enumerated() {
+            timeline.add(
+                "bucket \(number)", on: Timeline.overlappingTrack, from: times.complete, to: times.summed, step: step,
+                bytes: 4 * range.count)
+        }
+    }
+}
+
+extension WorkerTimes {
+    /// Adds the seconds of a phase, if it is one of a slot's.
+    fileprivate mutating func add(_ seconds: Double, to phase: Phase) {
+        switch phase {
+        case .data: data += seconds
+        case .forward, .loss: forward += seconds
+        case .backward: backward += seconds
+        default: break
+        }
+    }
+}

@@ -1,0 +1,51 @@
+/// A step as the lead worker reports it.
+struct StepReport: Codable, Sendable {
+    let step: Int
+    let loss: Double
+    let learningRate: Double
+    let gradientNorm: Double
+    /// Seconds of the step, images included.
+    let seconds: Double
+    /// Seconds of the lead worker's update.
+    let update: Double
+    /// What each worker's own slots took.
+    let workers: [WorkerTimes]
+    /// Share of the run that is done, 0 to 1.
+    let progress: Double
+    /// Whether the update was left out because the gradient was not finite.
+    let isSkipped: Bool
+
+    /// - Parameter progress: share of the run that is done.
+    init(_ outcome: StepOutcome, progress: Double) {
+        step = outcome.step
+        loss = outcome.loss
+        learningRate = outcome.learningRate
+        gradientNorm = outcome.gradientNorm
+        seconds = outcome.end - outcome.begin
+        update = outcome.end - outcome.summed
+        workers = outcome.workers
+        self.progress = progress
+        isSkipped = outcome.isSkipped
+    }
+
+    /// The step's seconds in a mean worker.
+    var times: StepTimes {
+        func mean(_ field: (WorkerTimes) -> Double) -> Double {
+            workers.map(field).reduce(0, +) / Double(max(workers.count, 1))
+        }
+        return StepTimes(
+            data: mean(\.data), forward: mean(\.forward), backward: mean(\.backward),
+            communication: mean { max(0, seconds - update - $0.total) }, update: update)
+    }
+}
+
+/// Where the time of a step went, in seconds.
+struct StepTimes: Codable, Sendable {
+    /// Waiting for images.
+    let data: Double
+    let forward: Double
+    let backward: Double
+    /// Waiting for other workers, and for sums that were still under way when the backward pass was over.
+    let communication: Double
+    let update: Double
+}

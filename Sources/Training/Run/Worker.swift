@@ -1,0 +1,99 @@
+import Communication
+import Diagnostics
+import Foundation
+import Segmentation
+
+/// A worker's part of a run: step after step, and between them what is due: snapshots for the coordinator, validations that
+/// the workers share, comparisons of the replicas.
+final class Worker {
+    private let configuration: Configuration
+    private let limit: TrainingLimit
+    private let workers: any Communicator
+    private let trainer: Trainer
+    private let recorder: Recorder
+    /// The way to the coordinator; only the lead worker has one.
+    private let link: (any CoordinatorLink)?
+    private let hasValidation: Bool
+    /// Set where the workers validate.
+    private let validation: SharedValidation?
+    private let watch = StopWatch()
+    private let startElapsed: Double
+    /// What validations took, which is no training.
+    private var validationSeconds = 0.0
+    /// What this worker has to say to the others: once asked to stop or end, it says so with every step.
+    private var control = Control()
+    private var replicas: ReplicaCheck
+
+    /// - Parameters:
+    ///   - trainer: what computes the steps, with all `workers`.
+    ///   - validator: set where the workers validate.
+    init(
+        configuration: Configuration, limit: TrainingLimit, workers: any Communicator, trainer: Trainer,
+        link: (any CoordinatorLink)?, hasValidation: Bool, validator: Validator?, recorder: Recorder
+    ) {
+        self.configuration = configuration
+        self.limit = limit
+        self.workers = workers
+        self.trainer = trainer
+        self.recorder = recorder
+        self.link = link
+        self.hasValidation = hasValidation
+        validation = validator.map { SharedValidation(validator: $0, workers: workers, recorder: recorder) }
+        replicas = ReplicaCheck(workers: workers)
+        startElapsed = trainer.state.elapsed
+    }
+
+    private var state: TrainingState { trainer.state }
+
+    /// Trains to the end of the run, or until a signal; throws on all workers alike.
+    func run() throws -> Ending {
+        defer { trainer.stop() }
+        while !limit.isReached(step: state.step, elapsed: state.elapsed) {
+            try updateControl()
+            let outcome = try trainer.step(control) { try link?.isSending() ?? false }
+            try link?.report(
+                StepReport(outcome, progress: limit.progress(step: state.step, elapsed: state.elapsed)))
+            if outcome.control.end { return .done }
+            let isStopped = outcome.control.stop
+            let isLast = limit.isReached(step: state.step, elapsed: state.elapsed)
+            // A validation that is due is not left out for a signal: the resumed run could not make up for it.
+            try hand(
+                over: isStopped || isLast || isDue(every: configuration.checkpoint.every),
+                validate: hasValidation && (isLast || isDue(every: configuration.validation.every)))
+            if isStopped && !isLast { return .stopped }
+            if isDue(every: configuration.run.replicaCheckEvery) { try replicas.compare(state) }
+        }
+        return .done
+    }
+
+    /// Takes in what the coordinator, a signal and the clock say.
+    private func updateControl() throws {
+        switch try link?.order() {
+        case .stop: control.stop = true
+        case .end: control.end = true
+        case .fail(let record): control.failure = record.failure
+        case nil: break
+        }
+        if StopSignal.isRaised { control.stop = true }
+        if workers.rank == 0 { control.elapsed = startElapsed + watch.seconds - validationSeconds }
+    }
+
+    private func isDue(every steps: Int) -> Bool { steps > 0 && state.step % steps == 0 }
+
+    /// Gives the coordinator a copy of the run's state, once the replicas are known to be equal.
+    private func hand(over isCheckpoint: Bool, validate: Bool) throws {
+        guard isCheckpoint || validate else { return }
+        try workers.agree { try recorder.enter(.checkpoint, step: state.step) }
+        try replicas.compare(state)
+        let found = validate ? try self.validate() : nil
+        try link?.submit(state, isCheckpoint: isCheckpoint, isValidated: validate, found: found)
+    }
+
+    /// The workers' part of a validation, where they have one.
+    private func validate() throws -> SharedValidation.Result? {
+        guard let validation else { return nil }
+        let found = try validation.run(state.validated, step: state.step)
+        validationSeconds += found.seconds
+        return found
+    }
+}
