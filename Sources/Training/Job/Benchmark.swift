@@ -1,9 +1,10 @@
 import Communication
-import Diagnostics
+import FailureDetection
 import Foundation
 import Kernels
 import Network
 import Optimization
+import Support
 
 /// Times training steps on random images: forward, loss, backward, the sum over slots and ranks, and the update.
 public struct Benchmark: Sendable {

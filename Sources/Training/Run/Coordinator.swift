@@ -1,8 +1,9 @@
 import Communication
-import Diagnostics
+import FailureDetection
 import Foundation
 import Logging
 import Segmentation
+import Support
 
 /// A step as the lead worker reports it.
 struct StepReport: Codable, Sendable {

@@ -1,7 +1,7 @@
 import Communication
-import Diagnostics
 import Foundation
 import Network
+import Support
 
 /// The lead worker's way to the coordinator.
 protocol CoordinatorLink: AnyObject {
@@ -38,21 +38,6 @@ enum Ending: Codable, Sendable {
     case done
     case stopped
     case failed(FailureRecord)
-}
-
-/// A failure on its way between ranks.
-struct FailureRecord: Codable, Sendable {
-    let kind: Int32
-    let message: String
-    let repeats: Bool
-
-    init(_ failure: Failure) {
-        kind = failure.kind.rawValue
-        message = failure.message
-        repeats = failure.repeats
-    }
-
-    var failure: Failure { Failure(Failure.Kind(rawValue: kind) ?? .running, message, repeats: repeats) }
 }
 
 /// The coordinator in the same process.

@@ -1,9 +1,10 @@
 import Communication
-import Diagnostics
+import FailureDetection
 import Foundation
 import Kernels
 import Network
 import Segmentation
+import Support
 
 /// What a worker computes of its own slots, on a thread beside the one that talks to other ranks.
 final class SlotComputer {

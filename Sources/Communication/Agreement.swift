@@ -1,25 +1,23 @@
-import Communication
-import Diagnostics
 import Foundation
 
 /// Ranks fail together: what goes wrong on one is thrown on all, so that each ends with the same status and one of
 /// them says why.
 extension Communicator {
     /// The outcome of `body` on rank 0, on every rank.
-    func agreeOnRoot<T: Codable>(_ body: () throws -> T) throws -> T {
+    package func agreeOnRoot<T: Codable>(_ body: () throws -> T) throws -> T {
         var message = Data()
         if rank == 0 { message = try Messages.encode(Attempt(self, body)) }
         return try Messages.decode(Attempt<T>.self, from: broadcast(message, root: 0)).value()
     }
 
     /// Every rank's outcome of `body`, in the order of ranks; the first failure is thrown on every rank.
-    func agreeOnAll<T: Codable>(_ body: () throws -> T) throws -> [T] {
+    package func agreeOnAll<T: Codable>(_ body: () throws -> T) throws -> [T] {
         let attempts = try gatherFromAll(Messages.encode(Attempt(self, body)))
         return try attempts.map { try Messages.decode(Attempt<T>.self, from: $0).value() }
     }
 
     /// The outcome of `body` on this rank, if it succeeded on every rank; else the first failure, on every rank.
-    public func agree<T>(_ body: () throws -> T) throws -> T {
+    package func agree<T>(_ body: () throws -> T) throws -> T {
         var own: T?
         _ = try agreeOnAll { () throws -> Int in
             own = try body()
@@ -31,14 +29,14 @@ extension Communicator {
 
     /// Calls `body` with the numbers in 0..<`count` that are this rank's, every `size`th of them, and agrees after each
     /// round, so that a failure on one rank ends all soon.
-    func shareOut(_ count: Int, _ body: (_ index: Int) throws -> Void) throws {
+    package func shareOut(_ count: Int, _ body: (_ index: Int) throws -> Void) throws {
         for first in stride(from: 0, to: count, by: size) {
             try agree { if first + rank < count { try body(first + rank) } }
         }
     }
 
     /// Takes a message, with naps between looks: for waits that may be long.
-    func receivePatiently(from rank: Int, tag: MessageTag, microseconds: UInt32 = 2_000) throws -> Data {
+    package func receivePatiently(from rank: Int, tag: MessageTag, microseconds: UInt32 = 2_000) throws -> Data {
         while true {
             if let data = try receiveWaiting(from: rank, tag: tag) { return data }
             usleep(microseconds)
@@ -67,14 +65,5 @@ private enum Attempt<T: Codable>: Codable {
         case .success(let value): return value
         case .failure(let record): throw record.failure
         }
-    }
-}
-
-extension FailureRecord {
-    /// What went wrong on a rank of a world: a failure while running names the rank; a wrong request is nobody's in
-    /// particular.
-    init(_ error: any Error, on world: any Communicator) {
-        let failure = error as? Failure ?? .running("\(error)")
-        self.init(failure.kind == .running && world.size > 1 ? failure.at(world.name) : failure)
     }
 }
