@@ -33,32 +33,36 @@ let package = Package(
         .executableTarget(
             name: "lockstep",
             dependencies: [
-                "Sweeps", "Training", "MPIBackend", "CProcessor",
+                "Sweeps", "Training", "Segmentation", "Network", "FailureDetection", "Communication", "MPIBackend",
+                "Kernels",
+                "Support", "CProcessor",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(
             name: "kernel-benchmark",
             dependencies: [
-                "Kernels", "Network", "Segmentation", "TestSupport", "Diagnostics", "CProcessor",
+                "Kernels", "Network", "Segmentation", "TestSupport", "Support", "CProcessor",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             exclude: ["baseline.json"], swiftSettings: kernelSettings),
-        .target(name: "Sweeps", dependencies: ["Training", "Segmentation", "Diagnostics"]),
+        .target(name: "Sweeps", dependencies: ["Training", "Segmentation", "Kernels", "Support"]),
         .target(
             name: "Training",
             dependencies: [
-                "Segmentation", "Network", "Optimization", "Communication", "COpenSSL",
+                "Segmentation", "Network", "Optimization", "FailureDetection", "Communication", "Kernels", "Images",
+                "Support",
                 .product(name: "Yams", package: "Yams"), .product(name: "Logging", package: "swift-log"),
             ],
             plugins: ["SourceRevision"]),
-        .target(name: "Segmentation", dependencies: ["Network", "Kernels", "Images", "Diagnostics"]),
-        .target(name: "Network", dependencies: ["Kernels", "Diagnostics"]),
+        .target(name: "Segmentation", dependencies: ["Network", "Kernels", "Images", "Support"]),
+        .target(name: "Network", dependencies: ["Kernels", "Support"]),
         .target(name: "Optimization", dependencies: ["Kernels"]),
-        .target(name: "Communication", dependencies: ["Kernels", "Diagnostics"]),
-        .target(name: "MPIBackend", dependencies: ["Communication", "CMPI", "Diagnostics"]),
+        .target(name: "Communication", dependencies: ["Kernels", "Support"]),
+        .target(name: "FailureDetection", dependencies: ["Communication", "Support"]),
+        .target(name: "MPIBackend", dependencies: ["Communication", "CMPI", "Support"]),
         .target(name: "Kernels", dependencies: ["COpenBLAS", "CTarget"], swiftSettings: kernelSettings),
-        .target(name: "Images", dependencies: ["CPNG", "CTIFF", "CJPEG", "Diagnostics"]),
-        .target(name: "Diagnostics"),
+        .target(name: "Images", dependencies: ["CPNG", "CTIFF", "CJPEG", "Support"]),
+        .target(name: "Support", dependencies: ["COpenSSL", .product(name: "Logging", package: "swift-log")]),
         .systemLibrary(name: "CMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
@@ -70,7 +74,7 @@ let package = Package(
 
         .plugin(name: "SourceRevision", capability: .buildTool(), path: "Sources/SourceRevision"),
 
-        .target(name: "TestSupport", dependencies: ["Network", "Kernels", "Communication", "Diagnostics"]),
+        .target(name: "TestSupport", dependencies: ["Network", "Kernels", "Communication", "Support"]),
         .testTarget(name: "KernelsTests", dependencies: ["Kernels", "TestSupport"], exclude: ["Vectors"]),
         .testTarget(
             name: "NetworkTests", dependencies: ["Network", "Optimization", "Training", "TestSupport"],
@@ -79,6 +83,7 @@ let package = Package(
         .testTarget(
             name: "SegmentationTests", dependencies: ["Segmentation", "TestSupport"], exclude: ["Vectors"]),
         .testTarget(name: "CommunicationTests", dependencies: ["Communication", "TestSupport"]),
+        .testTarget(name: "FailureDetectionTests", dependencies: ["FailureDetection", "TestSupport"]),
         .testTarget(name: "TrainingTests", dependencies: ["Training", "TestSupport"]),
         .testTarget(name: "SweepsTests", dependencies: ["Sweeps", "TestSupport"]),
         .testTarget(

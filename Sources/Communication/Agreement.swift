@@ -1,4 +1,3 @@
-import Diagnostics
 import Foundation
 
 /// Ranks fail together: what goes wrong on one is thrown on all, so that each ends with the same status and one of
@@ -18,7 +17,7 @@ extension Communicator {
     }
 
     /// The outcome of `body` on this rank, if it succeeded on every rank; else the first failure, on every rank.
-    public func agree<T>(_ body: () throws -> T) throws -> T {
+    package func agree<T>(_ body: () throws -> T) throws -> T {
         var own: T?
         _ = try agreeOnAll { () throws -> Int in
             own = try body()
@@ -66,14 +65,5 @@ private enum Attempt<T: Codable>: Codable {
         case .success(let value): return value
         case .failure(let record): throw record.failure
         }
-    }
-}
-
-extension FailureRecord {
-    /// What went wrong on a rank of a world: a failure while running names the rank; a wrong request is nobody's in
-    /// particular.
-    package init(_ error: any Error, on world: any Communicator) {
-        let failure = Failure(wrapping: error)
-        self.init(failure.kind == .running && world.size > 1 ? failure.at(world.name) : failure)
     }
 }

@@ -1,4 +1,4 @@
-import Diagnostics
+import Support
 
 /// A failure on its way between ranks.
 package struct FailureRecord: Codable, Sendable {
@@ -12,5 +12,15 @@ package struct FailureRecord: Codable, Sendable {
         repeats = failure.repeats
     }
 
+    /// The failure again, on the rank that it came to.
     package var failure: Failure { Failure(Failure.Kind(rawValue: kind) ?? .running, message, repeats: repeats) }
+}
+
+extension FailureRecord {
+    /// What went wrong on a rank of a world: a failure while running names the rank; a wrong request is nobody's in
+    /// particular.
+    package init(_ error: any Error, on world: any Communicator) {
+        let failure = Failure(wrapping: error)
+        self.init(failure.kind == .running && world.size > 1 ? failure.at(world.name) : failure)
+    }
 }

@@ -1,5 +1,5 @@
-import Diagnostics
 import Glibc
+import Support
 
 /// Image files of every kind that is supported, told apart by how they begin and not by their names.
 public enum ImageFile {

@@ -1,6 +1,6 @@
 internal import CJPEG
-import Diagnostics
 import Glibc
+import Support
 
 /// JPEG files (ISO/IEC 10918) through libjpeg: grey and RGB of 8 bits. What a camera says of turning the picture is
 /// ignored.

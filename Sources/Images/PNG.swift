@@ -1,6 +1,6 @@
 internal import CPNG
-import Diagnostics
 import Glibc
+import Support
 
 /// PNG files (ISO/IEC 15948) through libpng: grey of 1, 2, 4, 8 and 16 bits, RGB, either with alpha, and palettes,
 /// interlaced or not.

@@ -1,5 +1,5 @@
 internal import CPNG
-import Diagnostics
+import Support
 
 /// A PNG file read in parts, from top to bottom: the image may be far larger than memory. One thread at a time uses it.
 public final class PNGReader {

@@ -1,5 +1,5 @@
 internal import CPNG
-import Diagnostics
+import Support
 
 extension PNG {
     /// Writes `image` to `path`: grey, RGB or palette, 8 bits a sample where `maximum` is at most 255, else 16.

@@ -1,6 +1,6 @@
 internal import CTIFF
-import Diagnostics
 import Glibc
+import Support
 import Synchronization
 
 /// TIFF files (TIFF 6.0, and BigTIFF) through libtiff: one page or many, in strips or tiles, with the samples of a pixel

@@ -1,5 +1,5 @@
 internal import CTIFF
-import Diagnostics
+import Support
 
 /// How a page's samples lie in its strips or tiles, and what becomes of them.
 struct TIFFLayout {

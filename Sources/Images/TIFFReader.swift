@@ -1,5 +1,5 @@
 internal import CTIFF
-import Diagnostics
+import Support
 
 /// A page of a TIFF file, read in parts: the image may be far larger than memory. One thread at a time uses it.
 public final class TIFFReader {

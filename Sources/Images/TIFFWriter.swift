@@ -1,5 +1,5 @@
 internal import CTIFF
-import Diagnostics
+import Support
 
 /// Writes an image row by row into a TIFF of one page, in strips: the image may be far larger than memory. One that
 /// could pass 4 GiB becomes a BigTIFF.

@@ -1,5 +1,5 @@
-import Diagnostics
 import Glibc
+import Support
 import Synchronization
 
 /// A file that is written under another name beside its own and takes that when it is whole, so that no one takes the

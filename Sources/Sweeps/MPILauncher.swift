@@ -1,6 +1,6 @@
-import Diagnostics
 import Foundation
 import Glibc
+import Support
 
 /// Runs each trial as an `mpirun` of `lockstep` on this machine.
 public struct MPILauncher: TrialLauncher {

@@ -1,6 +1,6 @@
-import Diagnostics
 import Foundation
 import Glibc
+import Support
 import Training
 
 /// A sweep's folder: copies of what it was begun with, its trials, and its results.

@@ -1,6 +1,6 @@
-import Diagnostics
 import Foundation
 import Glibc
+import Support
 import Training
 
 /// Runs the trials of a sweep file, one after another.

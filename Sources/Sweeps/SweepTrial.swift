@@ -1,5 +1,6 @@
 import Foundation
 import Kernels
+import Support
 import Training
 
 /// One choice of values for the parameters of a sweep.

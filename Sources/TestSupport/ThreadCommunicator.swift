@@ -1,6 +1,6 @@
 import Communication
-import Diagnostics
 import Foundation
+import Support
 
 /// Ranks as threads of one process, for tests of everything above MPI.
 public final class ThreadCommunicator: Communicator {

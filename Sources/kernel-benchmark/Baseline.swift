@@ -1,6 +1,6 @@
-import Diagnostics
 import Foundation
 import Kernels
+import Support
 
 /// Ratios to the yardsticks that were measured before, by target, kernel and shape. Ratios and not times: they mean
 /// much the same on another machine of the kind.

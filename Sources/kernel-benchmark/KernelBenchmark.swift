@@ -1,8 +1,8 @@
 import ArgumentParser
 import CProcessor
-import Diagnostics
 import Foundation
 import Kernels
+import Support
 
 /// The program: kernels one by one, checked against their references and then timed on one core.
 @main

@@ -1,8 +1,9 @@
 import ArgumentParser
 import Communication
-import Diagnostics
+import FailureDetection
 import Foundation
 import MPIBackend
+import Support
 import Training
 
 /// A command that runs in this process's job.

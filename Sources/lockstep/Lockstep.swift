@@ -1,9 +1,9 @@
 import ArgumentParser
 import CProcessor
 import Communication
-import Diagnostics
 import Foundation
 import MPIBackend
+import Support
 import Training
 
 /// The program: joins the job, if there is one, runs the command and leaves with its exit status.

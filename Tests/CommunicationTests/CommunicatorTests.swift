@@ -1,6 +1,6 @@
 import Communication
-import Diagnostics
 import Foundation
+import Support
 import TestSupport
 import Testing
 

@@ -1,5 +1,5 @@
 import Communication
-import Diagnostics
+import Support
 import Foundation
 import Kernels
 import TestSupport

@@ -1,5 +1,5 @@
-import Diagnostics
 import Images
+import Support
 import Testing
 
 @Suite struct TIFFReadTests {

@@ -1,6 +1,7 @@
 import Kernels
 import Network
 import Optimization
+import Support
 import TestSupport
 import Testing
 import Training

@@ -1,7 +1,7 @@
-import Diagnostics
 import Kernels
 import Network
 import Segmentation
+import Support
 import Testing
 
 /// Prediction by tiles against the whole image in one piece.

@@ -1,8 +1,8 @@
-import Diagnostics
 import Foundation
 import Kernels
 import Network
 import Segmentation
+import Support
 import TestSupport
 import Testing
 import Training

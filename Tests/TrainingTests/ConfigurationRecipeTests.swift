@@ -1,5 +1,5 @@
-import Diagnostics
 import Segmentation
+import Support
 import Testing
 import Training
 

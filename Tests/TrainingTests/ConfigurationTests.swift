@@ -1,9 +1,9 @@
-import Diagnostics
 import Foundation
 import Images
 import Network
 import Optimization
 import Segmentation
+import Support
 import Testing
 import Training
 

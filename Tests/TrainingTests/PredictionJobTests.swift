@@ -1,10 +1,10 @@
 import Communication
-import Diagnostics
 import Foundation
 import Images
 import Kernels
 import Network
 import Segmentation
+import Support
 import TestSupport
 import Testing
 import Training

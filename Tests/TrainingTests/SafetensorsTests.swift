@@ -1,6 +1,6 @@
-import Diagnostics
 import Foundation
 import Network
+import Support
 import TestSupport
 import Testing
 import Training

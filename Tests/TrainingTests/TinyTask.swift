@@ -1,7 +1,7 @@
 import Communication
-import Diagnostics
 import Foundation
 import Segmentation
+import Support
 import TestSupport
 import Testing
 import Training

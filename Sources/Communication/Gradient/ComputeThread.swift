@@ -1,5 +1,5 @@
-import Diagnostics
 import Foundation
+import Support
 
 /// A thread that computes while its owner talks to other ranks: MPI is called from one thread, and only messages that
 /// somebody looks after move.

@@ -1,6 +1,6 @@
-import Diagnostics
 import Foundation
 import Kernels
+import Support
 
 /// The all-reduce of gradients: sums one record of floats a slot (a gradient, and what is agreed on with it) over a
 /// global batch along a `SlotTree`, with the same bits on every worker and for every number of workers.

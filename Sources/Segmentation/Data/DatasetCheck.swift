@@ -1,5 +1,5 @@
-import Diagnostics
 import Kernels
+import Support
 
 /// What reading a rank's share of a data set, whole, has found.
 public struct DatasetCheck: Sendable {

@@ -1,5 +1,5 @@
-import Diagnostics
 import Kernels
+import Support
 
 /// Which of the training images are held back for validation (`data.validation`).
 public enum DatasetSplit: Hashable, Sendable {

@@ -1,5 +1,5 @@
-import Diagnostics
 import Foundation
+import Support
 
 /// A path with wildcards: `*` stands for any characters of a name, none too, and `?` for one. Neither stands for a `/`, nor
 /// for the dot that a hidden file begins with.

@@ -1,6 +1,6 @@
-import Diagnostics
 import Foundation
 import Images
+import Support
 
 /// Folders whose files are images.
 public enum ImageFolder {

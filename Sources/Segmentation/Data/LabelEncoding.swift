@@ -1,6 +1,6 @@
-import Diagnostics
 import Images
 import Kernels
+import Support
 
 /// How a label file's pixels stand for classes (`data.labels`).
 public enum LabelEncoding: Hashable, Sendable {

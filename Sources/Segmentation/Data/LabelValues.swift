@@ -1,5 +1,5 @@
-import Diagnostics
 import Images
+import Support
 
 extension RasterImage {
     /// The image with integers, where its samples are floating-point, signed or of 32 bits but mean labels: whole numbers

@@ -1,5 +1,5 @@
-import Diagnostics
 import Foundation
+import Support
 
 extension SamplePair {
     /// A prediction for every label image: the "image" of these pairs is the file of the predicted classes.

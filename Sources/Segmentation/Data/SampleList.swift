@@ -1,5 +1,5 @@
-import Diagnostics
 import Foundation
+import Support
 
 /// A list of samples: a CSV file (RFC 4180) with the header `image,label` and one sample a line. Paths are relative to the
 /// list's own folder unless absolute. Fields may stand in quotes; empty lines are passed over.

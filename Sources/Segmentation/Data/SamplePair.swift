@@ -1,5 +1,5 @@
-import Diagnostics
 import Foundation
+import Support
 
 /// Where one sample is: an image and its labels.
 public struct SamplePair: Hashable, Sendable, Codable {

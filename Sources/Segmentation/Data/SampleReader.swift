@@ -1,6 +1,6 @@
-import Diagnostics
 import Images
 import Kernels
+import Support
 
 /// Turns files into samples as a configuration asks for.
 public struct SampleReader: Hashable, Sendable {

@@ -1,6 +1,6 @@
-import Diagnostics
 import Foundation
 import Images
+import Support
 
 /// Where the samples of a set come from (`data.train`, `data.validation`).
 public enum SampleSource: Hashable, Sendable {

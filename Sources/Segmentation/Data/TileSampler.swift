@@ -1,6 +1,6 @@
-import Diagnostics
 import Kernels
 import Network
+import Support
 
 /// What one slot of a batch trains on.
 public struct TrainingTile: Sendable {

@@ -1,5 +1,5 @@
-import Diagnostics
 import Network
+import Support
 
 /// One side of an image, or a part of it, cut into overlapping tiles; rows and columns are cut alike.
 ///

@@ -1,7 +1,7 @@
-import Diagnostics
 import Glibc
 import Images
 import Kernels
+import Support
 
 /// Pictures of touching cells, drawn by the computer together with their labels: the sample task.
 ///

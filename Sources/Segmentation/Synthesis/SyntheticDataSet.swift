@@ -1,7 +1,7 @@
-import Diagnostics
 import Foundation
 import Images
 import Kernels
+import Support
 
 extension SyntheticCells {
     /// Writes images 1 to `count` as a data set that `data.train: {images: DIR/images, labels: DIR/labels}` reads:

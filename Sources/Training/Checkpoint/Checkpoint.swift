@@ -1,7 +1,7 @@
-import Diagnostics
 import Foundation
 import Kernels
 import Network
+import Support
 
 /// A run's state as a file: PyTorch's names and layouts, `momentum.` before the momentum's names, `ema.` before those of
 /// the averaged weights where the run keeps such, and the rest in the metadata.

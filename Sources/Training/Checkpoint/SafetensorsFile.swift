@@ -1,5 +1,5 @@
-import Diagnostics
 import Foundation
+import Support
 
 /// The safetensors format: eight bytes of header length, a JSON header that names each tensor's type, shape and place,
 /// then the bytes (huggingface/safetensors, format version of 2023). 32-bit floats only.

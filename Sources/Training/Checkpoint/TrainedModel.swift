@@ -1,8 +1,8 @@
-import Diagnostics
 import Foundation
 import Images
 import Network
 import Segmentation
+import Support
 
 /// A network with its weights, ready to predict: from a checkpoint of ours or from any program's weights.
 public struct TrainedModel {

@@ -1,11 +1,11 @@
 import Communication
-import Diagnostics
 import Foundation
 import Images
 import Kernels
 import Network
 import Optimization
 import Segmentation
+import Support
 
 extension Configuration {
     /// Reads a configuration file.

@@ -1,7 +1,7 @@
-import Diagnostics
 import Images
 import Optimization
 import Segmentation
+import Support
 
 /// The values of a configuration that can be written in more than one form.
 extension SectionReader {

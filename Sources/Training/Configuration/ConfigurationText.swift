@@ -1,4 +1,4 @@
-import Diagnostics
+import Support
 internal import Yams
 
 extension ConfigurationNode {

@@ -1,7 +1,7 @@
-import Diagnostics
 import Network
 import Optimization
 import Segmentation
+import Support
 
 extension Configuration {
     /// Checks that every value is possible, and that they go together.

@@ -1,4 +1,4 @@
-import Diagnostics
+import Support
 
 /// Reads one section of a configuration: hands out typed values by key, and refuses keys that it does not know.
 ///

@@ -1,9 +1,10 @@
 import Communication
-import Diagnostics
+import FailureDetection
 import Foundation
 import Kernels
 import Network
 import Segmentation
+import Support
 
 /// Times the training step, that of `Trainer`, on random images.
 public struct Benchmark: Sendable {

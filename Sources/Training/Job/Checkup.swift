@@ -1,8 +1,8 @@
 import Communication
-import Diagnostics
 import Foundation
 import Kernels
 import Network
+import Support
 
 /// Looks for what would go wrong before step 0, for `lockstep doctor`.
 public struct Checkup: Encodable {

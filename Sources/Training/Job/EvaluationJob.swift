@@ -1,9 +1,9 @@
 import Communication
-import Diagnostics
 import Foundation
 import Images
 import Kernels
 import Segmentation
+import Support
 
 /// Scores predictions against labels; under `mpirun` the ranks share the images out.
 public struct EvaluationJob {

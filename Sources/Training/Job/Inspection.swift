@@ -1,8 +1,8 @@
-import Diagnostics
 import Foundation
 import Images
 import Network
 import Segmentation
+import Support
 
 /// What a checkpoint or a data set is, for `lockstep inspect`.
 public enum Inspection: Encodable {

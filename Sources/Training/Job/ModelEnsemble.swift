@@ -1,8 +1,8 @@
-import Diagnostics
 import Images
 import Kernels
 import Network
 import Segmentation
+import Support
 
 /// One model or several whose probabilities are averaged, over flips and rotations too if that is wanted.
 public final class ModelEnsemble {

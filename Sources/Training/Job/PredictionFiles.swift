@@ -1,7 +1,7 @@
-import Diagnostics
 import Images
 import Kernels
 import Segmentation
+import Support
 
 /// The results of one image on their way to the disk: they come in bands from top to bottom, and every file is written
 /// whole or not at all.

@@ -1,6 +1,6 @@
-import Diagnostics
 import Foundation
 import Segmentation
+import Support
 
 /// An image to be predicted: a file, or a page of a TIFF stack.
 struct PredictionInput: Codable, Sendable {

@@ -1,9 +1,9 @@
 import Communication
-import Diagnostics
 import Foundation
 import Images
 import Kernels
 import Segmentation
+import Support
 
 /// Segments the images of a folder, or one image; under `mpirun` the ranks share them out, and each large image too.
 public struct PredictionJob {

@@ -1,8 +1,8 @@
-import Diagnostics
 import Foundation
 import Kernels
 import Network
 import Segmentation
+import Support
 
 /// Which images of a folder are finished, and by which models: what lets a prediction that was stopped go on.
 ///

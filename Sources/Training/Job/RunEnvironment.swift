@@ -1,6 +1,7 @@
 import Communication
 import Foundation
 import Kernels
+import Support
 
 /// What a run ran on, for `environment.json`.
 struct RunEnvironment: Codable {

@@ -1,9 +1,9 @@
 import Communication
-import Diagnostics
 import Foundation
 import Kernels
 import Network
 import Segmentation
+import Support
 
 extension Configuration {
     /// What turns files into samples as `model` and `data` ask for.

@@ -1,10 +1,11 @@
 import Communication
-import Diagnostics
+import FailureDetection
 import Foundation
 import Images
 import Kernels
 import Network
 import Segmentation
+import Support
 
 /// What a training job leaves behind.
 public struct TrainingResult: Sendable {

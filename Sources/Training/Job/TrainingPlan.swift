@@ -1,8 +1,8 @@
 import Communication
-import Diagnostics
 import Foundation
 import Network
 import Segmentation
+import Support
 
 /// What a `lockstep train` asks for.
 public struct TrainingRequest: Sendable {

@@ -1,4 +1,4 @@
-import Diagnostics
+import Support
 
 /// What a worker has to say to the others beside its gradients. It travels behind the gradient of the worker's last slot, so
 /// that agreeing on it costs no message of its own.

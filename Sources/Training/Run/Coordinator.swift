@@ -1,8 +1,9 @@
 import Communication
-import Diagnostics
+import FailureDetection
 import Foundation
 import Logging
 import Segmentation
+import Support
 
 /// A copy of a run's state, on its way to the disk and the validation images; nobody changes them any more.
 final class Snapshot: @unchecked Sendable {

@@ -1,7 +1,7 @@
 import Communication
-import Diagnostics
 import Foundation
 import Network
+import Support
 
 /// The lead worker's way to the coordinator.
 protocol CoordinatorLink: AnyObject {

@@ -1,7 +1,7 @@
 import Communication
-import Diagnostics
 import Foundation
 import Network
+import Support
 
 /// A dedicated coordinator's rank: takes the lead worker's messages until the run has ended, and sleeps in between
 /// (a rank that waits inside MPI would take a core from the workers).

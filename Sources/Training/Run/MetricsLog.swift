@@ -1,5 +1,5 @@
-import Diagnostics
 import Foundation
+import Support
 
 /// `metrics.jsonl`: one JSON object an event; a validation follows the steps that went on meanwhile.
 ///

@@ -1,3 +1,5 @@
+import Support
+
 /// The line that says how far a run is.
 struct ProgressLine {
     private let batch: Int

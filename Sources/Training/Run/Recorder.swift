@@ -1,6 +1,7 @@
 import Communication
-import Diagnostics
+import FailureDetection
 import Kernels
+import Support
 
 /// Tells everyone who wants to know what this rank is doing: the watch over ranks, the timeline, the profile of layers, and
 /// the times that workers compare.

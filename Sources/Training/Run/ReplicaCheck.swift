@@ -1,6 +1,6 @@
 import Communication
-import Diagnostics
 import Foundation
+import Support
 
 /// Compares the workers' replicas: after every step each has the same weights, momentum and averages, to the bit.
 struct ReplicaCheck {

@@ -1,5 +1,5 @@
-import Diagnostics
 import Foundation
+import Support
 
 /// A run's own folder, and where things lie in it.
 public struct RunDirectory: Sendable {

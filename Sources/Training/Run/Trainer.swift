@@ -1,10 +1,11 @@
 import Communication
-import Diagnostics
+import FailureDetection
 import Foundation
 import Kernels
 import Network
 import Optimization
 import Segmentation
+import Support
 
 /// Data-parallel training, a step at a time: a worker computes the gradients of its own slots of the batch, all workers
 /// sum theirs, and each makes the same update of its replica of the weights.

@@ -3,6 +3,7 @@ import Images
 import Kernels
 import Network
 import Segmentation
+import Support
 
 /// Scores a set of weights on the validation images and draws what they see.
 public final class Validator {

@@ -1,7 +1,8 @@
 import Communication
-import Diagnostics
+import FailureDetection
 import Foundation
 import Segmentation
+import Support
 
 /// A worker's part of a run: step after step, and between them what is due: snapshots for the coordinator, validations that
 /// the workers share, comparisons of the replicas.

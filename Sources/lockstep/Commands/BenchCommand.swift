@@ -2,6 +2,7 @@ import ArgumentParser
 import Communication
 import Kernels
 import Network
+import Support
 import Training
 
 struct BenchCommand: JobCommand {

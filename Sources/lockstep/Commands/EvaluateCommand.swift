@@ -1,7 +1,7 @@
 import ArgumentParser
-import Diagnostics
 import Foundation
 import Segmentation
+import Support
 import Training
 
 struct EvaluateCommand: JobCommand {

@@ -1,9 +1,9 @@
 import ArgumentParser
 import Communication
-import Diagnostics
 import Kernels
 import Network
 import Segmentation
+import Support
 import Training
 
 extension GradientCompression: ExpressibleByArgument {}

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Communication
-import Diagnostics
 import Foundation
+import Support
 import Training
 
 struct PlanCommand: JobCommand {

@@ -1,8 +1,8 @@
-import Diagnostics
 import Foundation
 import Images
 import Kernels
 import Segmentation
+import Support
 import TestSupport
 import Testing
 

@@ -1,5 +1,6 @@
-import Diagnostics
+import Images
 import Segmentation
+import Support
 import Testing
 
 @Suite struct SamplePairTests {

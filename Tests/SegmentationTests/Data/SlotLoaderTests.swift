@@ -1,6 +1,6 @@
-import Diagnostics
 import Foundation
 import Segmentation
+import Support
 import Synchronization
 import Testing
 

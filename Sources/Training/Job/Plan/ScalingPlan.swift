@@ -1,9 +1,9 @@
 import Communication
-import Diagnostics
 import Foundation
 import Images
 import Kernels
 import Network
+import Support
 
 /// What a run's steps would take on more hosts than are at hand.
 public struct ScalingPlan: Encodable, Sendable {

@@ -2,7 +2,7 @@
 ///
 /// - Parameters:
 ///   - left: so many columns are words and begin at the left; the others are figures and end at the right.
-func aligned(_ rows: [[String]], left: Int = 0) -> String {
+package func aligned(_ rows: [[String]], left: Int = 0) -> String {
     let columns = rows.map(\.count).max() ?? 0
     let widths = (0..<columns).map { column in rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }
     return rows.map { row in

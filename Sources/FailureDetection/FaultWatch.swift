@@ -1,6 +1,7 @@
-import Diagnostics
+import Communication
 import Foundation
 import Glibc
+import Support
 
 /// Watches over the ranks of a job, so that one that is lost, stopped or stuck ends the job with one line instead of
 /// leaving the others to wait for it.

@@ -1,4 +1,4 @@
-import Communication
+import FailureDetection
 import Foundation
 import Synchronization
 import TestSupport

@@ -1,4 +1,3 @@
-import Diagnostics
 import Foundation
 
 /// Files that are there whole or not at all, also after a crash.

@@ -1,7 +1,7 @@
 import Foundation
 
 /// A number with a fixed number of decimals.
-func decimals(_ value: Double, _ count: Int) -> String { String(format: "%.\(count)f", value) }
+package func decimals(_ value: Double, _ count: Int) -> String { String(format: "%.\(count)f", value) }
 
 /// Seconds as a person says them: "42 s", "3 min 10 s", "2 h 5 min".
 public func duration(_ seconds: Double) -> String {
@@ -28,8 +28,10 @@ public func zeroPadded(_ number: Int, digits: Int) -> String {
 }
 
 /// Seconds since it was made.
-struct StopWatch {
+package struct StopWatch {
     private let start = ContinuousClock.now
 
-    var seconds: Double { (ContinuousClock.now - start) / .seconds(1) }
+    package init() {}
+
+    package var seconds: Double { (ContinuousClock.now - start) / .seconds(1) }
 }

@@ -1,4 +1,4 @@
-import Diagnostics
+import Support
 
 /// The times of a watch, all in seconds, which follow from `run.fault_timeout`.
 package struct WatchTimes: Sendable, Equatable {

@@ -1,6 +1,6 @@
-import Communication
-import Diagnostics
+import FailureDetection
 import Foundation
+import Support
 import Testing
 
 /// Who is at fault, by what was heard and when; no sockets, and a clock of the test's own.

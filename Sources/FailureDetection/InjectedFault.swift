@@ -1,5 +1,5 @@
-import Diagnostics
 import Glibc
+import Support
 
 /// A fault that a test asks for: `LOCKSTEP_FAULT="RANK:PHASE:STEP:kill|stop|error"` in the environment makes that rank
 /// kill or stop itself, or fail, when it enters the phase at that step. Steps count from 1; `start` is at step 0.
