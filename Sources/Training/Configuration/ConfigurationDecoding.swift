@@ -1,6 +1,5 @@
 import Diagnostics
 import Foundation
-import Segmentation
 
 extension Configuration {
     /// Reads a configuration file.

@@ -1,7 +1,7 @@
 import Diagnostics
 
 /// One key of a section: how it is read, written, checked and documented. `Root` is what stores the section's values.
-package struct ConfigurationKey<Root: Sendable>: Sendable {
+struct ConfigurationKey<Root: Sendable>: Sendable {
     /// The name within the section, as in `momentum`.
     let name: String
     /// Names of the keys below this one, dotted and relative to it.
@@ -128,7 +128,7 @@ package struct ConfigurationKey<Root: Sendable>: Sendable {
 }
 
 /// The keys of one section, in the order in which they are read, written and listed.
-package struct ConfigurationSection<Root: Sendable>: Sendable {
+struct ConfigurationSection<Root: Sendable>: Sendable {
     /// How a section is written.
     enum Style {
         /// Each key on a line of its own.

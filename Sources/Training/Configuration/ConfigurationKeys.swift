@@ -6,7 +6,7 @@ import Segmentation
 
 extension Configuration {
     /// The whole configuration.
-    package static let keys = ConfigurationSection<Configuration>(
+    static let keys = ConfigurationSection<Configuration>(
         .block,
         [
             .key(

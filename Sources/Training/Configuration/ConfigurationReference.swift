@@ -75,29 +75,34 @@ package struct ConfigurationReference: Sendable, Encodable {
 
     /// The keys for a person to read: of each, a line with type and default in columns, and what it means below.
     package var text: String {
-        let facts = keys.map { entry in
-            entry.allowed.map { "\(entry.type), \($0)" } ?? "\(entry.type)"
+        let rows = keys.map { entry in
+            let type = "\(entry.type)"
+            // A long list of words would push the default out of sight.
+            let isLong = type.count > 60
+            let fact = isLong ? "one of the words below" : entry.allowed.map { "\(type), \($0)" } ?? type
+            let lines = Self.wrapped(entry.meaning) + (isLong ? Self.wrapped("One of \(type).") : [])
+            return (key: entry.key, fact: fact, value: Self.value(of: entry), lines: lines)
         }
-        let keyWidth = keys.map(\.key.count).max() ?? 0
-        // A few long lists of words would push all defaults out of sight.
-        let factWidth = facts.map(\.count).filter { $0 <= 44 }.max() ?? 0
-        return zip(keys, facts).map { entry, fact in
-            let columns = [(entry.key, keyWidth), (fact, factWidth)].map { text, width in
-                text + String(repeating: " ", count: max(0, width - text.count))
-            }
-            let line = "\(columns.joined(separator: "  "))  \(Self.value(of: entry))"
-            let meaning = Self.wrapped(entry.meaning, width: 96).map { "\n    \($0)" }.joined()
-            return String(line.reversed().drop { $0 == " " }.reversed()) + meaning
+        let keyWidth = rows.map(\.key.count).max() ?? 0
+        let factWidth = rows.map(\.fact.count).max() ?? 0
+        return rows.map { row in
+            let line = Self.padded(row.key, to: keyWidth) + "  " + row.fact
+            let value = row.value.isEmpty ? "" : Self.padded("", to: factWidth - row.fact.count) + "  " + row.value
+            return ([line + value] + row.lines.map { "    \($0)" }).joined(separator: "\n")
         }.joined(separator: "\n\n")
+    }
+
+    private static func padded(_ text: String, to width: Int) -> String {
+        text + String(repeating: " ", count: max(0, width - text.count))
     }
 
     private static func value(of entry: Entry) -> String {
         if entry.isRequired { return "required" }
-        return entry.default.map { $0.hasPrefix("\n") ? "" : "default \($0)" } ?? ""
+        return entry.default.map { "default \($0)" } ?? ""
     }
 
-    /// Breaks a text into lines of so many characters at most, where no word is longer.
-    private static func wrapped(_ text: String, width: Int) -> [String] {
+    /// Breaks a text into lines of `width` characters at most, where no word is longer.
+    private static func wrapped(_ text: String, width: Int = 96) -> [String] {
         var lines: [String] = []
         for word in text.split(separator: " ") {
             if let last = lines.last, last.count + 1 + word.count <= width {

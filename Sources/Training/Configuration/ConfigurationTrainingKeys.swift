@@ -65,7 +65,7 @@ extension Configuration.Loss {
     static let keys = ConfigurationSection<Self>(
         .block,
         [
-            .key("kind", \.kind, .word, meaning: "The loss function: cross-entropy, Dice loss, or the sum of both."),
+            .key("kind", \.kind, .word, meaning: "The loss function; a + is a sum."),
             .key(
                 "label_smoothing", \.labelSmoothing, .number, .atLeast(0, below: 1),
                 meaning:
@@ -156,10 +156,13 @@ extension Configuration.Training {
                 meaning: "Steps that a run trains. Give one of steps, epochs and minutes."),
             .optional(
                 "epochs", \.epochs, .integer, .within(1...1 << 31), absent: nil,
-                meaning: "The same as passes through the training images: epochs × images / batch steps, rounded up."),
+                meaning:
+                    "Instead of steps: passes through the training images, which are epochs × images / batch steps, rounded up."
+            ),
             .optional(
                 "minutes", \.minutes, .number, .above(0, atMost: 1e8), absent: nil,
-                meaning: "The same as wall-clock time. Schedules then follow the time, and the run is not reproducible."
+                meaning:
+                    "Instead of steps: wall-clock time of training. Schedules then follow the time, and the run is not reproducible."
             ),
             .key(
                 "batch", \.batch, .integer, .within(1...1 << 20),
