@@ -1,4 +1,3 @@
-import Diagnostics
 import Optimization
 
 /// The keys of a section of which one chooses what others mean: each as a property that is nil where it means nothing.

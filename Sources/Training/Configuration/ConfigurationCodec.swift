@@ -1,4 +1,3 @@
-import Diagnostics
 import Images
 
 /// The type of a key's value, as the reference names it.

@@ -1,7 +1,5 @@
-import Communication
 import Diagnostics
 import Images
-import Optimization
 import Segmentation
 
 /// The values of a configuration that can be written in more than one form.

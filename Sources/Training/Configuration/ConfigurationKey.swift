@@ -1,5 +1,3 @@
-import Diagnostics
-
 /// One key of a section: how it is read, written, checked and documented. `Root` is what stores the section's values.
 struct ConfigurationKey<Root: Sendable>: Sendable {
     /// The name within the section, as in `momentum`.
