@@ -87,6 +87,9 @@ extension ProgramTests {
                 says: ["training.batch", "2 workers"], ranks: [3]),
             Case("inspect of nothing", ["inspect", "nothing"], says: ["nothing"], ranks: [0]),
             Case("inspect under mpirun", ["inspect", "cells"], says: ["inspect", "without mpirun"], ranks: [2]),
+            Case(
+                "config of an unknown key", ["config", "optimizer.momentun"], says: ["optimizer.momentum"], ranks: [0]),
+            Case("config under mpirun", ["config"], says: ["config", "without mpirun"], ranks: [2]),
             Case("synthesize over a data set", ["synthesize", "cells"], says: ["cells/images"], ranks: [0]),
             Case(
                 "predict with a file that is no checkpoint",

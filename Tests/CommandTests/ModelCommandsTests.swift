@@ -159,9 +159,16 @@ extension ProgramTests {
             let ill = try place.run(["doctor", "cells.yaml"])
             #expect(ill.status == 2 && ill.output.contains("cell-0001.png"))
 
+            let keys = try place.succeed(["config", "--json"]).json["keys"] as? [[String: Any]]
+            let metric = try #require(keys?.first { $0["key"] as? String == "validation.metric" })
+            #expect(metric["default"] as? String == "iou" && (metric["values"] as? [String])?.contains("dice") == true)
+            #expect(try place.succeed(["config", "run.threads"]).output.contains("whole number or auto, 1 to 1024"))
+
             let version = try place.succeed(["--version"]).output
             for word in ["lockstep", "target CPU", "MPI", "BLAS"] { #expect(version.contains(word)) }
-            for command in ["train", "predict", "evaluate", "sweep", "inspect", "synthesize", "bench", "doctor"] {
+            for command in [
+                "train", "predict", "evaluate", "sweep", "inspect", "synthesize", "bench", "doctor", "config",
+            ] {
                 let help = try place.succeed([command, "--help"])
                 #expect(help.output.contains("--json") && help.errors.isEmpty, "\(command)")
             }

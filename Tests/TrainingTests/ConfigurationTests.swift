@@ -119,6 +119,94 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
         #expect(try Configuration.decode(yaml: configuration.yaml, name: "effective") == configuration)
     }
 
+    /// Other programs read the file, and a resume compares it: its text is part of the interface.
+    @Test func effectiveConfigurationHasTheSameText() throws {
+        let yaml = """
+            data: {train: {images: a, labels: b}, labels: binary, tile: 44}
+            model: {base_channels: 2, depth: 1, class_names: [sky, "road, wet"]}
+            augmentation: {rotate: 15, flip: horizontal, scale: [0.5, 2], elastic: false, grey: {gamma: 0.4}}
+            loss: {border: {}, class_weights: [1, 2.5]}
+            optimizer: {schedule: {kind: step, every: 10, factor: 1e-05, warmup_steps: 5}}
+            training: {minutes: 2.5, freeze: [encoder.0, head]}
+            """
+        let written = try Configuration.decode(yaml: yaml, name: "a.yaml").yaml
+        #expect(
+            written == """
+                name: run
+                seed: 1
+                model:
+                  input_channels: 1
+                  classes: 2
+                  class_names: [sky, "road, wet"]
+                  class_colors: null
+                  base_channels: 2
+                  depth: 1
+                  padding: valid
+                  skip: concatenate
+                  normalization: none
+                  dropout: 0.5
+                data:
+                  root: "."
+                  train: {images: a, labels: b}
+                  validation: null
+                  labels: binary
+                  ignore_index: null
+                  normalize: standardize
+                  tile: 44
+                  cache_mb: 2048
+                  loader_threads: 1
+                  sampling: {foreground: 0}
+                augmentation:
+                  rotate: 15
+                  flip: horizontal
+                  scale: [0.5, 2]
+                  translate: 0
+                  elastic: false
+                  grey: {shift: 0.1, scale: 0.1, gamma: 0.4}
+                  noise: 0
+                  blur: 0
+                loss:
+                  kind: cross_entropy
+                  label_smoothing: 0
+                  class_weights: [1, 2.5]
+                  border: {w0: 10, sigma: 5}
+                optimizer:
+                  learning_rate: 0.01
+                  momentum: 0.99
+                  nesterov: false
+                  weight_decay: 0
+                  clip_norm: 0
+                  schedule: {kind: step, every: 10, factor: 1.0e-05, warmup_steps: 5}
+                training:
+                  minutes: 2.5
+                  batch: 4
+                  shuffle: true
+                  initialize_from: null
+                  freeze: [encoder.0, head]
+                  ema: 0
+                  on_nonfinite: stop
+                checkpoint: {every: 100, keep: 3}
+                validation:
+                  every: 100
+                  metric: iou
+                  on: coordinator
+                  patience: 0
+                run:
+                  threads: 1
+                  coordinator: dedicated
+                  output: runs
+                  engine: native
+                  replica_check_every: 100
+                  fault_timeout: 30
+                  trace: false
+                communication:
+                  overlap: true
+                  bucket_mb: 16
+                  compression: none
+
+                """)
+    }
+
     @Test func settingsOverride() throws {
         let yaml = """
             data: {train: {images: a, labels: b}, validation: {images: c, labels: d}, labels: index}
@@ -344,27 +432,7 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
     }
 
     /// A key that is known but never looked at would be ignored without a word.
-    @Test(arguments: [
-        "name", "seed", "model", "data", "augmentation", "loss", "optimizer", "training", "checkpoint", "validation",
-        "run", "communication", "model.input_channels", "model.classes", "model.class_names", "model.class_colors",
-        "model.base_channels", "model.depth", "model.padding", "model.skip", "model.normalization", "model.dropout",
-        "data.root", "data.train", "data.train.images", "data.train.list", "data.validation.list", "data.validation",
-        "data.labels", "data.ignore_index",
-        "data.normalize", "data.tile", "data.cache_mb", "data.loader_threads", "loss.kind", "loss.label_smoothing",
-        "data.sampling", "data.sampling.foreground", "augmentation.rotate", "augmentation.flip", "augmentation.scale",
-        "augmentation.translate", "augmentation.elastic", "augmentation.elastic.grid", "augmentation.elastic.sigma",
-        "augmentation.grey", "augmentation.grey.shift", "augmentation.grey.scale", "augmentation.grey.gamma",
-        "augmentation.noise", "augmentation.blur", "loss.class_weights", "loss.border", "loss.border.w0",
-        "loss.border.sigma", "optimizer.learning_rate", "optimizer.momentum", "optimizer.nesterov",
-        "optimizer.weight_decay",
-        "optimizer.clip_norm", "optimizer.schedule", "optimizer.schedule.kind", "optimizer.schedule.warmup_steps",
-        "training.steps", "training.epochs", "training.minutes", "training.batch", "training.shuffle",
-        "training.initialize_from", "training.ema", "training.freeze", "training.on_nonfinite", "checkpoint.every",
-        "checkpoint.keep",
-        "validation.every", "validation.metric", "validation.on", "validation.patience", "run.threads",
-        "run.coordinator", "run.output", "run.engine", "run.replica_check_every", "run.fault_timeout", "run.trace",
-        "communication.overlap", "communication.bucket_mb", "communication.compression",
-    ])
+    @Test(arguments: Configuration.everyKey)
     func noKeyIsIgnored(key: String) {
         let message = failure(minimal, "\(key)=[[x]]") ?? "nothing is wrong with it"
         #expect(message.hasPrefix("--set \(key)=[[x]]: \(key)"))

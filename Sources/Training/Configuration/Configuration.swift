@@ -6,18 +6,20 @@ import Network
 import Optimization
 import Segmentation
 
-/// What a run does: the sections and keys of a configuration file, with their defaults.
+/// What a run does: what the sections and keys of a configuration file say, with their defaults.
+///
+/// The keys themselves, their checks and their documentation are in the table of `ConfigurationKeys.swift`.
 ///
 /// A value can be made in code too, `Configuration(data: .init(train: .files(images: "images", labels: "labels")))`;
 /// `validate()` then says whether it makes sense.
 public struct Configuration: Sendable, Equatable {
     /// The run's name, and its folder's in `run.output`.
     public var name: String
-    /// Settles all that is random in a run.
+    /// Seed of all random numbers of a run.
     public var seed: UInt64
     public var model: Model
     public var data: Data
-    /// How training samples are varied; nil: not at all.
+    /// Augmentation of the training samples; nil: none.
     public var augmentation: Augmentation?
     public var loss: Loss
     public var optimizer: Optimizer

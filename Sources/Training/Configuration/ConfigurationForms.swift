@@ -1,12 +1,45 @@
 import Images
-import Optimization
 import Segmentation
 import Support
 
 /// The values of a configuration that can be written in more than one form.
+extension ConfigurationCodec<SampleSource> {
+    /// {images, labels} | {list}.
+    static var source: Self {
+        Self(
+            .form("{images, labels} or {list}"), parts: sampleParts,
+            read: { section, key in
+                guard section.has(key) else { return nil }
+                return try section.section(key, keys: sampleParts.map(\.name)).sampleSource()
+            }, write: \.yaml)
+    }
+
+    private static var sampleParts: [Part] { samples.map { Part(name: $0.name, type: .text, meaning: $0.meaning) } }
+}
+
+/// The keys of a source of samples.
+private let samples: [(name: String, meaning: String)] = [
+    (
+        "images",
+        "A folder, a file, or a path with the wildcards * (any characters) and ? (one). Files of folders pair by their names."
+    ),
+    ("labels", "The labels of the images: a folder, a file, or a path with as many wildcards."),
+    ("list", "A CSV file with the header image,label; its paths start at its folder. Excludes images and labels."),
+]
+
+extension SampleSource {
+    fileprivate var yaml: String {
+        switch self {
+        case .files(let images, let labels):
+            "{images: \(YAMLText.string(images)), labels: \(YAMLText.string(labels))}"
+        case .list(let path): "{list: \(YAMLText.string(path))}"
+        }
+    }
+}
+
 extension SectionReader {
-    /// `data.train`: {images, labels} | {list}; this reader is at that section.
-    func sampleSource() throws -> SampleSource {
+    /// {images, labels} | {list}; this reader is at that section.
+    fileprivate func sampleSource() throws -> SampleSource {
         let given = given(amongExclusive: ["images", "labels", "list"])
         if given.contains("list"), let list = try text("list") {
             guard given.count == 1 else {
@@ -19,48 +52,90 @@ extension SectionReader {
         }
         return .files(images: try text("images") ?? "", labels: try text("labels") ?? "")
     }
+}
 
-    /// `data.validation`: {images, labels} | {list} | {fraction} | {fold, of}, or nothing.
-    func validationSource() throws -> Configuration.ValidationSource {
-        guard has("validation") else { return .none }
-        let keys = ["images", "labels", "list", "fraction", "fold", "of"]
-        let section = try section("validation", keys: keys)
-        let given = Set(section.given(amongExclusive: keys))
-        if given.isSubset(of: ["images", "labels", "list"]), !given.isEmpty {
-            return .samples(try section.sampleSource())
-        }
-        if given == ["fraction"], let fraction = try section.number("fraction") { return .split(.fraction(fraction)) }
+extension ConfigurationCodec<Configuration.ValidationSource> {
+    /// {images, labels} | {list} | {fraction} | {fold, of}, or nothing.
+    static var validation: Self {
+        let parts =
+            samples.map { Part(name: $0.name, type: .text, meaning: $0.meaning) } + [
+                Part(
+                    name: "fraction", type: .number,
+                    meaning: "The share of the training images that is held back, more than 0 and less than 1."),
+                Part(
+                    name: "fold", type: .integer,
+                    meaning: "Which of the parts is held back, from 0; the seed says which images are in which part."),
+                Part(
+                    name: "of", type: .integer, meaning: "How many parts the training images are cut into, 2 or more."),
+            ]
+        return Self(
+            .form("{images, labels}, {list}, {fraction}, {fold, of} or null"), parts: parts,
+            read: { section, key in
+                guard section.has(key) else { return nil }
+                return try section.section(key, keys: parts.map(\.name)).validationSource(failing: {
+                    section.failure(
+                        key, "must be {images: …, labels: …}, {list: …}, {fraction: 0.2} or {fold: 0, of: 5}")
+                })
+            },
+            write: { source in
+                switch source {
+                case .samples(let own): own.yaml
+                case .split(.none): "null"
+                case .split(.fraction(let fraction)): "{fraction: \(YAMLText.number(fraction))}"
+                case .split(.fold(let fold, let of)): "{fold: \(fold), of: \(of)}"
+                }
+            })
+    }
+}
+
+extension SectionReader {
+    /// `data.validation`; this reader is at that section. `failing` is the failure about keys that do not go together.
+    fileprivate func validationSource(failing: () -> Failure) throws -> Configuration.ValidationSource {
+        let given = Set(given(amongExclusive: samples.map(\.name) + ["fraction", "fold", "of"]))
+        if given.isSubset(of: samples.map(\.name)), !given.isEmpty { return .samples(try sampleSource()) }
+        if given == ["fraction"], let fraction = try number("fraction") { return .split(.fraction(fraction)) }
         // A --set may give one of the two, and the file the other.
-        if given.isSubset(of: ["fold", "of"]), !given.isEmpty, let fold = try section.integer("fold"),
-            let of = try section.integer("of")
+        if given.isSubset(of: ["fold", "of"]), !given.isEmpty, let fold = try integer("fold"),
+            let of = try integer("of")
         {
             return .split(.fold(fold, of: of))
         }
-        throw failure(
-            "validation", "must be {images: …, labels: …}, {list: …}, {fraction: 0.2} or {fold: 0, of: 5}")
+        throw failing()
     }
+}
 
-    /// `data.labels`: index | binary | instances | {palette: [colours]}.
-    func labelEncoding() throws -> LabelEncoding {
-        guard let node = node("labels") else { return .index }
-        if case .section = node.content {
-            let section = try section("labels", keys: ["palette"])
-            guard let palette = try section.colors("palette") else {
-                throw section.failure("palette", "is missing: list one colour a class")
-            }
-            return .palette(palette)
-        }
-        if case .scalar(let text, _) = node.content {
-            switch text {
-            case "index": return .index
-            case "binary": return .binary
-            case "instances": return .instances
-            default: break
-            }
-        }
-        throw failure("labels", "must be index, binary, instances or {palette: [\"#000000\", …]}, not \(node.kind)")
+extension ConfigurationCodec<LabelEncoding> {
+    /// index | binary | instances | {palette: [colours]}.
+    static var labels: Self {
+        let words: [LabelEncoding] = [.index, .binary, .instances]
+        let palette = Part(
+            name: "palette", type: .form("list of colours"),
+            meaning: "One colour a class, in the classes' order, as in [\"#000000\", \"#FF8000\"].")
+        return Self(
+            .form("\(words.map(\.name).joined(separator: ", ")) or {palette}"), parts: [palette],
+            read: { section, key in
+                guard let node = section.node(key) else { return nil }
+                if case .section = node.content {
+                    let inner = try section.section(key, keys: [palette.name])
+                    guard let colors = try inner.colors(palette.name) else {
+                        throw inner.failure(palette.name, "is missing: list one colour a class")
+                    }
+                    return .palette(colors)
+                }
+                if case .scalar(let text, _) = node.content, let word = words.first(where: { $0.name == text }) {
+                    return word
+                }
+                throw section.failure(
+                    key, "must be index, binary, instances or {palette: [\"#000000\", …]}, not \(node.kind)")
+            },
+            write: { labels in
+                guard case .palette(let colors) = labels else { return labels.name }
+                return "{palette: \(ConfigurationCodec<[RGBColor]>.colors.write(colors))}"
+            })
     }
+}
 
+extension SectionReader {
     func colors(_ key: String) throws -> [RGBColor]? {
         try texts(key)?.map { text in
             guard let color = RGBColor(hex: text) else {
@@ -70,108 +145,113 @@ extension SectionReader {
         }
     }
 
-    /// `optimizer.schedule`; this reader is at that section. Where a key is missing, `every` is 1000, `factor` 0.1,
-    /// `power` 0.9 and `final` 0.
-    func schedule() throws -> LearningRateSchedule {
-        let shapes = ["constant": [], "step": ["every", "factor"], "polynomial": ["power"], "cosine": ["final"]]
-        let kind = try word("kind", among: ["constant", "step", "polynomial", "cosine"]) ?? "constant"
-        let own = shapes[kind] ?? []
-        // A --set of another kind leaves the file's values of the old kind behind: only then are they passed over.
-        let isReplaced = origins.byKey[dotted("kind")]?.isSetting ?? false
-        for key in ["every", "factor", "power", "final"] where has(key) && !own.contains(key) {
-            if isReplaced, origins.byKey[dotted(key)]?.isSetting == false { continue }
-            throw failure(key, "has no meaning in a schedule of kind \(kind): remove it or change the kind")
-        }
-        let shape: LearningRateSchedule.Shape =
-            switch kind {
-            case "step": .step(every: try integer("every") ?? 1000, factor: try number("factor") ?? 0.1)
-            case "polynomial": .polynomial(power: try number("power") ?? 0.9)
-            case "cosine": .cosine(final: try number("final") ?? 0)
-            default: .constant
-            }
-        return LearningRateSchedule(shape, warmupSteps: try integer("warmup_steps") ?? 0)
-    }
-
-    /// `loss.class_weights`: none | balanced | [w0, w1, …].
-    func classWeighting() throws -> ClassWeighting {
-        guard let node = node("class_weights") else { return .none }
-        if case .list = node.content { return .list(try numbers("class_weights") ?? []) }
-        switch node.content {
-        case .scalar("none", _): return .none
-        case .scalar("balanced", _): return .balanced
-        default: throw failure("class_weights", "must be none, balanced or a list of numbers, not \(node.kind)")
-        }
-    }
-
-    /// `loss.border`: {w0, sigma}, each with its default; without the key there is no border term.
-    func border() throws -> BorderWeights? {
-        guard let section = try optionalSection("border", keys: ["w0", "sigma"]) else { return nil }
-        var border = BorderWeights()
-        border.w0 = try section.number("w0") ?? border.w0
-        border.sigma = try section.number("sigma") ?? border.sigma
-        return border
-    }
-
-    /// `augmentation`; this reader is at that section. A key that is missing has the default of the paper's recipe.
-    func augmentation() throws -> Augmentation {
-        var augmentation = Augmentation()
-        augmentation.rotate = try rotation() ?? augmentation.rotate
-        augmentation.flip = try flip() ?? augmentation.flip
-        if let bounds = try numbers("scale") {
-            guard bounds.count == 2, bounds[0] <= bounds[1] else {
-                throw failure("scale", "must be the smallest and the largest magnification, such as [0.9, 1.1]")
-            }
-            augmentation.scale = bounds[0]...bounds[1]
-        }
-        augmentation.translate = try number("translate") ?? augmentation.translate
-        if isOff("elastic") {
-            augmentation.elastic = nil
-        } else if let section = try optionalSection("elastic", keys: ["grid", "sigma"]) {
-            augmentation.elastic?.grid = try section.integer("grid") ?? 3
-            augmentation.elastic?.sigma = try section.number("sigma") ?? 10
-        }
-        if isOff("grey") {
-            augmentation.grey = nil
-        } else if let section = try optionalSection("grey", keys: ["shift", "scale", "gamma"]) {
-            augmentation.grey?.shift = try section.number("shift") ?? 0.1
-            augmentation.grey?.scale = try section.number("scale") ?? 0.1
-            augmentation.grey?.gamma = try section.number("gamma") ?? 0
-        }
-        augmentation.noise = try number("noise") ?? augmentation.noise
-        augmentation.blur = try number("blur") ?? augmentation.blur
-        return augmentation
-    }
-
-    /// `augmentation.rotate`: true (any angle) | false | degrees either way.
-    private func rotation() throws -> Double? {
-        guard let node = node("rotate") else { return nil }
-        if let degrees = node.number { return degrees }
-        switch node.content {
-        case .scalar("true", isPlain: true): return 180
-        case .scalar("false", isPlain: true): return 0
-        default: throw failure("rotate", "must be true, false or the largest angle in degrees, not \(node.kind)")
-        }
-    }
-
-    /// `augmentation.flip`: true | false | horizontal.
-    private func flip() throws -> Augmentation.Flip? {
-        guard let node = node("flip") else { return nil }
-        switch node.content {
-        case .scalar("true", isPlain: true): return .both
-        case .scalar("false", isPlain: true): return Augmentation.Flip.none
-        case .scalar("horizontal", _): return .horizontal
-        default: throw failure("flip", "must be true, false or horizontal, not \(node.kind)")
-        }
-    }
-
-    /// Whether a section is switched off by `false`.
-    private func isOff(_ key: String) -> Bool {
+    /// Whether the key is `false`.
+    func isFalse(_ key: String) -> Bool {
         if case .scalar("false", isPlain: true) = node(key)?.content { return true }
         return false
     }
+}
 
-    /// The section at `key`; nil where it is missing or `false`.
-    private func optionalSection(_ key: String, keys: [String]) throws -> SectionReader? {
-        has(key) && !isOff(key) ? try section(key, keys: keys) : nil
+extension ConfigurationCodec<ClassWeighting> {
+    /// none | balanced | [w0, w1, …].
+    static var weighting: Self {
+        Self(
+            .form("none, balanced or list of numbers"),
+            read: { section, key in
+                switch section.node(key)?.content {
+                case nil: return nil
+                case .list: return .list(try section.numbers(key) ?? [])
+                case .scalar("none", _): return ClassWeighting.none
+                case .scalar("balanced", _): return .balanced
+                default:
+                    throw section.failure(
+                        key, "must be none, balanced or a list of numbers, not \(section.node(key)?.kind ?? "nothing")")
+                }
+            },
+            write: { weighting in
+                switch weighting {
+                case .none: "none"
+                case .balanced: "balanced"
+                case .list(let weights): YAMLText.list(weights.map(YAMLText.number))
+                }
+            })
+    }
+}
+
+extension ConfigurationCodec<Configuration.Threads> {
+    /// A whole number | auto.
+    static var threads: Self {
+        Self(
+            .form("whole number or auto"),
+            read: { section, key in
+                guard let node = section.node(key) else { return nil }
+                if case .scalar("auto", _) = node.content { return .automatic }
+                guard case .scalar(let text, isPlain: true) = node.content, let count = Int(text) else {
+                    throw section.failure(key, "must be a whole number or auto, not \(node.kind)")
+                }
+                return .count(count)
+            },
+            write: { if case .count(let count) = $0 { String(count) } else { "auto" } })
+    }
+}
+
+extension ConfigurationCodec<Double> {
+    /// true (any angle) | false | degrees either way.
+    static var rotation: Self {
+        Self(
+            .form("true, false or number"),
+            read: { section, key in
+                guard let node = section.node(key) else { return nil }
+                if let degrees = node.number { return degrees }
+                switch node.content {
+                case .scalar("true", isPlain: true): return 180
+                case .scalar("false", isPlain: true): return 0
+                default:
+                    throw section.failure(
+                        key, "must be true, false or the largest angle in degrees, not \(node.kind)")
+                }
+            }, write: { YAMLText.number($0) })
+    }
+}
+
+extension ConfigurationCodec<Augmentation.Flip> {
+    /// true | false | horizontal.
+    static var flip: Self {
+        Self(
+            .word(["true", "false", "horizontal"]),
+            read: { section, key in
+                guard let node = section.node(key) else { return nil }
+                switch node.content {
+                case .scalar("true", isPlain: true): return .both
+                case .scalar("false", isPlain: true): return Augmentation.Flip.none
+                case .scalar("horizontal", _): return .horizontal
+                default: throw section.failure(key, "must be true, false or horizontal, not \(node.kind)")
+                }
+            },
+            write: { flip in
+                switch flip {
+                case .none: "false"
+                case .horizontal: "horizontal"
+                case .both: "true"
+                }
+            })
+    }
+}
+
+extension ConfigurationCodec<ClosedRange<Double>> {
+    /// [smallest, largest].
+    static var bounds: Self {
+        Self(
+            .form("[smallest, largest]"),
+            read: { section, key in
+                try section.numbers(key).map { bounds in
+                    guard bounds.count == 2, bounds[0] <= bounds[1] else {
+                        throw section.failure(
+                            key, "must be the smallest and the largest magnification, such as [0.9, 1.1]")
+                    }
+                    return bounds[0]...bounds[1]
+                }
+            },
+            write: { YAMLText.list([$0.lowerBound, $0.upperBound].map(YAMLText.number)) })
     }
 }

@@ -58,13 +58,22 @@ package final class SectionReader {
             return .request(
                 "\(start) in one word: write '\(parts.last ?? "")' below '\(parts.dropLast().joined(separator: "."))'")
         }
-        let leaf = { (key: String) in String(key.split(separator: ".").last ?? "") }
-        let elsewhere = everyKey.filter { leaf($0) == entry.key }
-        let guess =
-            nearestName(to: wanted, among: elsewhere) ?? elsewhere.first
-            ?? nearestName(to: entry.key, among: keys).map(dotted) ?? nearestName(to: wanted, among: everyKey)
+        let guess = Self.guess(entry.key, in: path, keys: keys, everyKey: everyKey)
         return .request(
             "\(start): " + (guess.map { "did you mean '\($0)'?" } ?? "use one of \(keys.joined(separator: ", "))"))
+    }
+
+    /// The dotted key that the unknown `key` of a section was most likely meant to be; nil where nothing is near.
+    ///
+    /// - Parameters:
+    ///   - path: the section's dotted name; empty for the document.
+    ///   - keys: the keys that the section has.
+    ///   - everyKey: all dotted keys.
+    package static func guess(_ key: String, in path: String, keys: [String], everyKey: [String]) -> String? {
+        let dotted = { (key: String) in path.isEmpty ? key : "\(path).\(key)" }
+        let elsewhere = everyKey.filter { String($0.split(separator: ".").last ?? "") == key }
+        return nearestName(to: dotted(key), among: elsewhere) ?? elsewhere.first
+            ?? nearestName(to: key, among: keys).map(dotted) ?? nearestName(to: dotted(key), among: everyKey)
     }
 
     /// A failure about the value of `key`; `problem` continues a sentence that begins with the dotted key.
@@ -94,14 +103,12 @@ package final class SectionReader {
     /// them, those that the file gives are out.
     package func given(amongExclusive names: [String]) -> [String] {
         let given = names.filter(has)
-        let settings = given.filter { origins.byKey[dotted($0)]?.isSetting ?? false }
+        let settings = given.filter(isSetting)
         return settings.isEmpty ? given : settings
     }
 
-    /// Refuses a key that interface.md has and this version has not.
-    package func refuse(_ key: String) throws {
-        if has(key) { throw failure(key, "is not available in this version: remove it") }
-    }
+    /// Whether a `--set` gives the key itself.
+    package func isSetting(_ key: String) -> Bool { origins.byKey[dotted(key)]?.isSetting ?? false }
 
     package func text(_ key: String) throws -> String? {
         guard let node = node(key) else { return nil }
