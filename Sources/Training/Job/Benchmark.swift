@@ -130,7 +130,9 @@ public struct Benchmark: Sendable {
                     profile?.enter("loss")
                     _ = SoftmaxCrossEntropy.loss(
                         logits: logits, labels: labels, gradient: network.logitsGradient, team: engine.team)
-                    network.backward(image.view, parameters: weights.base, gradient: gradient, settled: settled)
+                    for offset in network.backwardPass(image.view, parameters: weights.base, gradient: gradient) {
+                        settled(offset)
+                    }
                     profile?.enter("sum")
                 }
             ) { total in

@@ -94,9 +94,11 @@ final class SlotComputer {
                     gradient: network.logitsGradient, team: team)
                 let forwarded = Timeline.now
                 try faults?.enter(.backward, step: step)
-                network.backward(
-                    tile.image.view, parameters: state.weights.base, gradient: record.base, trained: trained,
-                    settled: settled)
+                for offset in network.backwardPass(
+                    tile.image.view, parameters: state.weights.base, gradient: record.base, trained: trained)
+                {
+                    settled(offset)
+                }
                 let done = Timeline.now
                 times.data += loaded - begin
                 times.forward += forwarded - loaded
