@@ -9,6 +9,16 @@ public enum Activation: Hashable, Sendable {
     /// Whether the gradient depends on the layer's output.
     public var readsOutput: Bool { self != .identity }
 
+    /// Calls `body` with this function as a constant, for loops in which choosing it each time would cost too much; `body`
+    /// is to be `@inline(__always)`.
+    @inline(__always)
+    func specialized(_ body: (Activation) -> Void) {
+        switch self {
+        case .identity: body(.identity)
+        case .relu: body(.relu)
+        }
+    }
+
     @inline(__always)
     func applied(to x: Float) -> Float {
         switch self {
