@@ -1,22 +1,11 @@
-/// `pixels += bias`, then ReLU. A value that is not a number stays one, so that a diverged run is noticed.
-func addBiasAndRectify(
-    _ values: UnsafeMutablePointer<Float>, pixels: Int, bias: UnsafePointer<Float>, channels: Int
+/// `pixels += bias`, then the activation function.
+func addBias(
+    _ values: UnsafeMutablePointer<Float>, pixels: Int, bias: UnsafePointer<Float>, channels: Int,
+    activation: Activation = .identity
 ) {
     var pixel = values
     for _ in 0..<pixels {
-        for c in 0..<channels {
-            let value = pixel[c] + bias[c]
-            pixel[c] = value < 0 ? 0 : value
-        }
-        pixel += channels
-    }
-}
-
-/// `pixels += bias`.
-func addBias(_ values: UnsafeMutablePointer<Float>, pixels: Int, bias: UnsafePointer<Float>, channels: Int) {
-    var pixel = values
-    for _ in 0..<pixels {
-        for c in 0..<channels { pixel[c] += bias[c] }
+        for c in 0..<channels { pixel[c] = activation.applied(to: pixel[c] + bias[c]) }
         pixel += channels
     }
 }

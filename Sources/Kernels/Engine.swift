@@ -68,40 +68,42 @@ public struct Engine: Sendable {
         }
     }
 
-    /// 3×3 convolution, cross-correlation as the field has it, followed by bias and ReLU, or by the bias alone.
+    /// 3×3 convolution, cross-correlation as the field has it, followed by bias and activation function.
     ///
     /// - Parameters:
-    ///   - inputs: one or more maps of the same height and width whose channels stand side by side in the input;
+    ///   - inputs: one or more activations of the same height and width whose channels stand side by side in the input;
     ///     each is read where it lies.
     ///   - parameters: weights `[3][3][in][out]`, the channels of `inputs` in order.
     ///   - padding: zeros on each side of the input: 0 or 1.
+    ///   - activation: the function applied to each value.
     ///   - output: (H + 2·padding − 2)×(W + 2·padding − 2)×out, contiguous.
-    ///   - isRectified: whether ReLU follows.
     public func convolution3x3(
-        _ inputs: [TensorView], _ parameters: LayerParameters, padding: Int, output: TensorView,
-        isRectified: Bool = true, workspace: Workspace
+        _ inputs: [TensorView], _ parameters: LayerParameters, padding: Int, activation: Activation = .relu,
+        output: TensorView, workspace: Workspace
     ) {
         checkConvolution3x3(inputs, padding: padding, output: output)
         precondition(output.isContiguous, "convolution into a crop")
         note3x3(inputs, output: output, passes: 1)
         if usesWinograd(inputs, output: output) {
             winogradConvolution3x3(
-                inputs, parameters, padding: padding, output: output, isRectified: isRectified, workspace: workspace)
+                inputs, parameters, padding: padding, activation: activation, output: output, workspace: workspace)
         } else {
             directConvolution3x3(
-                inputs, parameters, padding: padding, output: output, isRectified: isRectified, workspace: workspace)
+                inputs, parameters, padding: padding, activation: activation, output: output, workspace: workspace)
         }
     }
 
-    /// The backward of `convolution3x3`, ReLU included: its mask is taken from the forward's `output`.
+    /// The backward of `convolution3x3`, activation function included.
     ///
     /// - Parameters:
-    ///   - output: the forward's; nil where no ReLU followed.
+    ///   - output: the forward's, where the activation function's gradient depends on it, else nil.
     ///   - inputGradients: one for each input, overwritten; nil where nothing lies below the layer.
     public func convolution3x3Backward(
-        _ inputs: [TensorView], _ parameters: LayerParameters, padding: Int, output: TensorView?,
-        outputGradient: TensorView, inputGradients: [TensorView]?, gradients: LayerGradients, workspace: Workspace
+        _ inputs: [TensorView], _ parameters: LayerParameters, padding: Int, activation: Activation = .relu,
+        output: TensorView?, outputGradient: TensorView, inputGradients: [TensorView]?, gradients: LayerGradients,
+        workspace: Workspace
     ) {
+        precondition(activation.readsOutput == (output != nil), "backward of \(activation)")
         checkConvolution3x3(inputs, padding: padding, output: outputGradient)
         precondition(
             output.map { $0.shape == outputGradient.shape } ?? true,
@@ -109,12 +111,14 @@ public struct Engine: Sendable {
         note3x3(inputs, output: outputGradient, passes: inputGradients == nil ? 1 : 2)
         if usesWinograd(inputs, output: outputGradient) {
             winogradConvolution3x3Backward(
-                inputs, parameters, padding: padding, output: output, outputGradient: outputGradient,
-                inputGradients: inputGradients, gradients: gradients, workspace: workspace)
+                inputs, parameters, padding: padding, activation: activation, output: output,
+                outputGradient: outputGradient, inputGradients: inputGradients, gradients: gradients,
+                workspace: workspace)
         } else {
             directConvolution3x3Backward(
-                inputs, parameters, padding: padding, output: output, outputGradient: outputGradient,
-                inputGradients: inputGradients, gradients: gradients, workspace: workspace)
+                inputs, parameters, padding: padding, activation: activation, output: output,
+                outputGradient: outputGradient, inputGradients: inputGradients, gradients: gradients,
+                workspace: workspace)
         }
     }
 

@@ -1,13 +1,15 @@
-/// Group normalisation (Wu and He 2018) of one map, followed by ReLU: the channels of a group are brought to mean 0 and
-/// deviation 1 over all of the map's pixels, then each is scaled and shifted by parameters of its own. As PyTorch's
+/// Group normalisation (Wu and He 2018) of one activation, followed by an activation function: the channels of a group are brought to mean 0 and
+/// deviation 1 over all of its pixels, then each is scaled and shifted by parameters of its own. As PyTorch's
 /// `GroupNorm`, with the population's variance.
 ///
-/// Sums are taken over blocks of pixels that the map's size alone decides, so that bits depend neither on the CPU nor on
+/// Sums are taken over blocks of pixels that the image's size alone decides, so that bits depend neither on the CPU nor on
 /// the number of threads; in Double throughout for mean and variance, and from block to block for gradients, so that large
-/// maps lose nothing.
+/// images lose nothing.
 public struct GroupNormalization: Hashable, Sendable {
     public let channels: Int
     public let groups: Int
+    /// What follows the normalisation.
+    public let activation: Activation
 
     /// What is added to the variance.
     public static let epsilon = 1e-5
@@ -17,15 +19,16 @@ public struct GroupNormalization: Hashable, Sendable {
     public static let statisticsCount = 2 * mostGroups
 
     /// As many groups as divide the channels, up to eight.
-    public init(channels: Int) {
+    public init(channels: Int, activation: Activation = .relu) {
         precondition(channels > 0, "\(channels) channels")
         self.channels = channels
+        self.activation = activation
         groups = (1...Self.mostGroups).last { channels % $0 == 0 } ?? 1
     }
 
     private var groupChannels: Int { channels / groups }
 
-    /// The normalised map.
+    /// The normalised activation.
     ///
     /// - Parameters:
     ///   - input: H×W×channels, contiguous.
@@ -37,8 +40,8 @@ public struct GroupNormalization: Hashable, Sendable {
         output: TensorView, workspace: Workspace, team: ThreadTeam
     ) {
         check(input, output)
-        let sums = ChannelPasses(input).sums(team: team) { values, count, pass, sums in
-            pass.addMoments(values, count: count, to: sums)
+        let sums = ChannelwiseKernels(input).sums(team: team) { values, count, kernels, sums in
+            kernels.addMoments(values, count: count, to: sums)
         }
         defer { sums.deallocate() }
         let count = Double(input.shape.pixels * groupChannels)
@@ -58,43 +61,45 @@ public struct GroupNormalization: Hashable, Sendable {
         apply(input, parameters, statistics: statistics, output: output, workspace: workspace, team: team)
     }
 
-    /// The normalised map once more, from the statistics that `forward` found.
+    /// The normalised activation once more, from the statistics that `forward` found.
     public func apply(
         _ input: TensorView, _ parameters: LayerParameters, statistics: UnsafePointer<Float>, output: TensorView,
         workspace: Workspace, team: ThreadTeam
     ) {
         check(input, output)
-        let passes = ChannelPasses(input)
+        let kernels = ChannelwiseKernels(input)
         // From the end: what the pass before has read last is still in the caches.
-        workspace.lend(4 * passes.period) { base in
-            let coefficients = coefficients(parameters, statistics, passes, base)
-            team.forEach(passes.blocks) { _, part in
-                let range = passes.range(passes.blocks - 1 - part)
-                passes.normalize(
-                    input.base + range.lowerBound, coefficients, count: range.count, to: output.base + range.lowerBound)
+        workspace.lend(4 * kernels.period) { base in
+            let coefficients = coefficients(parameters, statistics, kernels, base)
+            team.forEach(kernels.blocks) { _, part in
+                let range = kernels.range(kernels.blocks - 1 - part)
+                kernels.normalize(
+                    input.base + range.lowerBound, coefficients, activation, count: range.count,
+                    to: output.base + range.lowerBound)
             }
         }
     }
 
-    /// The backward of `forward`, ReLU included.
+    /// The backward of `forward`, activation function included.
     ///
     /// - Parameters:
     ///   - input, parameters, statistics: the forward's.
-    ///   - slope: the derivatives by the forward's output; overwritten with those by its input.
-    ///   - gradients: the derivatives by the parameters, overwritten.
+    ///   - gradient: the one by the forward's output; overwritten with the one by its input.
+    ///   - gradients: those by the parameters, overwritten.
     public func backward(
-        _ input: TensorView, _ parameters: LayerParameters, statistics: UnsafePointer<Float>, slope: TensorView,
+        _ input: TensorView, _ parameters: LayerParameters, statistics: UnsafePointer<Float>, gradient: TensorView,
         gradients: LayerGradients, workspace: Workspace, team: ThreadTeam
     ) {
-        check(input, slope)
-        let passes = ChannelPasses(input)
-        let period = passes.period
+        check(input, gradient)
+        let kernels = ChannelwiseKernels(input)
+        let period = kernels.period
         workspace.lend(7 * period) { base in
-            let coefficients = coefficients(parameters, statistics, passes, base)
-            let slopes = slope.base
-            let sums = passes.sums(team: team) { values, count, pass, sums in
-                pass.addSlopes(
-                    values, slopes + (values - UnsafePointer(input.base)), coefficients, count: count, to: sums)
+            let coefficients = coefficients(parameters, statistics, kernels, base)
+            let gradientBase = gradient.base
+            let sums = kernels.sums(team: team) { values, count, kernels, sums in
+                kernels.addGradients(
+                    values, gradientBase + (values - UnsafePointer(input.base)), coefficients, activation,
+                    count: count, to: sums)
             }
             defer { sums.deallocate() }
             // dx = factor·(weight·g − mean of weight·g − x̂·mean of weight·g·x̂), the means being the group's.
@@ -116,34 +121,34 @@ public struct GroupNormalization: Hashable, Sendable {
                     own[2 * period + c] = Float(-factor * product / count)
                 }
             }
-            for part in 0..<3 { passes.repeatChannels(own + part * period) }
+            for part in 0..<3 { kernels.repeatChannels(own + part * period) }
             // From the end, as forward.
-            let back = ChannelPasses.SlopeCoefficients(
-                slope: UnsafePointer(own), term: UnsafePointer(own + period), value: UnsafePointer(own + 2 * period))
-            team.forEach(passes.blocks) { _, part in
-                let range = passes.range(passes.blocks - 1 - part)
-                passes.slopes(
-                    input.base + range.lowerBound, coefficients, back, count: range.count,
-                    slopes + range.lowerBound)
+            let back = ChannelwiseKernels.GradientCoefficients(
+                gradient: UnsafePointer(own), term: UnsafePointer(own + period), value: UnsafePointer(own + 2 * period))
+            team.forEach(kernels.blocks) { _, part in
+                let range = kernels.range(kernels.blocks - 1 - part)
+                kernels.backward(
+                    input.base + range.lowerBound, coefficients, back, activation, count: range.count,
+                    gradientBase + range.lowerBound)
             }
         }
     }
 
     /// What turns a value into its normalised and its scaled one, channel by channel, repeated over a period of the
-    /// passes; `base` is of four periods.
+    /// kernels; `base` is of four periods.
     private func coefficients(
-        _ parameters: LayerParameters, _ statistics: UnsafePointer<Float>, _ passes: ChannelPasses,
+        _ parameters: LayerParameters, _ statistics: UnsafePointer<Float>, _ kernels: ChannelwiseKernels,
         _ base: UnsafeMutablePointer<Float>
-    ) -> ChannelPasses.Coefficients {
-        let period = passes.period
+    ) -> ChannelwiseKernels.Coefficients {
+        let period = kernels.period
         for c in 0..<channels {
             base[c] = statistics[c / groupChannels]
             base[period + c] = statistics[Self.mostGroups + c / groupChannels]
             base[2 * period + c] = parameters.weights[c]
             base[3 * period + c] = parameters.bias[c]
         }
-        for part in 0..<4 { passes.repeatChannels(base + part * period) }
-        return ChannelPasses.Coefficients(
+        for part in 0..<4 { kernels.repeatChannels(base + part * period) }
+        return ChannelwiseKernels.Coefficients(
             factor: UnsafePointer(base), term: UnsafePointer(base + period), weight: UnsafePointer(base + 2 * period),
             bias: UnsafePointer(base + 3 * period))
     }

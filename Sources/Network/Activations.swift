@@ -1,88 +1,78 @@
 import Kernels
 
-/// The maps of one step on one image, and their gradients, for one input size: all in one block of memory, in which a
-/// map that is no longer needed makes room for a gradient.
-///
+/// The activations of one step on one image, and their gradients, for one input size: all in one block of memory, in which
+/// an activation that is no longer needed makes room for a gradient.
 final class Activations {
-    /// Two convolutions' outputs; the second of an encoder level is also the skip.
-    struct Block {
-        let conv1: TensorView
-        let conv2: TensorView
-        /// Nil where the convolutions are not normalised.
-        let normalization: Normalization?
+    /// An activation as the forward pass makes it, or as the backward pass reads it.
+    enum Pass {
+        case forward, backward
     }
 
-    /// The convolutions' outputs before normalisation, and the statistics of both.
-    struct Normalization {
-        let conv1: TensorView
-        let conv2: TensorView
-        let statistics: TensorView
-    }
-
-    /// The maps of a network, or their gradients.
-    struct Maps {
-        /// Levels 0 to depth.
-        let encoder: [Block]
-        /// What pooling makes of levels 0 to depth − 1.
-        let pooled: [TensorView]
-        /// What up-convolution gives levels 0 to depth − 1.
-        let up: [TensorView]
-        /// Levels 0 to depth − 1.
-        let decoder: [Block]
-        let logits: TensorView
-    }
-
-    let input: ImageShape
-    let maps: Maps
-    /// Nil where nothing is trained.
-    let gradients: Maps?
-    /// The gradients of what levels 0 to depth − 1 pass across: of the centre of the encoder's map. Those of the
-    /// up-convolution's map where it is added, empty where nothing is passed.
-    let skipGradients: [TensorView]
-    /// The blocks' maps as the backward pass reads them: `UNet.backward` makes conv1's again in level 0, and where it is
-    /// normalised. Empty where nothing is trained, as is what is made again by pooling.
-    let encoderAgain: [Block]
-    let decoderAgain: [Block]
-    let pooledAgain: [TensorView]
+    /// The image's shape.
+    let imageShape: ImageShape
+    private let plan: ActivationPlan
     private let memory: UnsafeMutablePointer<Float>
+
+    init(_ operations: [Operation], image: ImageShape, training: Bool) {
+        imageShape = image
+        plan = ActivationPlan(operations, image: image, training: training)
+        memory = allocateFloats(plan.count)
+    }
 
     deinit { memory.deallocate() }
 
-    /// - Parameters:
-    ///   - training: whether a backward pass follows; without one a map lives only until the next has been made.
-    init(_ architecture: UNetArchitecture, input: ImageShape, training: Bool) {
-        let plan = ActivationPlan(architecture, input: input, training: training)
-        let (shapes, backward) = (plan.shapes, plan.backward)
-        let memory = allocateFloats(plan.count)
-        func view(_ shape: ImageShape, _ buffer: MemoryPlan.Buffer) -> TensorView {
-            TensorView(base: memory + plan.places.offset(buffer), shape: shape, rowStride: shape.width * shape.channels)
+    /// What an operation reads; `image` is activation 0.
+    func inputs(of operation: Operation, image: TensorView, _ pass: Pass) -> [TensorView] {
+        operation.inputs.map { input in
+            let isImage = input.activation == OperationList.image
+            let whole = isImage ? image : activation(input.activation, pass)
+            let shape = operation.inputShape(input, plan.shapes)
+            return input.isSkip ? whole.centreCrop(height: shape.height, width: shape.width) : whole
         }
-        func block(_ shapes: Layers<ImageShape>.Block, _ buffers: Layers<MemoryPlan.Buffer>.Block) -> Block {
-            Block(
-                conv1: view(shapes.conv1, buffers.conv1), conv2: view(shapes.conv2, buffers.conv2),
-                normalization: buffers.normalization.flatMap { own in
-                    shapes.normalization.map {
-                        Normalization(
-                            conv1: view($0.conv1, own.conv1), conv2: view($0.conv2, own.conv2),
-                            statistics: view($0.statistics, own.statistics))
-                    }
-                })
+    }
+
+    func activation(_ activation: Int, _ pass: Pass) -> TensorView {
+        let buffers = pass == .forward ? plan.forward : plan.backward
+        return view(buffers[activation], plan.shapes[activation])
+    }
+
+    /// The logits of a network whose last operation makes them.
+    var logits: TensorView { activation(plan.shapes.count - 1, .forward) }
+
+    /// Where the loss writes the gradient by the logits; nil where nothing is trained.
+    var logitsGradient: TensorView? {
+        plan.gradients.last.flatMap { $0 }.map { view($0, plan.shapes[plan.shapes.count - 1]) }
+    }
+
+    /// The gradient by an operation's output.
+    func outputGradient(of operation: Operation) -> TensorView {
+        view(plan.gradients[operation.output], plan.shapes[operation.output])
+    }
+
+    /// The gradients by an operation's inputs, the image excepted.
+    func inputGradients(of operation: Operation) -> [TensorView] {
+        operation.inputs.filter { $0.activation != OperationList.image }.map { input in
+            let buffers = input.isSkip ? plan.skipGradients : plan.gradients
+            return view(buffers[input.activation], operation.inputShape(input, plan.shapes))
         }
-        func views(_ buffers: Layers<MemoryPlan.Buffer>) -> Maps {
-            Maps(
-                encoder: zip(shapes.encoder, buffers.encoder).map(block),
-                pooled: zip(shapes.pooled, buffers.pooled).map(view),
-                up: zip(shapes.up, buffers.up).map(view),
-                decoder: zip(shapes.decoder, buffers.decoder).map(block),
-                logits: view(shapes.logits, buffers.logits))
+    }
+
+    /// The gradient that an operation adds to that of its input, if an activation was passed across.
+    func addedSkipGradient(of operation: Operation) -> TensorView? {
+        guard let activation = operation.addedSkipGradient, let buffer = plan.skipGradients[activation] else {
+            return nil
         }
-        self.input = input
-        self.memory = memory
-        maps = views(plan.maps)
-        gradients = backward.map { views($0.layers) }
-        skipGradients = backward.map { zip(shapes.up, $0.skips).map(view) } ?? []
-        encoderAgain = backward.map { zip(shapes.encoder, $0.encoder).map(block) } ?? []
-        decoderAgain = backward.map { zip(shapes.decoder, $0.decoder).map(block) } ?? []
-        pooledAgain = backward.map { zip(shapes.pooled, $0.pooled).map(view) } ?? []
+        return view(buffer, plan.skipShapes[activation])
+    }
+
+    /// What an operation leaves for its backward pass beside its output.
+    func statistics(of operation: Operation) -> UnsafeMutablePointer<Float> {
+        view(plan.statistics[operation.output], ImageShape(1, 1, operation.statisticsCount)).base
+    }
+
+    private func view(_ buffer: MemoryPlan.Buffer?, _ shape: ImageShape) -> TensorView {
+        guard let buffer else { preconditionFailure("nothing of \(shape) was planned") }
+        return TensorView(
+            base: memory + plan.memory.offset(buffer), shape: shape, rowStride: shape.width * shape.channels)
     }
 }

@@ -22,18 +22,17 @@ struct MemoryPlan {
     mutating func advance() { time += 1 }
 
     /// A buffer of `count` floats that the current operation writes.
-    mutating func define(_ count: Int) -> Buffer {
-        // A cache line between buffers: the last values of each can be read as a whole vector.
-        intervals.append(Interval(count: (count + 31) / 16 * 16, first: time, last: time))
+    ///
+    /// - Parameter readAsVectors: whether its last values are read as a whole vector, so that a cache line follows.
+    mutating func define(_ count: Int, readAsVectors: Bool = true) -> Buffer {
+        let lines = (count + 15) / 16 + (readAsVectors ? 1 : 0)
+        intervals.append(Interval(count: 16 * lines, first: time, last: time))
         return intervals.count - 1
     }
 
-    /// The current operation reads a buffer.
-    mutating func use(_ buffer: Buffer) { intervals[buffer].last = time }
-
-    /// The current operation reads some buffers.
-    mutating func use(_ buffers: [Buffer]) {
-        for buffer in buffers { use(buffer) }
+    /// The current operation reads or writes some buffers, those that are nil left out.
+    mutating func use(_ buffers: some Sequence<Buffer?>) {
+        for case let buffer? in buffers { intervals[buffer].last = time }
     }
 
     /// Gives every buffer its place; returns how many floats they need together.

@@ -60,40 +60,23 @@ public struct ParameterLayout: Sendable {
     /// Floats of a flat buffer.
     public let count: Int
 
-    public init(_ architecture: UNetArchitecture) {
+    public init(_ architecture: UNetArchitecture) { self.init(architecture.operations) }
+
+    init(_ operations: [Operation]) {
         var entries: [Entry] = []
-        var offset = 0
-        func add(_ name: String, _ kind: Kind, _ shape: [Int], outputs: Int) {
-            for (suffix, kind, shape) in [("weight", kind, shape), ("bias", Kind.bias, [outputs])] {
-                let entry = Entry(name: "\(name).\(suffix)", shape: shape, kind: kind, offset: offset)
-                entries.append(entry)
-                offset += entry.count
-            }
+        for operation in operations {
+            guard let weights = operation.weights else { continue }
+            entries.append(
+                Entry(
+                    name: "\(operation.name).weight", shape: weights.shape, kind: weights.kind,
+                    offset: operation.parameterOffset))
+            entries.append(
+                Entry(
+                    name: "\(operation.name).bias", shape: [operation.outputChannels], kind: .bias,
+                    offset: operation.parameterOffset + operation.weightCount))
         }
-        func addBlock(_ name: String, inputs: Int, outputs: Int) {
-            for (number, inputs) in [(1, inputs), (2, outputs)] {
-                add("\(name).conv\(number)", .convolution, [outputs, inputs, 3, 3], outputs: outputs)
-                if architecture.normalization == .group {
-                    add("\(name).norm\(number)", .scale, [outputs], outputs: outputs)
-                }
-            }
-        }
-        let depth = architecture.depth
-        for level in 0...depth {
-            let inputs = level == 0 ? architecture.inputChannels : architecture.channels(atLevel: level - 1)
-            addBlock("encoder.\(level)", inputs: inputs, outputs: architecture.channels(atLevel: level))
-        }
-        for level in (0..<depth).reversed() {
-            let below = architecture.channels(atLevel: level + 1)
-            let outputs = architecture.channels(atLevel: level)
-            add("decoder.\(level).up", .upConvolution, [below, outputs, 2, 2], outputs: outputs)
-            addBlock("decoder.\(level)", inputs: architecture.decoderInputs(atLevel: level), outputs: outputs)
-        }
-        add(
-            "head", .convolution, [architecture.classes, architecture.baseChannels, 1, 1], outputs: architecture.classes
-        )
         self.entries = entries
-        count = offset
+        count = operations.reduce(0) { $0 + $1.parameterCount }
     }
 
     /// The entry of that name; a name that the network does not have is a programmer's mistake.

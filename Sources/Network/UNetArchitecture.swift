@@ -57,9 +57,6 @@ public struct UNetArchitecture: Hashable, Sendable {
     /// Channels of level `level`, 0 to `depth`.
     public func channels(atLevel level: Int) -> Int { baseChannels << level }
 
-    /// Channels that the first convolution of a decoder's level takes.
-    func decoderInputs(atLevel level: Int) -> Int { channels(atLevel: level) * (skip == .concatenate ? 2 : 1) }
-
     /// The sizes that this network can take.
     public var geometry: UNetGeometry { UNetGeometry(depth: depth, padding: padding) }
 }

@@ -17,7 +17,7 @@ import Testing
         let input: Tensor
         let output: Tensor
         let again: Tensor
-        let slope: Tensor
+        let gradient: Tensor
         private let statistics = Tensor.unset(ImageShape(1, 1, GroupNormalization.statisticsCount))
         private let workspace = Workspace()
 
@@ -27,7 +27,7 @@ import Testing
             input = .random(shape, key: 710, in: range)
             output = .unset(shape)
             again = .unset(shape)
-            slope = .random(shape, key: 711)
+            gradient = .random(shape, key: 711)
         }
 
         @discardableResult
@@ -40,14 +40,14 @@ import Testing
                 input.view, layer.parameters, statistics: statistics.base, output: again.view, workspace: workspace,
                 team: team)
             kernel.backward(
-                input.view, layer.parameters, statistics: statistics.base, slope: slope.view,
+                input.view, layer.parameters, statistics: statistics.base, gradient: gradient.view,
                 gradients: layer.gradients, workspace: workspace, team: team)
             return self
         }
 
         /// Every value that a pass writes.
         var results: [Float] {
-            [output, slope, layer.weightGradient, layer.biasGradient].flatMap { Array($0.values) }
+            [output, gradient, layer.weightGradient, layer.biasGradient].flatMap { Array($0.values) }
         }
     }
 
@@ -60,7 +60,7 @@ import Testing
     @Test("forward and backward agree with the definition", arguments: shapes)
     func reference(_ shape: ImageShape) {
         let run = Run(shape)
-        let slope = ReferenceImage(run.slope.view)
+        let gradient = ReferenceImage(run.gradient.view)
         run.pass()
         let input = ReferenceImage(run.input.view)
         let linear = ReferenceKernels.groupNormalization(
@@ -70,10 +70,10 @@ import Testing
         let expected = ReferenceKernels.groupNormalizationBackward(
             input, groups: run.kernel.groups, weights: run.layer.referenceWeights,
             outputGradient: ReferenceKernels.rectifyBackward(
-                output: ReferenceImage(run.output.view), outputGradient: slope))
+                output: ReferenceImage(run.output.view), outputGradient: gradient))
         #expect(relativeL2(run.layer.weightGradient.values, expected.weights) <= Tolerances.float32Sum)
         #expect(relativeL2(run.layer.biasGradient.values, expected.bias) <= Tolerances.float32Sum)
-        #expect(relativeL2(run.slope.view, expected.input) <= 4 * Tolerances.float32Sum)
+        #expect(relativeL2(run.gradient.view, expected.input) <= 4 * Tolerances.float32Sum)
     }
 
     @Test("one thread, two and three give the same bits", arguments: shapes)
@@ -112,7 +112,7 @@ import Testing
         for i in run.output.values.indices {
             #expect(abs(run.output.values[i] - max(0, run.layer.bias.values[i % 8])) <= 1e-3)
         }
-        let isFinite = run.slope.values.allSatisfy { $0.isFinite }
+        let isFinite = run.gradient.values.allSatisfy { $0.isFinite }
         #expect(isFinite)
     }
 
@@ -125,14 +125,16 @@ import Testing
         #expect(isNoticed)
     }
 
-    @Test("a convolution without ReLU is the sum alone, and its backward knows no mask", arguments: [3, 16], [0, 1])
+    @Test(
+        "a convolution without activation function is the sum alone, and its backward reads no output",
+        arguments: [3, 16], [0, 1])
     func convolution(channels: Int, padding: Int) {
         let shape = ConvolutionShape(height: 25, width: 26, inputs: [channels], outputs: channels, padding: padding)
         for engine in [Engine(.native, threads: 1), Engine(.native, threads: 2, convolution: .direct)] {
             let problem = ConvolutionProblem(shape)
             engine.convolution3x3(
-                problem.inputs.map(\.view), problem.layer.parameters, padding: padding, output: problem.output.view,
-                isRectified: false, workspace: Workspace())
+                problem.inputs.map(\.view), problem.layer.parameters, padding: padding, activation: .identity,
+                output: problem.output.view, workspace: Workspace())
             let expected = ReferenceKernels.convolution3x3(
                 problem.referenceInput, weights: problem.layer.referenceWeights, bias: problem.layer.referenceBias,
                 padding: padding)
@@ -140,8 +142,9 @@ import Testing
             #expect(hasNegative)
             #expect(relativeL2(problem.output.view, expected) <= Tolerances.winograd)
             engine.convolution3x3Backward(
-                problem.inputs.map(\.view), problem.layer.parameters, padding: padding, output: nil,
-                outputGradient: problem.outputGradient.view, inputGradients: problem.inputGradients.map(\.view),
+                problem.inputs.map(\.view), problem.layer.parameters, padding: padding, activation: .identity,
+                output: nil, outputGradient: problem.outputGradient.view,
+                inputGradients: problem.inputGradients.map(\.view),
                 gradients: problem.layer.gradients, workspace: Workspace())
             let gradients = ReferenceKernels.convolution3x3Backward(
                 problem.referenceInput, weights: problem.layer.referenceWeights,

@@ -2,13 +2,14 @@
 /// weights and of the input.
 extension Engine {
     func winogradConvolution3x3Backward(
-        _ inputs: [TensorView], _ parameters: LayerParameters, padding: Int, output: TensorView?,
-        outputGradient: TensorView, inputGradients: [TensorView]?, gradients: LayerGradients, workspace: Workspace
+        _ inputs: [TensorView], _ parameters: LayerParameters, padding: Int, activation: Activation,
+        output: TensorView?, outputGradient: TensorView, inputGradients: [TensorView]?, gradients: LayerGradients,
+        workspace: Workspace
     ) {
         let tiles = WinogradTiles(inputs, padding: padding, output: outputGradient)
         let plan = WinogradPlan(tiles, .backward)
         let pass = WinogradBackward(
-            engine: self, tiles: tiles, plan: plan, parameters: parameters, output: output,
+            engine: self, tiles: tiles, plan: plan, parameters: parameters, activation: activation, output: output,
             outputGradient: outputGradient, inputGradients: inputGradients ?? [], gradients: gradients)
         if plan.sharesTiles { pass.byTiles(workspace) } else { pass.byChannels(workspace) }
     }
@@ -20,7 +21,8 @@ private struct WinogradBackward {
     let tiles: WinogradTiles
     let plan: WinogradPlan
     let parameters: LayerParameters
-    /// Nil where no ReLU followed.
+    let activation: Activation
+    /// Nil where the activation function's gradient does not need it.
     let output: TensorView?
     let outputGradient: TensorView
     /// Empty where nothing lies below the layer.
@@ -70,7 +72,8 @@ private struct WinogradBackward {
                             let index = tile - block.lowerBound
                             tiles.transformInput(tile, to: v, index: index, scratch: scratch)
                             tiles.transformGradient(
-                                tile, gradient: outputGradient, output: output, to: m, index: index, scratch: scratch)
+                                tile, gradient: outputGradient, activation: activation, output: output, to: m,
+                                index: index, scratch: scratch)
                         }
                         profile?.enter(.products)
                         addBias(m, rows: block.count, to: biases + band * tiles.outputRow)
@@ -138,7 +141,8 @@ private struct WinogradBackward {
                         let scratch = lanes + lane * laneCount
                         tiles.transformInput(tile, to: v, index: index, scratch: scratch)
                         tiles.transformGradient(
-                            tile, gradient: outputGradient, output: output, to: m, index: index, scratch: scratch)
+                            tile, gradient: outputGradient, activation: activation, output: output, to: m, index: index,
+                            scratch: scratch)
                     }
                     engine.profile?.enter(.products)
                     addBias(m, rows: block.count, to: gradients.bias)

@@ -2,20 +2,20 @@
 /// sum.
 extension Engine {
     func winogradConvolution3x3(
-        _ inputs: [TensorView], _ parameters: LayerParameters, padding: Int, output: TensorView, isRectified: Bool,
-        workspace: Workspace
+        _ inputs: [TensorView], _ parameters: LayerParameters, padding: Int, activation: Activation,
+        output: TensorView, workspace: Workspace
     ) {
         let tiles = WinogradTiles(inputs, padding: padding, output: output)
         let plan = WinogradPlan(tiles, .forward)
         if plan.sharesTiles {
-            forwardByTiles(plan, parameters, output: output, isRectified: isRectified, workspace: workspace)
+            forwardByTiles(plan, parameters, activation: activation, output: output, workspace: workspace)
         } else {
-            forwardByChannels(plan, parameters, output: output, isRectified: isRectified, workspace: workspace)
+            forwardByChannels(plan, parameters, activation: activation, output: output, workspace: workspace)
         }
     }
 
     private func forwardByTiles(
-        _ plan: WinogradPlan, _ parameters: LayerParameters, output: TensorView, isRectified: Bool,
+        _ plan: WinogradPlan, _ parameters: LayerParameters, activation: Activation, output: TensorView,
         workspace: Workspace
     ) {
         let tiles = plan.tiles
@@ -49,7 +49,7 @@ extension Engine {
                     for tile in block {
                         tiles.writeOutput(
                             tile, channels: 0..<outputs, from: m, index: tile - block.lowerBound,
-                            bias: parameters.bias, output: output, isRectified: isRectified, scratch: scratch)
+                            bias: parameters.bias, activation: activation, output: output, scratch: scratch)
                     }
                 }
             }
@@ -57,7 +57,7 @@ extension Engine {
     }
 
     private func forwardByChannels(
-        _ plan: WinogradPlan, _ parameters: LayerParameters, output: TensorView, isRectified: Bool,
+        _ plan: WinogradPlan, _ parameters: LayerParameters, activation: Activation, output: TensorView,
         workspace: Workspace
     ) {
         let tiles = plan.tiles
@@ -93,8 +93,8 @@ extension Engine {
                         for tile in block {
                             tiles.writeOutput(
                                 tile, channels: 16 * chunk.lowerBound..<min(16 * chunk.upperBound, outputs), from: m,
-                                index: tile - block.lowerBound, bias: parameters.bias, output: output,
-                                isRectified: isRectified, scratch: m.base + mCount)
+                                index: tile - block.lowerBound, bias: parameters.bias, activation: activation,
+                                output: output, scratch: m.base + mCount)
                         }
                     }
                 }

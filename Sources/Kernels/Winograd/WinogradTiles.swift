@@ -93,9 +93,11 @@ struct WinogradTiles: @unchecked Sendable {
         }
     }
 
-    /// Transforms a tile's gradient, where ReLU let the output through if one followed, into row `index` of `m`.
+    /// Transforms a tile's gradient before the activation function into row `index` of `m`; `output` is nil where that
+    /// does not need it.
     func transformGradient(
-        _ tile: Int, gradient: TensorView, output: TensorView?, to m: WinogradMatrices, index: Int,
+        _ tile: Int, gradient: TensorView, activation: Activation, output: TensorView?, to m: WinogradMatrices,
+        index: Int,
         scratch: UnsafeMutablePointer<Float>
     ) {
         let (y, x) = corner(tile)
@@ -103,15 +105,17 @@ struct WinogradTiles: @unchecked Sendable {
         let target = m.base + index * m.row
         if y + 4 <= height && x + 4 <= width {
             WinogradTransforms.outputGradient(
-                gradient.row(y) + x * n, row: gradient.rowStride, activation: output.map { $0.row(y) + x * n },
-                row: output?.rowStride ?? 0, pixel: n, channels: n, to: target, position: m.position, scratch: scratch)
+                gradient.row(y) + x * n, row: gradient.rowStride, activation: activation,
+                values: output.map { $0.row(y) + x * n }, row: output?.rowStride ?? 0, pixel: n, channels: n,
+                to: target, position: m.position, scratch: scratch)
         } else {
-            let slopes = scratch + WinogradTransforms.scratch
-            let values = slopes + 16 * n
-            Self.copy(gradient, y: y, x: x, side: 4, to: slopes)
+            let gradients = scratch + WinogradTransforms.scratch
+            let values = gradients + 16 * n
+            Self.copy(gradient, y: y, x: x, side: 4, to: gradients)
             if let output { Self.copy(output, y: y, x: x, side: 4, to: values) }
             WinogradTransforms.outputGradient(
-                slopes, row: 4 * n, activation: output.map { _ in UnsafePointer(values) }, row: 4 * n, pixel: n,
+                gradients, row: 4 * n, activation: activation, values: output.map { _ in UnsafePointer(values) },
+                row: 4 * n, pixel: n,
                 channels: n, to: target,
                 position: m.position, scratch: scratch)
         }
@@ -131,10 +135,10 @@ struct WinogradTiles: @unchecked Sendable {
     }
 
     /// Transforms row `index` of `m`, which holds some of the output's channels, back into a tile of the output, with
-    /// bias and, if `isRectified`, ReLU.
+    /// bias and activation function.
     func writeOutput(
         _ tile: Int, channels: Range<Int>, from m: WinogradMatrices, index: Int, bias: UnsafePointer<Float>,
-        output: TensorView, isRectified: Bool, scratch: UnsafeMutablePointer<Float>
+        activation: Activation, output: TensorView, scratch: UnsafeMutablePointer<Float>
     ) {
         let (y, x) = corner(tile)
         let n = outputChannels
@@ -143,7 +147,7 @@ struct WinogradTiles: @unchecked Sendable {
         if y + 4 <= height && x + 4 <= width && channels.count % Lanes.scalarCount == 0 {
             WinogradTransforms.output(
                 source, position: m.position, channels: channels.count, bias: bias + channels.lowerBound,
-                isRectified: isRectified, to: target, pixel: n, row: output.rowStride, scratch: scratch)
+                activation: activation, to: target, pixel: n, row: output.rowStride, scratch: scratch)
         } else {
             let dense = scratch + WinogradTransforms.scratch
             let pixel = m.row
@@ -152,7 +156,7 @@ struct WinogradTiles: @unchecked Sendable {
             biases.update(from: bias + channels.lowerBound, count: channels.count)
             WinogradTransforms.output(
                 source, position: m.position, channels: channels.count, bias: biases,
-                isRectified: isRectified, to: dense, pixel: pixel, row: 4 * pixel, scratch: scratch)
+                activation: activation, to: dense, pixel: pixel, row: 4 * pixel, scratch: scratch)
             for row in 0..<min(4, height - y) {
                 for column in 0..<min(4, width - x) {
                     (target + (row * output.rowStride + column * n)).update(

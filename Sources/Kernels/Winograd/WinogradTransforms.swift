@@ -46,54 +46,56 @@ enum WinogradTransforms {
         }
     }
 
-    /// A y Aᵀ of 4×4 output gradients, where ReLU let the output through.
+    /// A y Aᵀ of 4×4 output gradients before the activation function.
     ///
     /// - Parameters:
-    ///   - activation: the forward's output; nil where no ReLU followed.
-    ///   - gradientRow, activationRow: floats from row to row of `gradient` and of `activation`.
+    ///   - values: the forward's output; nil where the activation function's gradient does not need it.
+    ///   - gradientRow, valuesRow: floats from row to row of `gradient` and of `values`.
     static func outputGradient(
-        _ gradient: UnsafePointer<Float>, row gradientRow: Int, activation: UnsafePointer<Float>?,
-        row activationRow: Int, pixel: Int, channels: Int, to output: UnsafeMutablePointer<Float>, position: Int,
+        _ gradient: UnsafePointer<Float>, row gradientRow: Int, activation: Activation,
+        values: UnsafePointer<Float>?, row valuesRow: Int, pixel: Int, channels: Int,
+        to output: UnsafeMutablePointer<Float>, position: Int,
         scratch: UnsafeMutablePointer<Float>
     ) {
-        let n = Lanes.scalarCount
-        var c = 0
-        while c < channels {
-            var x = 0
-            while x < 4 {
-                let at = x &* pixel &+ c
-                prefetch(gradient + (at &+ 4 &* pixel), gradientRow, 4)
-                var slopes = four(gradient + at, gradientRow)
-                if let activation {
-                    prefetch(activation + (at &+ 4 &* pixel), activationRow, 4)
-                    let values = four(activation + at, activationRow)
-                    slopes = (
-                        passed(slopes.0, values.0), passed(slopes.1, values.1), passed(slopes.2, values.2),
-                        passed(slopes.3, values.3)
-                    )
+        @inline(__always)
+        func transform(_ activation: Activation) {
+            let n = Lanes.scalarCount
+            var c = 0
+            while c < channels {
+                var x = 0
+                while x < 4 {
+                    let at = x &* pixel &+ c
+                    prefetch(gradient + (at &+ 4 &* pixel), gradientRow, 4)
+                    var g = four(gradient + at, gradientRow)
+                    if let values {
+                        prefetch(values + (at &+ 4 &* pixel), valuesRow, 4)
+                        let y = four(values + at, valuesRow)
+                        g = (
+                            activation.gradient(g.0, output: y.0), activation.gradient(g.1, output: y.1),
+                            activation.gradient(g.2, output: y.2), activation.gradient(g.3, output: y.3)
+                        )
+                    }
+                    put(a(g), scratch + x &* n, 4 &* n)
+                    x &+= 1
                 }
-                put(a(slopes), scratch + x &* n, 4 &* n)
-                x &+= 1
+                var y = 0
+                while y < 6 {
+                    put(a(four(scratch + 4 &* y &* n, n)), output + (6 &* y &* position &+ c), position)
+                    y &+= 1
+                }
+                c &+= n
             }
-            var y = 0
-            while y < 6 {
-                put(a(four(scratch + 4 &* y &* n, n)), output + (6 &* y &* position &+ c), position)
-                y &+= 1
-            }
-            c &+= n
         }
+        activation.specialized { transform($0) }
     }
 
-    /// Aᵀ m A, bias and, if `isRectified`, ReLU: 4×4 output pixels. A value that is not a number stays one, so that a diverged run is
-    /// noticed.
+    /// Aᵀ m A, bias and activation function: 4×4 output pixels.
     static func output(
         _ input: UnsafePointer<Float>, position: Int, channels: Int, bias: UnsafePointer<Float>,
-        isRectified: Bool, to output: UnsafeMutablePointer<Float>, pixel: Int, row: Int,
+        activation: Activation, to output: UnsafeMutablePointer<Float>, pixel: Int, row: Int,
         scratch: UnsafeMutablePointer<Float>
     ) {
         let n = Lanes.scalarCount
-        // Nothing is below −∞.
-        let floor: Float = isRectified ? 0 : -.infinity
         var c = 0
         while c < channels {
             var x = 0
@@ -107,8 +109,8 @@ enum WinogradTransforms {
                 let o = at(six(scratch + 6 &* y &* n, n))
                 put(
                     (
-                        rectified(o.0 + offset, floor), rectified(o.1 + offset, floor),
-                        rectified(o.2 + offset, floor), rectified(o.3 + offset, floor)
+                        activation.applied(to: o.0 + offset), activation.applied(to: o.1 + offset),
+                        activation.applied(to: o.2 + offset), activation.applied(to: o.3 + offset)
                     ),
                     output + (y &* row &+ c), pixel)
                 y &+= 1
@@ -221,15 +223,6 @@ enum WinogradTransforms {
         put(v.3, p + 3 &* step)
         put(v.4, p + 4 &* step)
         put(v.5, p + 5 &* step)
-    }
-
-    @inline(__always)
-    private static func rectified(_ v: Lanes, _ floor: Float) -> Lanes { v.replacing(with: 0, where: v .< floor) }
-
-    /// The gradient where the activation is positive, else 0.
-    @inline(__always)
-    private static func passed(_ gradient: Lanes, _ activation: Lanes) -> Lanes {
-        Lanes.zero.replacing(with: gradient, where: activation .> 0)
     }
 
     @inline(__always)

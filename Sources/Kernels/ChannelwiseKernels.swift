@@ -1,20 +1,20 @@
-/// Passes over a map whose arithmetic differs from channel to channel, sixteen values at a time whatever the number of
-/// channels: a map is one run of values in which the channels come again and again, and after a `period` of them the
-/// sixteen lanes of a vector stand for the same channels as before.
-struct ChannelPasses {
+/// Loops over an activation whose arithmetic differs from channel to channel, sixteen values at a time whatever the
+/// number of channels: an activation is one run of values in which the channels come again and again, and after a
+/// `period` of them the sixteen lanes of a vector stand for the same channels as before.
+struct ChannelwiseKernels {
     let channels: Int
     /// A multiple of the channels and of sixteen.
     let period: Int
-    /// Pixels of a block, and of the map.
+    /// Pixels of a block, and of the activation.
     private let blockPixels: Int
     private let pixels: Int
     private let base: UnsafeMutablePointer<Float>
 
-    /// Passes over a contiguous map.
-    init(_ map: TensorView) {
-        channels = map.channels
-        pixels = map.shape.pixels
-        base = map.base
+    /// Loops over a contiguous activation.
+    init(_ input: TensorView) {
+        channels = input.channels
+        pixels = input.shape.pixels
+        base = input.base
         var length = channels
         while length % 16 != 0 { length *= 2 }
         // Loops over less than some vectors are mostly loop.
@@ -23,7 +23,7 @@ struct ChannelPasses {
         blockPixels = max(64, 8192 / channels / 16 * 16)
     }
 
-    /// Blocks of the map: a function of its size alone.
+    /// Blocks of the activation: a function of its size alone.
     var blocks: Int { (pixels + blockPixels - 1) / blockPixels }
 
     /// The values of a block.
@@ -36,13 +36,14 @@ struct ChannelPasses {
         for i in channels..<max(channels, period) { values[i] = values[i &- channels] }
     }
 
-    /// Two sums for each channel over the whole map, those of the blocks added in order; the caller deallocates.
+    /// Two sums for each channel over all pixels, those of the blocks added in order; the caller deallocates.
     ///
     /// - Parameter body: adds a block's values to sums that begin at 0.
     func sums(
         team: ThreadTeam,
         _ body: (
-            _ values: UnsafePointer<Float>, _ count: Int, _ pass: ChannelPasses, _ sums: UnsafeMutablePointer<Double>
+            _ values: UnsafePointer<Float>, _ count: Int, _ kernels: ChannelwiseKernels,
+            _ sums: UnsafeMutablePointer<Double>
         ) -> Void
     ) -> UnsafeMutablePointer<Double> {
         let count = 2 * channels
@@ -68,9 +69,9 @@ struct ChannelPasses {
         let bias: UnsafePointer<Float>
     }
 
-    /// What makes the derivative by x: slope·g + value·x̂ + term: a period of each.
-    struct SlopeCoefficients {
-        let slope: UnsafePointer<Float>
+    /// What makes the gradient by x: gradient·g + value·x̂ + term: a period of each.
+    struct GradientCoefficients {
+        let gradient: UnsafePointer<Float>
         let term: UnsafePointer<Float>
         let value: UnsafePointer<Float>
     }
@@ -102,10 +103,10 @@ struct ChannelPasses {
         }
     }
 
-    /// Adds Σ g and Σ g·x̂ of each channel, g being the slope where y is positive, else 0.
-    func addSlopes(
-        _ values: UnsafePointer<Float>, _ slopes: UnsafePointer<Float>, _ by: Coefficients, count: Int,
-        to sums: UnsafeMutablePointer<Double>
+    /// Adds Σ g and Σ g·x̂ of each channel, g being the gradient by y before the activation function.
+    func addGradients(
+        _ values: UnsafePointer<Float>, _ gradients: UnsafePointer<Float>, _ by: Coefficients,
+        _ activation: Activation, count: Int, to sums: UnsafeMutablePointer<Double>
     ) {
         var first = 0
         while first < period && first &+ 16 <= count {
@@ -117,7 +118,7 @@ struct ChannelPasses {
             while i &+ 16 <= count {
                 let normal = term.addingProduct(load(values + i), factor)
                 let y = bias.addingProduct(normal, weight)
-                let g = Vector.zero.replacing(with: load(slopes + i), where: y .> 0)
+                let g = activation.gradient(load(gradients + i), output: activation.applied(to: y))
                 sum += g
                 product.addProduct(g, normal)
                 i &+= period
@@ -129,15 +130,17 @@ struct ChannelPasses {
         for i in count / 16 * 16..<count {
             let lane = i % period
             let normal = by.term[lane].addingProduct(values[i], by.factor[lane])
-            guard by.bias[lane].addingProduct(normal, by.weight[lane]) > 0 else { continue }
-            sums[i % channels] += Double(slopes[i])
-            sums[channels + i % channels] += Double(slopes[i]) * Double(normal)
+            let y = by.bias[lane].addingProduct(normal, by.weight[lane])
+            let g = Double(activation.gradient(gradients[i], output: activation.applied(to: y)))
+            sums[i % channels] += g
+            sums[channels + i % channels] += g * Double(normal)
         }
     }
 
-    /// y with ReLU. A value that is not a number stays one, so that a diverged run is noticed.
+    /// y with its activation function.
     func normalize(
-        _ values: UnsafePointer<Float>, _ by: Coefficients, count: Int, to output: UnsafeMutablePointer<Float>
+        _ values: UnsafePointer<Float>, _ by: Coefficients, _ activation: Activation, count: Int,
+        to output: UnsafeMutablePointer<Float>
     ) {
         var start = 0
         while start < count {
@@ -147,41 +150,42 @@ struct ChannelPasses {
             while i &+ 16 <= end {
                 let normal = load(by.term + i).addingProduct(load(input + i), load(by.factor + i))
                 let y = load(by.bias + i).addingProduct(normal, load(by.weight + i))
-                store(target + i, y.replacing(with: 0, where: y .< 0))
+                store(target + i, activation.applied(to: y))
                 i &+= 16
             }
             while i < end {
                 let normal = by.term[i].addingProduct(input[i], by.factor[i])
                 let y = by.bias[i].addingProduct(normal, by.weight[i])
-                target[i] = y < 0 ? 0 : y
+                target[i] = activation.applied(to: y)
                 i &+= 1
             }
             start &+= period
         }
     }
 
-    /// Makes of the derivatives by y those by x.
-    func slopes(
-        _ values: UnsafePointer<Float>, _ by: Coefficients, _ back: SlopeCoefficients, count: Int,
-        _ slopes: UnsafeMutablePointer<Float>
+    /// Makes of the gradients by y, activation function included, those by x.
+    func backward(
+        _ values: UnsafePointer<Float>, _ by: Coefficients, _ back: GradientCoefficients, _ activation: Activation,
+        count: Int, _ gradients: UnsafeMutablePointer<Float>
     ) {
         var start = 0
         while start < count {
-            let (input, target) = (values + start, slopes + start)
+            let (input, target) = (values + start, gradients + start)
             let end = min(period, count &- start)
             var i = 0
             while i &+ 16 <= end {
                 let normal = load(by.term + i).addingProduct(load(input + i), load(by.factor + i))
                 let y = load(by.bias + i).addingProduct(normal, load(by.weight + i))
-                let g = Vector.zero.replacing(with: load(target + i), where: y .> 0)
+                let g = activation.gradient(load(target + i), output: activation.applied(to: y))
                 let shifted = load(back.term + i).addingProduct(normal, load(back.value + i))
-                store(target + i, shifted.addingProduct(g, load(back.slope + i)))
+                store(target + i, shifted.addingProduct(g, load(back.gradient + i)))
                 i &+= 16
             }
             while i < end {
                 let normal = by.term[i].addingProduct(input[i], by.factor[i])
-                let g = by.bias[i].addingProduct(normal, by.weight[i]) > 0 ? target[i] : 0
-                target[i] = back.term[i].addingProduct(normal, back.value[i]).addingProduct(g, back.slope[i])
+                let y = by.bias[i].addingProduct(normal, by.weight[i])
+                let g = activation.gradient(target[i], output: activation.applied(to: y))
+                target[i] = back.term[i].addingProduct(normal, back.value[i]).addingProduct(g, back.gradient[i])
                 i &+= 1
             }
             start &+= period

@@ -1,0 +1,69 @@
+import Kernels
+
+/// A network's operations in the order of the forward pass, as they are written down.
+struct OperationList {
+    private(set) var operations: [Operation] = []
+    private var channels: [Int]
+    private var segment = 0
+    private var parameterCount = 0
+
+    /// The activation that is the image.
+    static let image = 0
+
+    init(imageChannels: Int) { channels = [imageChannels] }
+
+    /// The next operations have a segment of their own: see `Operation.isRecomputed`.
+    mutating func beginSegment() { segment += 1 }
+
+    /// Adds an operation; returns the activation that it makes.
+    ///
+    /// - Parameters:
+    ///   - skip: an activation that comes over a skip connection, before `input` in the order of channels.
+    ///   - outputs: channels of its output, nil for as many as `input` has.
+    mutating func append(
+        _ kind: Operation.Kind, _ name: String, skip: Int? = nil, _ input: Int, outputs: Int? = nil,
+        isRecomputed: Bool = false
+    ) -> Int {
+        let inputs = [
+            skip.map { Operation.Input(activation: $0, isSkip: true) }, .init(activation: input, isSkip: false),
+        ]
+        .compactMap { $0 }
+        let operation = Operation(
+            kind: kind, name: name, inputs: inputs, output: operations.count + 1,
+            inputChannels: inputs.reduce(0) { $0 + channels[$1.activation] },
+            outputChannels: outputs ?? channels[input], parameterOffset: parameterCount, segment: segment,
+            isRecomputed: isRecomputed)
+        operations.append(operation)
+        channels.append(operation.outputChannels)
+        parameterCount += operation.parameterCount
+        return operation.output
+    }
+}
+
+/// A step of the backward pass.
+enum BackwardStep {
+    case recompute(Operation)
+    case backward(Operation)
+}
+
+extension [Operation] {
+    /// The shapes of all activations, from that of the image.
+    func shapes(image: ImageShape) -> [ImageShape] {
+        reduce(into: [image]) { shapes, operation in shapes.append(operation.outputShape(shapes)) }
+    }
+
+    /// The backward pass: from the last operation to the first; as a segment is entered, what was not kept of it is
+    /// computed again.
+    var backwardSteps: [BackwardStep] {
+        var steps: [BackwardStep] = []
+        var segment: Int?
+        for operation in reversed() {
+            if operation.segment != segment {
+                segment = operation.segment
+                steps += filter { $0.segment == segment && $0.isRecomputed }.map(BackwardStep.recompute)
+            }
+            steps.append(.backward(operation))
+        }
+        return steps
+    }
+}
