@@ -1,8 +1,10 @@
+import Checkpoints
 import Communication
+import Configurations
 import FailureDetection
 import Foundation
 import Logging
-import Segmentation
+import Metrics
 import Support
 
 /// A step as the lead worker reports it.

@@ -1,9 +1,11 @@
+import Checkpoints
 import Communication
+import Configurations
+import Datasets
 import FailureDetection
 import Foundation
 import Kernels
 import Network
-import Segmentation
 import Support
 
 /// What a worker computes of its own slots, on a thread beside the one that talks to other ranks.

@@ -79,7 +79,7 @@ package struct WorkerTimes: Codable, Sendable, Hashable {
     package var backward: Double
 
     /// Numbers of one worker.
-    static let count = 3
+    package static let count = 3
 
     package init(data: Double = 0, forward: Double = 0, backward: Double = 0) {
         self.data = data
@@ -87,5 +87,5 @@ package struct WorkerTimes: Codable, Sendable, Hashable {
         self.backward = backward
     }
 
-    var total: Double { data + forward + backward }
+    package var total: Double { data + forward + backward }
 }

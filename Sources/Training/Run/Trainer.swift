@@ -1,10 +1,12 @@
+import Checkpoints
 import Communication
+import Configurations
+import Datasets
 import FailureDetection
 import Foundation
 import Kernels
 import Network
 import Optimization
-import Segmentation
 import Support
 
 /// A worker's loop: its slots' gradients, the tree over all slots, momentum SGD; every worker ends each step with the
