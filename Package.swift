@@ -33,35 +33,50 @@ let package = Package(
         .executableTarget(
             name: "lockstep",
             dependencies: [
-                "Sweeps", "Training", "Segmentation", "Network", "FailureDetection", "Communication", "MPIBackend",
-                "Kernels",
-                "Support", "CProcessor",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Sweeps", "Training", "Inference", "Checkpoints", "Configurations", "Datasets", "Metrics", "Network",
+                "Optimization", "FailureDetection", "MPIBackend", "Communication", "Kernels", "Images", "Support",
+                "CProcessor", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(
             name: "kernel-benchmark",
             dependencies: [
-                "Kernels", "Network", "Segmentation", "TestSupport", "Support", "CProcessor",
+                "Datasets", "Network", "Kernels", "Support", "TestSupport", "CProcessor",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             exclude: ["baseline.json"], swiftSettings: kernelSettings),
-        .target(name: "Sweeps", dependencies: ["Training", "Segmentation", "Kernels", "Support"]),
+        .target(name: "Sweeps", dependencies: ["Checkpoints", "Configurations", "Metrics", "Kernels", "Support"]),
         .target(
             name: "Training",
             dependencies: [
-                "Segmentation", "Network", "Optimization", "FailureDetection", "Communication", "Kernels", "Images",
-                "Support",
-                .product(name: "Yams", package: "Yams"), .product(name: "Logging", package: "swift-log"),
-            ],
+                "Inference", "Checkpoints", "Configurations", "Pictures", "Datasets", "Metrics", "Network",
+                "Optimization", "FailureDetection", "Communication", "Kernels", "Images", "Support",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        .target(
+            name: "Inference",
+            dependencies: [
+                "Checkpoints", "Configurations", "Pictures", "Datasets", "Metrics", "Network", "Communication",
+                "Kernels", "Images", "Support",
+            ]),
+        .target(
+            name: "Checkpoints", dependencies: ["Configurations", "Network", "Kernels", "Support"],
             plugins: ["SourceRevision"]),
-        .target(name: "Segmentation", dependencies: ["Network", "Kernels", "Images", "Support"]),
-        .target(name: "Network", dependencies: ["Kernels", "Support"]),
+        .target(
+            name: "Configurations",
+            dependencies: [
+                "Pictures", "Datasets", "Metrics", "Network", "Optimization", "Communication", "Kernels", "Images",
+                "Support", .product(name: "Yams", package: "Yams"),
+            ]),
+        .target(name: "Pictures", dependencies: ["Datasets", "Metrics", "Kernels", "Images"]),
+        .target(name: "Datasets", dependencies: ["Metrics", "Network", "Kernels", "Images", "Support"]),
+        .target(name: "Metrics", dependencies: ["Kernels", "Images"]),
+        .target(name: "Network", dependencies: ["Kernels"]),
         .target(name: "Optimization", dependencies: ["Kernels"]),
         .target(name: "Communication", dependencies: ["Kernels", "Support"]),
         .target(name: "FailureDetection", dependencies: ["Communication", "Support"]),
-        .target(name: "MPIBackend", dependencies: ["Communication", "CMPI", "Support"]),
+        .target(name: "MPIBackend", dependencies: ["Communication", "CMPI"]),
         .target(name: "Kernels", dependencies: ["COpenBLAS", "CTarget"], swiftSettings: kernelSettings),
-        .target(name: "Images", dependencies: ["CPNG", "CTIFF", "CJPEG", "Support"]),
+        .target(name: "Images", dependencies: ["Support", "CPNG", "CTIFF", "CJPEG"]),
         .target(name: "Support", dependencies: ["COpenSSL", .product(name: "Logging", package: "swift-log")]),
         .systemLibrary(name: "CMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
@@ -74,20 +89,48 @@ let package = Package(
 
         .plugin(name: "SourceRevision", capability: .buildTool(), path: "Sources/SourceRevision"),
 
-        .target(name: "TestSupport", dependencies: ["Network", "Kernels", "Communication", "Support"]),
+        .target(name: "TestSupport", dependencies: ["Network", "Communication", "Kernels", "Support"]),
         .testTarget(name: "KernelsTests", dependencies: ["Kernels", "TestSupport"], exclude: ["Vectors"]),
         .testTarget(
-            name: "NetworkTests", dependencies: ["Network", "Optimization", "Training", "TestSupport"],
+            name: "NetworkTests",
+            dependencies: ["Inference", "Network", "Optimization", "Kernels", "Support", "TestSupport"],
             exclude: ["Vectors"]),
-        .testTarget(name: "ImagesTests", dependencies: ["Images", "TestSupport"], exclude: ["Vectors"]),
+        .testTarget(name: "ImagesTests", dependencies: ["Images", "Support"], exclude: ["Vectors"]),
         .testTarget(
-            name: "SegmentationTests", dependencies: ["Segmentation", "TestSupport"], exclude: ["Vectors"]),
-        .testTarget(name: "CommunicationTests", dependencies: ["Communication", "TestSupport"]),
-        .testTarget(name: "FailureDetectionTests", dependencies: ["FailureDetection", "TestSupport"]),
-        .testTarget(name: "TrainingTests", dependencies: ["Training", "TestSupport"]),
-        .testTarget(name: "SweepsTests", dependencies: ["Sweeps", "TestSupport"]),
+            name: "DatasetsTests",
+            dependencies: [
+                "Inference", "Datasets", "Metrics", "Network", "Kernels", "Images", "Support", "TestSupport",
+            ]),
         .testTarget(
-            name: "CommandTests", dependencies: ["lockstep", "kernel-benchmark", "Training", "TestSupport"],
+            name: "MetricsTests", dependencies: ["Pictures", "Metrics", "Kernels", "Images", "TestSupport"],
+            exclude: ["Vectors"]),
+        .testTarget(name: "PicturesTests", dependencies: ["Pictures", "Datasets", "Kernels", "Images"]),
+        .testTarget(
+            name: "InferenceTests",
+            dependencies: [
+                "Inference", "Checkpoints", "Datasets", "Network", "Communication", "Kernels", "Images", "Support",
+                "TestSupport",
+            ]),
+        .testTarget(
+            name: "CheckpointsTests",
+            dependencies: ["Inference", "Checkpoints", "Configurations", "Network", "Support", "TestSupport"]),
+        .testTarget(
+            name: "ConfigurationsTests",
+            dependencies: ["Configurations", "Datasets", "Network", "Optimization", "Images", "Support"]),
+        .testTarget(name: "CommunicationTests", dependencies: ["Communication", "Kernels", "Support", "TestSupport"]),
+        .testTarget(name: "FailureDetectionTests", dependencies: ["FailureDetection", "Support", "TestSupport"]),
+        .testTarget(
+            name: "TrainingTests",
+            dependencies: [
+                "Training", "Inference", "Checkpoints", "Configurations", "Datasets", "Network", "FailureDetection",
+                "Communication", "Kernels", "Support", "TestSupport",
+            ]),
+        .testTarget(name: "SweepsTests", dependencies: ["Sweeps", "Configurations", "Support"]),
+        .testTarget(
+            name: "CommandTests",
+            dependencies: [
+                "lockstep", "kernel-benchmark", "Checkpoints", "Datasets", "Kernels", "Images", "TestSupport",
+            ],
             exclude: ["cluster"]),
     ],
     swiftLanguageModes: [.v6]

@@ -1,7 +1,7 @@
+import Configurations
 import Foundation
-import Segmentation
+import Metrics
 import Support
-import Training
 
 extension SweepFile {
     /// Reads a sweep file.

@@ -1,7 +1,8 @@
+import Checkpoints
+import Configurations
 import Foundation
 import Glibc
 import Support
-import Training
 
 /// A sweep's folder: copies of what it was begun with, its trials, and its results.
 struct SweepFolder {

@@ -1,6 +1,6 @@
+import Configurations
 import Foundation
 import Support
-import Training
 
 /// How a trial ended.
 public struct TrialResult: Sendable, Equatable {

@@ -1,7 +1,7 @@
+import Configurations
 import Foundation
 import Glibc
 import Support
-import Training
 
 /// Runs the trials of a sweep file, one after another.
 ///

@@ -1,7 +1,7 @@
+import Configurations
 import Foundation
 import Kernels
 import Support
-import Training
 
 /// One choice of values for the parameters of a sweep.
 public struct SweepTrial: Sendable, Equatable {

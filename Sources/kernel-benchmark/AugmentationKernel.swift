@@ -1,6 +1,6 @@
+import Datasets
 import Kernels
 import Network
-import Segmentation
 import TestSupport
 
 /// A training tile as the loader makes it, from an image in memory: by the paper's augmentation or with everything that

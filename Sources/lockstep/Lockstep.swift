@@ -1,10 +1,10 @@
 import ArgumentParser
 import CProcessor
+import Checkpoints
 import Communication
 import Foundation
 import MPIBackend
 import Support
-import Training
 
 /// The program: joins the job, if there is one, runs the command and leaves with its exit status.
 @main

@@ -1,7 +1,7 @@
+import Checkpoints
 import Foundation
 import TestSupport
 import Testing
-import Training
 
 extension ProgramTests {
     /// Ranks that are killed or stopped, or fail, in every phase of a run under real `mpirun`.

@@ -1,8 +1,8 @@
+import Checkpoints
+import Datasets
 import Foundation
-import Segmentation
 import TestSupport
 import Testing
-import Training
 
 /// A working directory with a data set and a configuration, for tests that run the program.
 final class Place: Sendable {

@@ -3,7 +3,6 @@ import Images
 import Kernels
 import TestSupport
 import Testing
-import Training
 
 extension ProgramTests {
     /// `lockstep train` under real `mpirun`.

@@ -1,9 +1,9 @@
 import Foundation
+import Inference
 import Kernels
 import Network
 import TestSupport
 import Testing
-import Training
 
 /// A file with weights alone, written by Python's `safetensors`, predicts what PyTorch predicts with it;
 /// `Vectors/README.md` says how both are made.

@@ -4,7 +4,6 @@ import Optimization
 import Support
 import TestSupport
 import Testing
-import Training
 
 /// The promise that bits depend neither on the CPU nor on the threads.
 @Suite struct SameBitsTests {

@@ -1,7 +1,7 @@
+import Configurations
 import Foundation
 import Sweeps
 import Testing
-import Training
 
 /// The files in `configs` are read as they are given out.
 @Suite struct ShippedConfigurationTests {

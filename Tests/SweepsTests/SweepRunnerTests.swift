@@ -1,8 +1,8 @@
+import Configurations
 import Foundation
 import Support
 import Sweeps
 import Testing
-import Training
 
 /// A folder with a base configuration and a sweep file, removed with the test.
 private final class Place {

@@ -1,7 +1,10 @@
+import Checkpoints
+import Configurations
+import Datasets
 import Foundation
+import Inference
 import Kernels
 import Network
-import Segmentation
 import Support
 import TestSupport
 import Testing

@@ -1,8 +1,8 @@
+import Checkpoints
 import Foundation
 import Support
 import TestSupport
 import Testing
-import Training
 
 extension TrainingRuns {
     /// `validation.patience`: where a run ends depends on its validations alone, and not on when the workers learn of it.

@@ -1,9 +1,10 @@
+import Checkpoints
 import Communication
+import FailureDetection
 import Foundation
 import Support
 import TestSupport
 import Testing
-import Training
 
 extension TrainingRuns {
     /// What goes wrong on one rank ends all of them with the same words.

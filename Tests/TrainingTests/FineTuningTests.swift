@@ -1,9 +1,9 @@
+import Checkpoints
 import Foundation
 import Network
 import Support
 import TestSupport
 import Testing
-import Training
 
 extension TrainingRuns {
     /// Runs that begin with another run's weights, and keep some of them.

@@ -1,9 +1,10 @@
+import Checkpoints
 import Foundation
+import Inference
 import Kernels
 import Network
 import TestSupport
 import Testing
-import Training
 
 extension TrainingRuns {
     /// Networks that are not the paper's: trained, saved, predicted with, and gone on from.

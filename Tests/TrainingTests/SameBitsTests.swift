@@ -1,7 +1,6 @@
 import Foundation
 import TestSupport
 import Testing
-import Training
 
 extension TrainingRuns {
     /// What a run computes does not depend on who shares the work.

@@ -1,6 +1,7 @@
+import Checkpoints
 import Communication
+import Datasets
 import Foundation
-import Segmentation
 import Support
 import TestSupport
 import Testing

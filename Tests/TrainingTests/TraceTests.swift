@@ -1,6 +1,5 @@
 import Foundation
 import Testing
-import Training
 
 extension TrainingRuns {
     /// The timeline of all ranks.

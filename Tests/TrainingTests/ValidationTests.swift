@@ -1,7 +1,7 @@
+import Checkpoints
 import Foundation
 import TestSupport
 import Testing
-import Training
 
 extension TrainingRuns {
     /// Who validates does not matter, and costly scores are measured where they are asked for.

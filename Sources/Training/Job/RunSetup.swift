@@ -1,13 +1,15 @@
+import Checkpoints
 import Communication
+import Configurations
+import Datasets
 import Foundation
 import Kernels
 import Network
-import Segmentation
 import Support
 
 extension Configuration {
     /// What turns files into samples as `model` and `data` ask for.
-    var sampleReader: SampleReader {
+    package var sampleReader: SampleReader {
         SampleReader(
             inputChannels: model.architecture.inputChannels, classes: model.architecture.classes, encoding: data.labels,
             ignoreValue: data.ignoreIndex, normalization: data.normalize)
@@ -15,15 +17,15 @@ extension Configuration {
 }
 
 /// What every rank makes of a plan before the first step: its reader of images, and the weights that all start from.
-struct RunSetup {
-    let configuration: Configuration
-    let plan: TrainingPlan
-    let cache: SampleCache
+package struct RunSetup {
+    package let configuration: Configuration
+    package let plan: TrainingPlan
+    package let cache: SampleCache
     private(set) var sampler: TileSampler
     let schedule: SampleSchedule
     let limit: TrainingLimit
 
-    init(_ plan: TrainingPlan) throws {
+    package init(_ plan: TrainingPlan) throws {
         self.plan = plan
         configuration = try Configuration.decode(yaml: plan.yaml, name: plan.directory, settings: [])
         let model = configuration.model.architecture
@@ -41,14 +43,14 @@ struct RunSetup {
     }
 
     /// The tile that a slot of a step trains on.
-    func tile(step: Int, slot: Int) throws -> TrainingTile {
+    package func tile(step: Int, slot: Int) throws -> TrainingTile {
         let place = schedule.at(step: step, slot: slot)
         let sample = try cache.load(plan.train[place.sample])
         return sampler.cut(sample: sample, epoch: place.epoch, index: place.sample)
     }
 
     /// What scores weights on the validation images; nil where there are none.
-    func validator(_ engine: Engine) -> Validator? {
+    package func validator(_ engine: Engine) -> Validator? {
         plan.validation.isEmpty
             ? nil : Validator(pairs: plan.validation, cache: cache, configuration: configuration, engine: engine)
     }
@@ -61,7 +63,7 @@ struct RunSetup {
 
     /// Reads every image once, shared among the ranks, so that a bad file ends the job before it has begun; returns
     /// the training images' pixels of each class, by which classes are weighed from now on.
-    mutating func checkImages(_ world: any Communicator) throws -> [Int] {
+    package mutating func checkImages(_ world: any Communicator) throws -> [Int] {
         struct Finding: Codable {
             var position: Int?
             var failure: FailureRecord?
@@ -98,7 +100,7 @@ struct RunSetup {
     }
 
     /// Takes over the weights of `training.initialize_from`, where there is such.
-    func initializeFromFile(_ weights: ParameterBuffer) throws {
+    package func initializeFromFile(_ weights: ParameterBuffer) throws {
         guard let path = configuration.training.initializeFrom else { return }
         try SafetensorsFile(reading: path).initialize(weights, of: configuration.model.architecture)
     }

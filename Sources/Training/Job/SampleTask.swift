@@ -1,5 +1,7 @@
+import Checkpoints
+import Configurations
+import Datasets
 import Foundation
-import Segmentation
 
 /// The task that `lockstep train` without a configuration trains on: synthetic touching cells. `configs/sample.yaml` is
 /// the same task as a file, to start sweeps from.

@@ -1,10 +1,13 @@
+import Checkpoints
 import Communication
+import Configurations
 import FailureDetection
 import Foundation
 import Images
 import Kernels
+import Metrics
 import Network
-import Segmentation
+import Pictures
 import Support
 
 /// What a training job leaves behind.

@@ -1,7 +1,9 @@
+import Checkpoints
 import Communication
+import Configurations
+import Datasets
 import Foundation
 import Network
-import Segmentation
 import Support
 
 /// What a `lockstep train` asks for.
@@ -33,24 +35,24 @@ public struct TrainingRequest: Sendable {
 }
 
 /// A run as rank 0 plans it and every rank carries it out.
-struct TrainingPlan: Codable {
+package struct TrainingPlan: Codable {
     /// The effective configuration.
-    let yaml: String
-    let directory: String
+    package let yaml: String
+    package let directory: String
     let isResume: Bool
-    let train: [SamplePair]
-    let validation: [SamplePair]
+    package let train: [SamplePair]
+    package let validation: [SamplePair]
     /// What is to be known of how the images were found.
-    let remarks: [String]
+    package let remarks: [String]
 
     /// Reads the configuration and lists the images; everything about the request that can be wrong is found here or
     /// in the check of the images, before anything is written.
-    init(_ request: TrainingRequest, ranks: Int) throws {
+    package init(_ request: TrainingRequest, ranks: Int) throws {
         try self.init(request) { ProcessLayout(ranks: ranks, mode: $0).workers.count }
     }
 
     /// The plan of so many workers, whatever ranks there are beside them.
-    init(_ request: TrainingRequest, workers: Int) throws { try self.init(request) { _ in workers } }
+    package init(_ request: TrainingRequest, workers: Int) throws { try self.init(request) { _ in workers } }
 
     private init(
         _ request: TrainingRequest, workers: (ProcessLayout.CoordinatorMode) -> Int
@@ -125,7 +127,7 @@ struct TrainingPlan: Codable {
     }
 
     /// The training and validation images, and what is to be known of how they were found.
-    static func samples(
+    package static func samples(
         _ configuration: Configuration
     ) throws -> (train: [SamplePair], validation: [SamplePair], remarks: [String]) {
         let data = configuration.data

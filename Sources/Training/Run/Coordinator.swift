@@ -1,8 +1,10 @@
+import Checkpoints
 import Communication
+import Configurations
 import FailureDetection
 import Foundation
 import Logging
-import Segmentation
+import Metrics
 import Support
 
 /// A copy of a run's state, on its way to the disk and the validation images; nobody changes them any more.

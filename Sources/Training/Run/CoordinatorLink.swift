@@ -1,3 +1,4 @@
+import Checkpoints
 import Communication
 import Foundation
 import Network
@@ -34,7 +35,7 @@ enum Order: Codable, Sendable {
 }
 
 /// How a run's workers ended.
-enum Ending: Codable, Sendable {
+package enum Ending: Codable, Sendable {
     case done
     case stopped
     case failed(FailureRecord)

@@ -1,3 +1,4 @@
+import Checkpoints
 import Communication
 import Foundation
 import Support

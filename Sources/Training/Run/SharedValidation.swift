@@ -1,7 +1,6 @@
 import Communication
 import FailureDetection
 import Network
-import Segmentation
 import Support
 
 /// A validation that the workers share (`validation.on: workers`): with the weights that all have at that step, each

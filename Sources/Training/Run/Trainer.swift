@@ -1,10 +1,12 @@
+import Checkpoints
 import Communication
+import Configurations
+import Datasets
 import FailureDetection
 import Foundation
 import Kernels
 import Network
 import Optimization
-import Segmentation
 import Support
 
 /// Data-parallel training, a step at a time: a worker computes the gradients of its own slots of the batch, all workers

@@ -1,4 +1,5 @@
-import Segmentation
+import Configurations
+import Datasets
 
 /// When a run ends.
 package enum TrainingLimit: Sendable, Hashable {

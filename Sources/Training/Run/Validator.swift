@@ -1,8 +1,12 @@
+import Configurations
+import Datasets
 import Foundation
 import Images
+import Inference
 import Kernels
+import Metrics
 import Network
-import Segmentation
+import Pictures
 import Support
 
 /// Scores a set of weights on the validation images and draws what they see.
@@ -35,7 +39,7 @@ public final class Validator {
     }
 
     /// What one image adds to a validation, as it travels between ranks.
-    struct Finding: Codable, Sendable {
+    package struct Finding: Codable, Sendable {
         /// The image's place among the validation images.
         let position: Int
         let measurement: ImageMeasurement
@@ -86,7 +90,7 @@ public final class Validator {
     }
 
     /// The scores of all images, whoever predicted them: added up in the order of the images.
-    func outcome(of findings: [Finding], seconds: Double) -> Outcome {
+    package func outcome(of findings: [Finding], seconds: Double) -> Outcome {
         let findings = findings.sorted { $0.position < $1.position }
         let scores = SegmentationScores(findings.map(\.measurement), classes: model.architecture.classes)
         let loss = findings.reduce(0) { $0 + $1.loss }

@@ -1,7 +1,8 @@
+import Checkpoints
 import Communication
+import Configurations
 import FailureDetection
 import Foundation
-import Segmentation
 import Support
 
 /// A worker's part of a run: step after step, and between them what is due: snapshots for the coordinator, validations that

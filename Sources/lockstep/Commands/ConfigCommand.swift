@@ -1,5 +1,5 @@
 import ArgumentParser
-import Training
+import Configurations
 
 struct ConfigCommand: JobCommand {
     static let configuration = CommandConfiguration(

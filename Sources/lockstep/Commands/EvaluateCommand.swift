@@ -1,8 +1,7 @@
 import ArgumentParser
 import Foundation
-import Segmentation
+import Inference
 import Support
-import Training
 
 struct EvaluateCommand: JobCommand {
     static let configuration = CommandConfiguration(

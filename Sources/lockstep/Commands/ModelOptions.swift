@@ -1,10 +1,10 @@
 import ArgumentParser
 import Communication
+import Datasets
+import Inference
 import Kernels
 import Network
-import Segmentation
 import Support
-import Training
 
 extension GradientCompression: ExpressibleByArgument {}
 extension Engine.Kind: ExpressibleByArgument {}

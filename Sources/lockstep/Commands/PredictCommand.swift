@@ -1,6 +1,6 @@
 import ArgumentParser
 import Foundation
-import Training
+import Inference
 
 struct PredictCommand: JobCommand {
     static let configuration = CommandConfiguration(

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Segmentation
+import Datasets
 
 struct SynthesizeCommand: JobCommand {
     static let configuration = CommandConfiguration(

@@ -1,6 +1,7 @@
 import ArgumentParser
+import Checkpoints
 import Foundation
-import Segmentation
+import Metrics
 import Support
 import Training
 

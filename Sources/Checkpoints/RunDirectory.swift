@@ -1,0 +1,149 @@
+import Foundation
+import Support
+
+/// A run's own folder, and where things lie in it.
+public struct RunDirectory: Sendable {
+    public let path: String
+
+    public init(_ path: String) { self.path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path }
+
+    public var configuration: String { "\(path)/config.yaml" }
+    public var environment: String { "\(path)/environment.json" }
+    public var metrics: String { "\(path)/metrics.jsonl" }
+    public var log: String { "\(path)/train.log" }
+    /// A timeline of all ranks, where `run.trace` asks for one.
+    public var trace: String { "\(path)/trace.json" }
+    public var checkpoints: String { "\(path)/checkpoints" }
+    public var previews: String { "\(path)/previews" }
+    /// A link to the newest checkpoint.
+    public var latest: String { "\(checkpoints)/latest" }
+    /// A link to the checkpoint of the best validation.
+    public var best: String { "\(checkpoints)/best" }
+
+    /// Where a checkpoint, or a link to one, is made before it is moved into its folder: a kill leaves nothing half-written
+    /// among the checkpoints. Only where that folder was moved to another file system is it made there.
+    public var unfinishedCheckpoint: String {
+        var (here, there) = (stat(), stat())
+        let isElsewhere =
+            stat(path, &here) == 0 && stat(checkpoints, &there) == 0 && here.st_dev != there.st_dev
+        return "\(isElsewhere ? checkpoints : path)/checkpoint.part"
+    }
+
+    public func checkpoint(step: Int) -> String { "\(checkpoints)/\(Checkpoint.fileName(step: step))" }
+
+    /// Whether a run has begun here.
+    public var holdsRun: Bool { FileManager.default.fileExists(atPath: configuration) }
+
+    /// Refuses a folder that cannot be made or written, before anything is computed for it.
+    public func checkWritable() throws {
+        let manager = FileManager.default
+        var folder = path
+        var isFolder: ObjCBool = false
+        while !manager.fileExists(atPath: folder, isDirectory: &isFolder) {
+            // Not Foundation's deletingLastPathComponent, which traps where the path is one character.
+            let slash = folder.lastIndex(of: "/")
+            folder = slash.map { $0 == folder.startIndex ? "/" : String(folder[..<$0]) } ?? "."
+        }
+        guard isFolder.boolValue else {
+            throw Failure.request("the run cannot be written to \(path): \(folder) is a file; choose another --output")
+        }
+        guard access(folder, W_OK | X_OK) == 0 else {
+            throw Failure.request(
+                "the run cannot be written to \(path): \(Failure.systemReason(errno)) on \(folder); choose another --output"
+            )
+        }
+    }
+
+    /// Makes the folder and those in it.
+    public func create() throws {
+        for folder in [checkpoints, previews] {
+            do {
+                try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            } catch {
+                throw Failure.request(
+                    "\(folder) cannot be made: check the folder's permissions, or choose another --output")
+            }
+        }
+    }
+
+    /// The steps of the checkpoints that are there, ascending.
+    public var checkpointSteps: [Int] {
+        let files = (try? FileManager.default.contentsOfDirectory(atPath: checkpoints)) ?? []
+        return files.compactMap { name in
+            guard name.hasPrefix("step-"), name.hasSuffix(".safetensors") else { return nil }
+            return Int(name.dropFirst(5).dropLast(12))
+        }.sorted()
+    }
+
+    /// What to do once a rank is lost; where nothing was saved yet, that begins at step 0.
+    package var adviceAfterFault: String { "go on with --resume \(path)" }
+
+    /// Whether a checkpoint is there; throws where there was one and none can be seen.
+    package func hasCheckpoint() throws -> Bool {
+        if !checkpointSteps.isEmpty { return true }
+        let manager = FileManager.default
+        let wasSaved = (try? manager.destinationOfSymbolicLink(atPath: latest)) != nil
+        guard !wasSaved, manager.fileExists(atPath: checkpoints) else { throw Self.nothingToResume(path) }
+        return false
+    }
+
+    static func nothingToResume(_ path: String) -> Failure {
+        .request(
+            "\(path) has no checkpoint to resume from, though one was saved: bring its checkpoints folder back, or start again with another --output"
+        )
+    }
+
+    /// The newest checkpoint that is whole, and why newer ones were passed over.
+    public func newestCheckpoint() throws -> (checkpoint: Checkpoint, damage: [String]) {
+        var failures: [Failure] = []
+        for step in checkpointSteps.reversed() {
+            do {
+                return (try Checkpoint(reading: checkpoint(step: step)), failures.map(\.message))
+            } catch let failure as Failure {
+                failures.append(failure)
+            }
+        }
+        throw failures.first ?? Self.nothingToResume(path)
+    }
+
+    /// Keeps other processes out of the folder for as long as the handle lives, and clears away what a killed one left
+    /// half-written.
+    ///
+    /// - Parameter patience: seconds to wait for a process that is about to end.
+    package func lock(patience: Double = 0) throws -> FileHandle {
+        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            throw Failure.request("\(path) cannot be opened: \(Failure.systemReason(errno)); choose another --output")
+        }
+        let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+        let deadline = Timeline.now + patience
+        while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+            guard Timeline.now >= deadline else {
+                usleep(100_000)
+                continue
+            }
+            throw Failure.request(
+                "\(path) is in use by another process: wait until it ends, or choose another --output")
+        }
+        for folder in [path, checkpoints, previews] {
+            for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+            where name.hasSuffix(".part") {
+                unlink("\(folder)/\(name)")
+            }
+        }
+        return handle
+    }
+
+    /// Takes a checkpoint that was just written into the links, and removes the oldest beyond `keep`; the best stays.
+    ///
+    /// Later ones, which a resume has passed over since they are damaged, do not count.
+    public func adopt(step: Int, best: BestScore?, keep: Int) throws {
+        let temporary = unfinishedCheckpoint
+        try AtomicFile.link(latest, to: Checkpoint.fileName(step: step), by: temporary)
+        if let best, FileManager.default.fileExists(atPath: checkpoint(step: best.step)) {
+            try AtomicFile.link(self.best, to: Checkpoint.fileName(step: best.step), by: temporary)
+        }
+        let old = checkpointSteps.filter { $0 <= step && $0 != best?.step }.dropLast(max(keep, 1))
+        for step in old { unlink(checkpoint(step: step)) }
+    }
+}

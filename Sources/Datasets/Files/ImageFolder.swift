@@ -1,0 +1,55 @@
+import Foundation
+import Images
+import Support
+
+/// Folders whose files are images.
+public enum ImageFolder {
+    /// The extensions of label files in a folder: JPEG, which changes values, is left out.
+    package static let labelExtensions = ImageFile.extensions.filter { !["jpg", "jpeg"].contains($0) }
+
+    /// The paths of a folder's image files in the order of their names. Only files with one of the extensions (in small
+    /// or capital letters) count, hidden ones don't.
+    ///
+    /// - Parameter what: is looked for there, as errors say it: images, labels, or the option that names the folder.
+    ///
+    /// Throws `Failure.request` where the folder is missing, cannot be listed or holds no such file.
+    public static func files(
+        _ folder: String, of what: String, extensions: [String] = ImageFile.extensions
+    ) throws -> [String] {
+        let names = try names(in: folder, of: what).filter { ImageFile.isNamedImage($0, allowed: extensions) }
+        guard !names.isEmpty else {
+            throw Failure.request(
+                "folder \(folder) (\(what)) holds no image file: put there files of .\(extensions.joined(separator: ", ."))"
+            )
+        }
+        return names.map { join(folder, $0) }
+    }
+
+    /// The names of all that is in a folder, in their order.
+    package static func names(in folder: String, of what: String) throws -> [String] {
+        // The working directory, where a path begins with a name.
+        let path = folder.isEmpty ? "." : folder
+        var status = stat()
+        guard stat(path, &status) == 0 else {
+            throw Failure.request(
+                errno == ENOENT
+                    ? "folder \(path) (\(what)) does not exist: correct the path"
+                    : "folder \(path) (\(what)) cannot be read: \(Failure.systemReason(errno))")
+        }
+        guard status.st_mode & S_IFMT == S_IFDIR else {
+            throw Failure.request("\(path) (\(what)) is not a folder: give the folder that holds the image files")
+        }
+        guard access(path, R_OK | X_OK) == 0 else {
+            throw Failure.request("folder \(path) (\(what)) cannot be read: \(Failure.systemReason(errno))")
+        }
+        do {
+            return try FileManager.default.contentsOfDirectory(atPath: path).sorted()
+        } catch {
+            throw Failure.request("folder \(path) (\(what)) cannot be listed: check the disk and the permissions")
+        }
+    }
+
+    package static func join(_ folder: String, _ name: String) -> String {
+        folder.isEmpty || folder.hasSuffix("/") ? folder + name : "\(folder)/\(name)"
+    }
+}

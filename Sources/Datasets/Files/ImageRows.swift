@@ -1,0 +1,102 @@
+import Images
+
+/// An image that gives its rows a few at a time, from its top to its bottom: of any size, on disk or in memory.
+public protocol ImageRows: AnyObject {
+    var width: Int { get }
+    var height: Int { get }
+    /// A palette counts as the three channels of its colours.
+    var channels: Int { get }
+    /// Full scale of a sample.
+    var maximum: UInt64 { get }
+    /// Resolution and description, where the file has them.
+    var tags: TIFFTags { get }
+
+    /// The raw samples of some rows, as an image of their own; never indices of a palette.
+    ///
+    /// From top to bottom is the fastest order.
+    func read(_ rows: Range<Int>) throws -> RasterImage
+}
+
+extension ImageRows {
+    /// How a normalisation shifts and scales this image: measured over the whole of it, part by part.
+    public func scale(_ normalization: IntensityNormalization) throws -> IntensityScale {
+        let step = max(1, (1 << 20) / max(width * channels, 1))
+        return try normalization.scale(channels: channels, maximum: maximum) { take in
+            for top in stride(from: 0, to: height, by: step) { take(try read(top..<min(top + step, height))) }
+        }
+    }
+}
+
+/// The rows of an image in memory.
+public final class RasterRows: ImageRows {
+    private let raster: RasterImage
+
+    public init(_ raster: RasterImage) { self.raster = raster.expandingPalette() }
+
+    public var width: Int { raster.width }
+    public var height: Int { raster.height }
+    public var channels: Int { raster.channels }
+    public var maximum: UInt64 { raster.maximum }
+    public var tags: TIFFTags { TIFFTags() }
+
+    public func read(_ rows: Range<Int>) -> RasterImage { raster.rows(rows) }
+}
+
+/// The rows of a page of a TIFF file, decoded as they are wanted.
+public final class TIFFRows: ImageRows {
+    private let reader: TIFFReader
+
+    public init(_ reader: TIFFReader) { self.reader = reader }
+
+    public var width: Int { reader.header.width }
+    public var height: Int { reader.header.height }
+    public var channels: Int { reader.header.pictureChannels }
+    public var maximum: UInt64 { reader.header.isPalette ? 255 : reader.header.maximum }
+    public var tags: TIFFTags { reader.tags }
+
+    public func read(_ rows: Range<Int>) throws -> RasterImage { try reader.readRows(rows).expandingPalette() }
+}
+
+/// The rows of a PNG file, decoded as they are wanted.
+public final class PNGRows: ImageRows {
+    private let reader: PNGReader
+
+    public init(_ reader: PNGReader) { self.reader = reader }
+
+    public var width: Int { reader.header.width }
+    public var height: Int { reader.header.height }
+    public var channels: Int { reader.header.pictureChannels }
+    public var maximum: UInt64 { reader.header.maximum }
+    public var tags: TIFFTags { TIFFTags() }
+
+    public func read(_ rows: Range<Int>) throws -> RasterImage { try reader.readRows(rows).expandingPalette() }
+}
+
+extension RasterImage {
+    /// Some of its rows.
+    package func rows(_ part: Range<Int>) -> RasterImage {
+        guard part != 0..<height else { return self }
+        let values = part.lowerBound * width * channels..<part.upperBound * width * channels
+        let content: Content =
+            switch content {
+            case .integers(let samples): .integers(Array(samples[values]))
+            case .floats(let samples): .floats(Array(samples[values]))
+            }
+        return RasterImage(
+            width: width, height: part.count, channels: channels, maximum: maximum, content: content, palette: palette)
+    }
+
+    /// This image with another of its kind below it.
+    package func above(_ other: RasterImage) -> RasterImage {
+        precondition(other.width == width && other.channels == channels && other.maximum == maximum, "unlike images")
+        let joined: Content
+        switch (content, other.content) {
+        case (.integers(let above), .integers(let below)): joined = .integers(above + below)
+        case (.floats(let above), .floats(let below)): joined = .floats(above + below)
+        default: preconditionFailure("integers above floats")
+        }
+        return RasterImage(
+            width: width, height: height + other.height, channels: channels, maximum: maximum, content: joined,
+            palette: palette)
+    }
+}

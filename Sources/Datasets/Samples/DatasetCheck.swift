@@ -1,0 +1,67 @@
+import Kernels
+import Metrics
+import Support
+
+/// What reading a rank's share of a data set, whole, has found.
+public struct DatasetCheck: Sendable {
+    /// The first pair of the share that cannot be used, by its position in the set, and why. Ranks that compare their
+    /// positions agree on the earliest.
+    public internal(set) var failure: (position: Int, reason: Failure)?
+    /// Pixels of each class in the samples that were read; with a failure, those before it.
+    public internal(set) var pixels: [Int]
+    /// Pixels that count in no loss and no metric.
+    public internal(set) var ignoredPixels = 0
+}
+
+/// Reads every pair whose position leaves `share.index` when divided by `share.of`, decoding all of it, so that damaged
+/// files and labels outside the classes are found before the first step. Stops at the share's first failure.
+///
+/// The samples go through `cache`, where training finds them again; not where `keeping` is false, since this rank has no
+/// further use for them.
+public func checkSamples(
+    _ pairs: [SamplePair], cache: SampleCache, share: (index: Int, of: Int) = (0, 1), keeping: Bool = true
+) -> DatasetCheck {
+    precondition(share.of > 0 && (0..<share.of).contains(share.index), "share \(share.index) of \(share.of)")
+    let classes = cache.reader.classes
+    var check = DatasetCheck(pixels: [Int](repeating: 0, count: classes))
+    for position in stride(from: share.index, to: pairs.count, by: share.of) {
+        do {
+            let labels = try cache.load(pairs[position], keeping: keeping).labels
+            guard !cache.hasBorderTerm || labels.height + labels.width <= DistanceTransform.mostSides else {
+                throw Failure.request(
+                    "image \(pairs[position].image.name) has \(labels.width)×\(labels.height) pixels, and loss.border measures "
+                        + "distances where height and width are at most \(DistanceTransform.mostSides) together: cut it into "
+                        + "shorter ones, or remove loss.border")
+            }
+            guard max(labels.height, labels.width) <= Resampling.mostSide else {
+                throw Failure.request(
+                    "image \(pairs[position].image.name) has \(labels.width)×\(labels.height) pixels, and training places "
+                        + "pixels up to \(Resampling.mostSide) along a side: cut it into shorter ones")
+            }
+            let (pixels, ignored) = labels.pixelCounts(classes: classes)
+            for c in 0..<classes { check.pixels[c] += pixels[c] }
+            check.ignoredPixels += ignored
+        } catch {
+            let reason = error as? Failure ?? .running("sample \(pairs[position].stem) cannot be read: \(error)")
+            check.failure = (position, reason)
+            break
+        }
+    }
+    return check
+}
+
+extension LabelMap {
+    /// How many pixels each class has, and how many are ignored.
+    func pixelCounts(classes: Int) -> (pixels: [Int], ignored: Int) {
+        // One place more, at the front, for `ignored`.
+        var counts = [Int](repeating: 0, count: classes + 1)
+        counts.withUnsafeMutableBufferPointer { counts in
+            for i in 0..<height * width {
+                let place = Int(values[i]) + 1
+                precondition(place >= 0 && place <= classes, "class \(values[i]) of \(classes)")
+                counts[place] += 1
+            }
+        }
+        return (Array(counts.dropFirst()), counts[0])
+    }
+}

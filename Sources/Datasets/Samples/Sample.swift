@@ -1,0 +1,86 @@
+import Foundation
+import Kernels
+import Metrics
+
+/// An image, ready for the network, and the class of each of its pixels.
+public final class Sample: Sendable {
+    public let stem: String
+    /// H×W×C, normalised.
+    public let image: Tensor
+    /// H×W.
+    public let labels: LabelMap
+    /// H×W object numbers, 0 for background, where the label file holds them (`data.labels: instances`).
+    public let instances: LabelMap?
+    private let derived = Derived()
+
+    /// Image and labels must have one size.
+    public init(stem: String, image: Tensor, labels: LabelMap, instances: LabelMap? = nil) {
+        precondition(
+            image.height == labels.height && image.width == labels.width,
+            "an image of \(image.shape) with labels of \(labels.height)×\(labels.width)")
+        self.stem = stem
+        self.image = image
+        self.labels = labels
+        self.instances = instances
+    }
+
+    /// What image and labels take in memory.
+    public var bytes: Int { 4 * (image.count + (instances == nil ? 1 : 2) * labels.height * labels.width) }
+
+    /// What a border term takes beside them, once it has been asked for.
+    var borderTermBytes: Int { 4 * labels.height * labels.width }
+
+    /// H×W object numbers: the label file's, else the connected regions of the classes above 0.
+    public var objects: LabelMap { instances ?? ConnectedComponents.label(labels).objects }
+
+    /// The objects as the labels show them: the borders between touching ones are background.
+    private var partedObjects: LabelMap {
+        guard let instances else { return objects }
+        let parted = LabelMap(height: labels.height, width: labels.width, filledWith: 0)
+        for pixel in 0..<labels.height * labels.width where labels.values[pixel] > 0 {
+            parted.values[pixel] = instances.values[pixel]
+        }
+        return parted
+    }
+
+    /// The separation-border term of w(x) on the whole image, H×W×1; worked out when it is first asked for, and kept.
+    public func borderTerm(_ border: BorderWeights) -> Tensor {
+        derived.lock.withLock {
+            if let kept = derived.border, kept.of == border { return kept.term }
+            let term = border.map(objects: partedObjects)
+            derived.border = (border, term)
+            return term
+        }
+    }
+
+    /// Mean and population deviation of all the image's values; kept once they are known.
+    public var greyStatistics: (mean: Float, deviation: Float) {
+        derived.lock.withLock {
+            if let kept = derived.statistics { return kept }
+            let count = Double(max(image.count, 1))
+            let mean = image.values.reduce(0.0) { $0 + Double($1) } / count
+            let squares = image.values.reduce(0.0) { $0 + (Double($1) - mean) * (Double($1) - mean) }
+            let statistics = (Float(mean), Float((squares / count).squareRoot()))
+            derived.statistics = statistics
+            return statistics
+        }
+    }
+
+    /// Where the labelled pixels are; kept once it is known.
+    var foreground: ForegroundIndex {
+        derived.lock.withLock {
+            if let kept = derived.foreground { return kept }
+            let index = ForegroundIndex(labels)
+            derived.foreground = index
+            return index
+        }
+    }
+
+    /// What follows from the sample and is made on demand. Unchecked because the lock guards it.
+    private final class Derived: @unchecked Sendable {
+        let lock = NSLock()
+        var border: (of: BorderWeights, term: Tensor)?
+        var statistics: (mean: Float, deviation: Float)?
+        var foreground: ForegroundIndex?
+    }
+}

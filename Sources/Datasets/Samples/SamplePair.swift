@@ -1,0 +1,84 @@
+import Foundation
+import Support
+
+/// Where one sample is: an image and its labels.
+public struct SamplePair: Hashable, Sendable, Codable {
+    /// What the sample is called, in results and logs; no other of its set is called so.
+    public let stem: String
+    public let image: ImagePage
+    public let labels: ImagePage
+
+    public init(stem: String, image: ImagePage, labels: ImagePage) {
+        self.stem = stem
+        self.image = image
+        self.labels = labels
+    }
+
+    /// The image files of two folders, paired by stem and in the order of their stems; of stacks each page is a sample.
+    ///
+    /// Images are PNG, TIFF or JPEG files, labels PNG or TIFF, by their extensions (in small or capital letters); hidden
+    /// ones do not count. A label without an image is left out.
+    ///
+    /// Throws `Failure.request` where a folder is missing, cannot be listed or holds no image, where an image has no
+    /// label or another number of pages than its label, where a stem stands for two files, and where a file is no image.
+    public static func inFolders(images: String, labels: String) throws -> [SamplePair] {
+        let imageFiles = byStem(try ImageFolder.files(images, of: "images"))
+        let labelFiles = byStem(
+            try ImageFolder.files(labels, of: "labels", extensions: ImageFolder.labelExtensions))
+        let missing = imageFiles.keys.filter { labelFiles[$0] == nil }.sorted()
+        if let first = missing.first, let names = imageFiles[first] {
+            let image = try single(names, stem: first, folder: images)
+            let more = missing.count == 1 ? "" : " (and \(missing.count - 1) more have none)"
+            throw Failure.request(
+                "image \(image) has no label in \(labels)\(more): add \(ImageFolder.join(labels, first)).png or .tif, "
+                    + "or remove the image")
+        }
+        let pairs = try imageFiles.sorted { $0.key < $1.key }.flatMap { stem, names in
+            try pages(
+                stem: stem, image: single(names, stem: stem, folder: images),
+                labels: single(labelFiles[stem] ?? [], stem: stem, folder: labels))
+        }
+        try checkNames(pairs)
+        return pairs
+    }
+
+    /// The samples of two files: one, or as many as both have pages.
+    ///
+    /// Throws `Failure.request` where the numbers of pages differ, or a file is no image.
+    package static func pages(stem: String, image: String, labels: String) throws -> [SamplePair] {
+        let (images, truths) = (try ImagePage.all(ofFile: image), try ImagePage.all(ofFile: labels))
+        guard images.count == truths.count else {
+            let pages = { (count: Int) in count == 1 ? "1 page" : "\(count) pages" }
+            throw Failure.request(
+                "image \(image) has \(pages(images.count)) and its label \(labels) has \(pages(truths.count)): they must "
+                    + "have as many, each page one image with all its channels")
+        }
+        return zip(images, truths).map { SamplePair(stem: $0.stem(ofFile: stem), image: $0, labels: $1) }
+    }
+
+    /// Throws `Failure.request` where two samples have one name.
+    package static func checkNames(_ pairs: [SamplePair]) throws {
+        var owners: [String: ImagePage] = [:]
+        for pair in pairs {
+            if let other = owners.updateValue(pair.image, forKey: pair.stem) {
+                throw Failure.request(
+                    "images \(other.name) and \(pair.image.name) would both be called \(pair.stem): rename one of them")
+            }
+        }
+    }
+
+    package static func byStem(_ files: [String]) -> [String: [String]] {
+        Dictionary(grouping: files) { ImagePage.stem(ofPath: $0) }
+    }
+
+    /// The one file that a stem stands for.
+    ///
+    /// Throws `Failure.request` where there are several.
+    package static func single(_ files: [String], stem: String, folder: String) throws -> String {
+        guard files.count == 1 else {
+            let names = files.map { ($0 as NSString).lastPathComponent }.joined(separator: ", ")
+            throw Failure.request("folder \(folder) has \(files.count) files for \(stem) (\(names)): keep one")
+        }
+        return files[0]
+    }
+}

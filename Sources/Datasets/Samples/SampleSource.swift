@@ -1,0 +1,162 @@
+import Foundation
+import Images
+import Support
+
+/// Where the samples of a set come from (`data.train`, `data.validation`).
+public enum SampleSource: Hashable, Sendable {
+    /// Two folders, whose files pair by their stems; two files, which are a pair whatever they are called; or two paths
+    /// with wildcards, `01/t*.tif` and `01_ST/SEG/man_seg*.tif`, whose files pair by what the wildcards stand for (`*`
+    /// for any characters of a name, `?` for one).
+    case files(images: String, labels: String)
+    /// A CSV file with the header `image,label`, whose paths are relative to its folder unless absolute.
+    case list(String)
+
+    /// What is wrong with the paths themselves, without a look at the disk: the part (`images`, `labels`, `list`) and a
+    /// sentence about it; nil where nothing is.
+    public var problem: (part: String, words: String)? {
+        switch self {
+        case .list(let path):
+            return path.isEmpty ? ("list", "must be a CSV file, not empty") : nil
+        case .files(let images, let labels):
+            for (part, path) in [("images", images), ("labels", labels)] {
+                if path.isEmpty { return (part, "must be a folder, a file or a path with wildcards, not empty") }
+                if path.contains("**") {
+                    return (part, "'\(path)' has **: a wildcard stays within a name, so write one * for each folder")
+                }
+            }
+            let (wanted, found) = (Glob(images).wildcards, Glob(labels).wildcards)
+            if wanted != found {
+                return (
+                    "labels",
+                    "'\(labels)' and images '\(images)' have \(found) and \(wanted) wildcards: they pair by what the "
+                        + "wildcards stand for, so give both as many"
+                )
+            }
+            return nil
+        }
+    }
+
+    /// The samples, in the order of the images' names, or of the list.
+    ///
+    /// - Parameter resolve: gives the path of a file or folder that this source names.
+    ///
+    /// Throws `Failure.request` where a file or folder is missing or unreadable, and where samples cannot be paired or
+    /// told apart.
+    public func samples(resolve: (String) -> String = { $0 }) throws -> SampleSet {
+        if let problem { throw Failure.request("\(problem.part) \(problem.words)") }
+        switch self {
+        case .list(let path):
+            return SampleSet(try Self.listed(resolve(path)))
+        case .files(let images, let labels):
+            if Glob.isPattern(images) { return try Self.matched(images: images, labels: labels, resolve: resolve) }
+            let (images, labels) = (resolve(images), resolve(labels))
+            let (areFolders, isFolder) = (Self.isFolder(images), Self.isFolder(labels))
+            // What is missing is reported as a folder, the usual case.
+            if areFolders != false, isFolder != false {
+                return SampleSet(try SamplePair.inFolders(images: images, labels: labels))
+            }
+            guard areFolders == isFolder else {
+                throw Failure.request(
+                    areFolders == nil || isFolder == nil
+                        ? "\(areFolders == nil ? images : labels) does not exist: correct the path"
+                        : "of \(images) and \(labels) one is a folder and the other is not: name two folders or two files"
+                )
+            }
+            return SampleSet(
+                try SamplePair.pages(stem: ImagePage.stem(ofPath: images), image: images, labels: labels))
+        }
+    }
+
+    /// The image files of a folder, or the files that match a path with wildcards, in the order of their names; or the one
+    /// file.
+    ///
+    /// - Parameters:
+    ///   - what: they are, for errors.
+    ///   - extensions: of the files of a folder that count.
+    ///
+    /// Throws `Failure.request` where there is nothing.
+    public static func files(
+        _ path: String, of what: String, extensions: [String] = ImageFile.extensions
+    ) throws -> [String] {
+        if Glob.isPattern(path) { return try Glob(path).files(of: what) { $0 }.map(\.path) }
+        guard let isFolder = isFolder(path) else {
+            throw Failure.request("\(path) (\(what)) does not exist: correct the path")
+        }
+        return isFolder ? try ImageFolder.files(path, of: what, extensions: extensions) : [path]
+    }
+
+    /// nil: there is nothing.
+    package static func isFolder(_ path: String) -> Bool? {
+        var isFolder: ObjCBool = false
+        return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) ? isFolder.boolValue : nil
+    }
+
+    private static func listed(_ path: String) throws -> [SamplePair] {
+        let rows = try SampleList(path).rows
+        let pairs = try zip(rows, stems(ofPaths: rows.map(\.image))).flatMap { row, stem in
+            do {
+                return try SamplePair.pages(stem: stem, image: row.image, labels: row.labels)
+            } catch let failure as Failure {
+                throw Failure(failure.kind, "list \(path) line \(row.line): \(failure.message)")
+            }
+        }
+        try SamplePair.checkNames(pairs)
+        return pairs
+    }
+
+    private static func matched(images: String, labels: String, resolve: (String) -> String) throws -> SampleSet {
+        let files = try Glob(images).files(of: "images", resolve: resolve)
+        let labelFiles = Dictionary(
+            try Glob(labels).files(of: "labels", resolve: resolve).map { ($0.parts, $0.path) },
+            uniquingKeysWith: { first, _ in first })
+        let labelled = files.filter { labelFiles[$0.parts] != nil }
+        guard !labelled.isEmpty else {
+            throw Failure.request(
+                "no file of \(resolve(images)) pairs with one of \(resolve(labels)): in \(files[0].path) the wildcards stand "
+                    + "for \(files[0].parts.map { "'\($0)'" }.joined(separator: " and ")), in none of the others; correct one"
+            )
+        }
+        let pairs = try zip(labelled, stems(ofPaths: labelled.map(\.path))).flatMap { file, stem in
+            try SamplePair.pages(stem: stem, image: file.path, labels: labelFiles[file.parts] ?? "")
+        }
+        try SamplePair.checkNames(pairs)
+        return SampleSet(pairs, unlabelled: files.count - labelled.count, pattern: images)
+    }
+
+    /// What the samples of files in different folders are called: their stems, with as many of their folders' names before
+    /// them, `01-t000`, as it takes to tell all of them apart.
+    public static func stems(ofPaths paths: [String]) -> [String] {
+        let names = paths.map { path in
+            (path as NSString).deletingPathExtension.split(separator: "/").filter { $0 != "." && $0 != ".." }
+        }
+        let most = names.map(\.count).max() ?? 1
+        for count in 1...max(most, 1) {
+            let stems = names.map { $0.suffix(count).joined(separator: "-") }
+            if count >= most || Set(stems).count == stems.count { return stems }
+        }
+        return []
+    }
+}
+
+/// The samples of a source.
+public struct SampleSet: Sendable {
+    public let pairs: [SamplePair]
+    /// Images that match a pattern, and have no label.
+    public let unlabelled: Int
+    private let pattern: String
+
+    package init(_ pairs: [SamplePair], unlabelled: Int = 0, pattern: String = "") {
+        self.pairs = pairs
+        self.unlabelled = unlabelled
+        self.pattern = pattern
+    }
+
+    /// What is to be known of how the samples were found; nil where nothing is.
+    public var remark: String? {
+        switch unlabelled {
+        case 0: nil
+        case 1: "1 image of \(pattern) has no label and is left out"
+        default: "\(unlabelled) images of \(pattern) have no label and are left out"
+        }
+    }
+}

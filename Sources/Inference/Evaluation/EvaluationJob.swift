@@ -1,0 +1,175 @@
+import Communication
+import Datasets
+import Foundation
+import Images
+import Kernels
+import Metrics
+import Support
+
+/// Scores predictions against labels; under `mpirun` the ranks share the images out.
+public struct EvaluationJob {
+    /// Scores of a set of images: one by one in the order of their names, and pooled.
+    public struct Outcome: Encodable, Sendable {
+        public struct Image: Encodable, Sendable {
+            public let image: String
+            public let scores: SegmentationScores
+        }
+
+        public let overall: SegmentationScores
+        public let images: [Image]
+        /// Images that match a path with wildcards but have no label, and were left out; known on rank 0.
+        public let unlabelled: Int
+    }
+
+    private let world: any Communicator
+    /// Whether the warping error is measured too.
+    private let warping: Bool
+
+    public init(world: any Communicator, warping: Bool = false) {
+        self.world = world
+        self.warping = warping
+    }
+
+    /// Segments the images and scores them; called by all ranks.
+    public func run(
+        _ ensemble: ModelEnsemble, images: String, labels: String, encoding: LabelEncoding, ignoreValue: Int?
+    ) throws -> Outcome {
+        let reader = SampleReader(
+            inputChannels: ensemble.models[0].architecture.inputChannels, classes: ensemble.classes,
+            encoding: encoding, ignoreValue: ignoreValue, normalization: ensemble.models[0].normalization)
+        var unlabelled = 0
+        let pairs = try world.agreeOnRoot {
+            let samples = try SampleSource.files(images: images, labels: labels).samples()
+            unlabelled = samples.unlabelled
+            return samples.pairs
+        }
+        return try score(classes: ensemble.classes, pairs: pairs, unlabelled: unlabelled) { pair in
+            let probabilities = try ensemble.predict(pair.image.path, page: pair.image.page ?? 0).probabilities
+            return Prediction(
+                classes: LabelMap(mostProbable: probabilities),
+                probability: ensemble.classes == 2
+                    ? SegmentedImage.probability(ofClass: 1, in: probabilities) : nil,
+                truth: try reader.loadObjects(pair.labels))
+        }
+    }
+
+    /// Scores what `predict` wrote, or any program's class images: with two classes 0 and anything else, with more
+    /// the class index; called by all ranks.
+    ///
+    /// With two classes, `STEM.instances.png` beside an image's classes has the objects that were found, and where
+    /// every image has its `STEM.probability.png` (or `.tif`) scores are taken over thresholds; that file alone will do
+    /// too, and class 1 is then what is more probable than not.
+    public func run(
+        predictions: String, labels: String, classes: Int, encoding: LabelEncoding, ignoreValue: Int?
+    ) throws -> Outcome {
+        func reader(_ encoding: LabelEncoding, _ ignoreValue: Int?) -> SampleReader {
+            SampleReader(
+                inputChannels: 1, classes: classes, encoding: encoding, ignoreValue: ignoreValue, normalization: .unit)
+        }
+        let pairs = try world.agreeOnRoot {
+            try SamplePair.predictions(predictions, labels: labels, probabilityServes: classes == 2)
+        }
+        let hasProbabilities = try world.agreeOnRoot {
+            classes == 2 && pairs.allSatisfy { Self.names($0).probabilityFound != nil }
+        }
+        return try score(classes: classes, pairs: pairs) { pair in
+            let names = Self.names(pair)
+            let path = hasProbabilities ? names.probabilityFound : nil
+            let probability = try path.map(Self.readProbability)
+            let likely =
+                FileManager.default.fileExists(atPath: pair.image.path) ? nil : probability.map(LabelMap.init(likely:))
+            var prediction = Prediction(
+                classes: try likely ?? reader(classes == 2 ? .binary : .index, nil).loadLabels(pair.image),
+                truth: try reader(encoding, ignoreValue).loadObjects(pair.labels))
+            if let path, let probability {
+                try prediction.check(path, probability.height, probability.width)
+                prediction.probability = SegmentedImage.probability(in: probability)
+            }
+            if classes == 2, FileManager.default.fileExists(atPath: names.instances) {
+                let objects = try reader(.instances, nil).loadObjects(ImagePage(names.instances)).instances
+                if let objects { try prediction.check(names.instances, objects.height, objects.width) }
+                prediction.objects = objects
+            }
+            return prediction
+        }
+    }
+
+    /// What lies beside a prediction's classes.
+    private static func names(_ pair: SamplePair) -> PredictionNames {
+        PredictionNames(pair.image.stem(ofFile: (pair.image.path as NSString).deletingPathExtension))
+    }
+
+    private static func readProbability(_ path: String) throws -> RasterImage {
+        let raster = try ImageFile.read(path)
+        guard raster.channels == 1, raster.palette == nil, case .integers = raster.content else {
+            throw Failure.request("\(path) is no grey image of probabilities: predict anew")
+        }
+        return raster
+    }
+
+    /// What was predicted for an image, and what is true.
+    private struct Prediction {
+        let classes: LabelMap
+        var objects: LabelMap?
+        var probability: [Float]?
+        let truth: (labels: LabelMap, instances: LabelMap?)
+
+        init(classes: LabelMap, probability: [Float]? = nil, truth: (labels: LabelMap, instances: LabelMap?)) {
+            self.classes = classes
+            self.probability = probability
+            self.truth = truth
+        }
+
+        func check(_ path: String, _ height: Int, _ width: Int) throws {
+            guard height == classes.height, width == classes.width else {
+                throw Failure.request(
+                    "\(path) is \(width)×\(height) and the prediction beside it \(classes.width)×\(classes.height): predict anew"
+                )
+            }
+        }
+    }
+
+    private func score(
+        classes: Int, pairs: [SamplePair], unlabelled: Int = 0, _ load: (SamplePair) throws -> Prediction
+    ) throws -> Outcome {
+        var families: MetricFamilies = classes == 2 ? [.objects, .partitions, .borders] : []
+        if warping {
+            guard classes == 2 else {
+                throw Failure.request("--warping with \(classes) classes: the warping error is one of two classes")
+            }
+            families.insert(.warping)
+        }
+        var own: [ImageMeasurement] = []
+        try world.shareOut(pairs.count) { index in
+            let prediction = try load(pairs[index])
+            let truth = prediction.truth
+            guard prediction.classes.height == truth.labels.height, prediction.classes.width == truth.labels.width
+            else {
+                throw Failure.request(
+                    "\(pairs[index].image.name) is \(prediction.classes.width)×\(prediction.classes.height) and \(pairs[index].labels.name) \(truth.labels.width)×\(truth.labels.height): sizes must agree"
+                )
+            }
+            let image = SegmentedImage(
+                truth: truth.labels, truthObjects: truth.instances, prediction: prediction.classes,
+                predictedObjects: prediction.objects, probability: prediction.probability)
+            own.append(ImageMeasurement(image, classes: classes, families: families))
+        }
+        let shares = try world.agreeOnAll { own }
+        let each = pairs.indices.map { shares[$0 % world.size][$0 / world.size] }
+        return Outcome(
+            overall: SegmentationScores(each, classes: classes),
+            images: zip(pairs, each).map {
+                Outcome.Image(image: $0.stem, scores: SegmentationScores([$1], classes: classes))
+            }, unlabelled: unlabelled)
+    }
+}
+
+extension LabelMap {
+    /// Class 1 where a grey image of its probability is above one half, else class 0.
+    fileprivate convenience init(likely probability: RasterImage) {
+        self.init(height: probability.height, width: probability.width)
+        for (pixel, value) in probability.samples.enumerated() {
+            values[pixel] = 2 * UInt64(value) > probability.maximum ? 1 : 0
+        }
+    }
+}

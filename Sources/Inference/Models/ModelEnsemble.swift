@@ -1,0 +1,127 @@
+import Datasets
+import Images
+import Kernels
+import Network
+import Pictures
+import Support
+
+/// One model or several whose probabilities are averaged, over flips and rotations too if that is wanted.
+public final class ModelEnsemble {
+    public let models: [TrainedModel]
+    /// Whether flips and rotations of the image are averaged.
+    public let augments: Bool
+    /// Side of the network's input; nil for one that suits.
+    package let tile: Int?
+    private let prediction: AveragedPrediction
+    /// Several models may want the image normalised in ways of their own.
+    private let normalizations: [IntensityNormalization]
+    private let reader: SampleReader
+
+    /// - Parameters:
+    ///   - tile: side of the network's input; nil for one that suits.
+    ///   - augment: whether to average over the flips and rotations of each image.
+    public init(_ models: [TrainedModel], tile: Int?, augment: Bool = false, engine: Engine) throws {
+        guard let first = models.first else { throw Failure.request("no checkpoint was named") }
+        for model in models {
+            let (a, b) = (first.architecture, model.architecture)
+            guard a.classes == b.classes, a.inputChannels == b.inputChannels else {
+                throw Failure.request(
+                    "\(first.path) has \(a.inputChannels) channels and \(a.classes) classes, \(model.path) \(b.inputChannels) and \(b.classes): models that are averaged must agree"
+                )
+            }
+            if let tile { try TiledPrediction.check(tile: tile, geometry: model.architecture.geometry) }
+        }
+        self.models = models
+        augments = augment
+        self.tile = tile
+        let members = models.map {
+            TiledPrediction(
+                UNet($0.architecture, engine: engine, purpose: .inference), parameters: $0.parameters, tile: tile,
+                engine: engine)
+        }
+        prediction = AveragedPrediction(members, symmetries: augment ? SquareSymmetry.all : [.identity])
+        normalizations = models.map(\.normalization)
+        reader = SampleReader(
+            inputChannels: first.architecture.inputChannels, classes: first.architecture.classes, encoding: .index,
+            ignoreValue: nil, normalization: first.normalization)
+    }
+
+    /// What is to be known of the results: nil where they do not depend on the tile.
+    public var remark: String? {
+        guard let model = tileMatters else { return nil }
+        return
+            "\(model.path) normalises each tile by itself (model.normalization: group): its results depend on --tile, and scores of the run's validation are those of the default"
+    }
+
+    /// A model whose results depend on the tile.
+    var tileMatters: TrainedModel? { models.first { $0.architecture.normalization == .group } }
+
+    public var classes: Int { models[0].architecture.classes }
+    public var classNames: [String]? { models[0].classNames }
+    public var classColors: ClassColors {
+        models[0].classColors.map { ClassColors($0) } ?? ClassColors(classes: classes)
+    }
+
+    /// The image of a file as the first model sees it, and its class probabilities.
+    ///
+    /// - Parameter page: of a TIFF stack, from 0.
+    public func predict(_ path: String, page: Int = 0) throws -> (image: Tensor, probabilities: Tensor) {
+        let image = try open(path, page: page)
+        let rows = imageBands(image, try scales(of: image))
+        let result = Tensor(image.height, image.width, classes)
+        for band in bands(of: image) {
+            let part = try probabilities(of: band, in: rows, height: image.height)
+            (result.base + band.lowerBound * image.width * classes).update(from: part.base, count: part.count)
+        }
+        return (try rows.read(0..<image.height)[0].tensor, result)
+    }
+
+    /// Pixels above which a PNG is decoded in parts, once for each pass over it, and not held in memory.
+    private static let mostPixelsInMemory = 1 << 24
+
+    /// Opens an image to be predicted in bands: a large one is read in parts, unless it is a JPEG or interlaced.
+    package func open(_ path: String, page: Int) throws -> any ImageRows {
+        let image = try rows(path, page: page)
+        try reader.checkChannels(image.channels, of: path)
+        return image
+    }
+
+    private func rows(_ path: String, page: Int) throws -> any ImageRows {
+        switch try ImageFile.kind(of: path) {
+        case .tiff:
+            return TIFFRows(try TIFFReader(path, page: page))
+        case .png:
+            guard let reader = try PNGReader(path),
+                reader.header.width * reader.header.height > Self.mostPixelsInMemory
+            else { break }
+            return PNGRows(reader)
+        case .jpeg:
+            break
+        }
+        return RasterRows(try ImageFile.read(path, page: page))
+    }
+
+    /// How the models see an image: measured once, before its first band.
+    package func scales(of image: any ImageRows) throws -> [IntensityNormalization: IntensityScale] {
+        var scales: [IntensityNormalization: IntensityScale] = [:]
+        for normalization in normalizations where scales[normalization] == nil {
+            scales[normalization] = try image.scale(normalization)
+        }
+        return scales
+    }
+
+    /// The bands of an image, each to be predicted by anyone.
+    package func bands(of image: any ImageRows) -> [Range<Int>] {
+        prediction.bands(height: image.height, width: image.width)
+    }
+
+    /// The image's rows as the models want them.
+    func imageBands(_ image: any ImageRows, _ scales: [IntensityNormalization: IntensityScale]) -> ImageBands {
+        ImageBands(image, normalizations, scales: scales)
+    }
+
+    /// The class probabilities of a band, rows×width×classes.
+    package func probabilities(of rows: Range<Int>, in bands: ImageBands, height: Int) throws -> Tensor {
+        try prediction.probabilities(of: rows, in: bands.read(prediction.rowsSeen(for: rows, height: height)))
+    }
+}

@@ -1,0 +1,189 @@
+import Checkpoints
+import Configurations
+import Datasets
+import Foundation
+import Images
+import Kernels
+import Network
+import Support
+
+/// A network with its weights, ready to predict: from a checkpoint of ours or from any program's weights.
+public struct TrainedModel {
+    public let path: String
+    public let architecture: UNetArchitecture
+    public let parameters: ParameterBuffer
+    public let normalization: IntensityNormalization
+    /// Side of the input that it was trained on; 0 = whole images, or unknown.
+    public let tile: Int
+    public let classNames: [String]?
+    public let classColors: [RGBColor]?
+    /// The run's, where the file is a checkpoint of a run.
+    public let configuration: Configuration?
+
+    /// Which weights of a checkpoint, where it has the run's moving average beside them.
+    public enum Weights: String, Sendable, CaseIterable {
+        /// As the last step left them.
+        case raw
+        /// Their moving average, which is what was validated.
+        case ema
+    }
+
+    /// What a file with weights alone cannot say of itself.
+    public struct Hints: Sendable {
+        public var padding: UNetArchitecture.Padding?
+        public var skip: UNetArchitecture.Skip?
+        public var normalization: IntensityNormalization?
+
+        public init(
+            padding: UNetArchitecture.Padding? = nil, skip: UNetArchitecture.Skip? = nil,
+            normalization: IntensityNormalization? = nil
+        ) {
+            self.padding = padding
+            self.skip = skip
+            self.normalization = normalization
+        }
+    }
+
+    /// Reads a `.safetensors` file; a run's folder stands for its best checkpoint, or its latest.
+    ///
+    /// - Parameter weights: nil for those that were validated: the average where there is one.
+    public init(reading path: String, weights: Weights? = nil, hints: Hints = Hints()) throws {
+        let path = Self.checkpoint(in: path)
+        let file = try SafetensorsFile(reading: path)
+        self.path = path
+        if let text = file.metadata["lockstep.configuration"] {
+            let configuration = try Configuration.decode(yaml: text, name: path, settings: [])
+            self.configuration = configuration
+            architecture = configuration.model.architecture
+            normalization = configuration.data.normalize
+            tile = configuration.data.tile
+            classNames = configuration.model.classNames
+            classColors = configuration.model.classColors
+            if let padding = hints.padding, padding != architecture.padding {
+                throw Failure.request("\(path) was trained with padding \(architecture.padding): leave out --padding")
+            }
+            if let skip = hints.skip, skip != architecture.skip {
+                throw Failure.request("\(path) was trained with skip \(architecture.skip): leave out --skip")
+            }
+            if let given = hints.normalization, given != normalization {
+                throw Failure.request("\(path) was trained with normalize \(normalization): leave out --normalize")
+            }
+        } else {
+            configuration = nil
+            architecture = try file.architecture(padding: hints.padding ?? .valid, skip: hints.skip)
+            normalization = hints.normalization ?? .unit
+            tile = 0
+            classNames = nil
+            classColors = nil
+        }
+        parameters = ParameterBuffer(ParameterLayout(architecture))
+        guard weights != .ema || file.holdsAverage else {
+            throw Failure.request(
+                "\(path) has no averaged weights (its run had training.ema 0): leave out --weights ema")
+        }
+        let isAveraged = file.holdsAverage && weights != .raw
+        try file.load(into: parameters, prefix: isAveraged ? Checkpoint.averagePrefix : "")
+    }
+
+    private static func checkpoint(in path: String) -> String {
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else {
+            return path
+        }
+        let run = RunDirectory(path)
+        return FileManager.default.fileExists(atPath: run.best) ? run.best : run.latest
+    }
+}
+
+extension SafetensorsFile {
+    /// The network that these tensors belong to, read off their names and shapes.
+    ///
+    /// - Parameter skip: nil for what the tensors say; they cannot tell `add` from `none`.
+    public func architecture(
+        padding: UNetArchitecture.Padding, skip: UNetArchitecture.Skip? = nil
+    ) throws -> UNetArchitecture {
+        guard let first = tensor("encoder.0.conv1.weight"), first.shape.count == 4,
+            let head = tensor("head.weight"), head.shape.count == 4
+        else {
+            throw Failure.request("\(path) holds no U-Net: encoder.0.conv1.weight or head.weight is missing")
+        }
+        var depth = 0
+        while tensor("encoder.\(depth + 1).conv1.weight") != nil { depth += 1 }
+        guard head.shape[0] >= 2 else {
+            throw Failure.request("\(path): its head has \(head.shape[0]) class, and two are the least")
+        }
+        return UNetArchitecture(
+            inputChannels: first.shape[1], classes: head.shape[0], baseChannels: first.shape[0], depth: depth,
+            padding: padding, skip: try self.skip(given: skip), normalization: normalization)
+    }
+
+    /// What the decoder takes from the encoder: its first convolution has twice as many inputs as outputs where maps are
+    /// concatenated.
+    private func skip(given: UNetArchitecture.Skip?) throws -> UNetArchitecture.Skip {
+        guard let shape = tensor("decoder.0.conv1.weight")?.shape, shape.count == 4 else {
+            return given ?? .concatenate
+        }
+        let isConcatenated = shape[1] == 2 * shape[0]
+        guard let given else {
+            guard isConcatenated else {
+                throw Failure.request(
+                    "\(path) holds a network whose skips are added or left out, and cannot say which: give --skip add or --skip none"
+                )
+            }
+            return .concatenate
+        }
+        guard (given == .concatenate) == isConcatenated else {
+            throw Failure.request(
+                "\(path) holds a network whose skips are \(isConcatenated ? "concatenated: leave out --skip" : "added or left out: give --skip add or --skip none")"
+            )
+        }
+        return given
+    }
+
+    /// Whether the network normalises, read off its tensors.
+    private var normalization: UNetArchitecture.Normalization {
+        tensor("encoder.0.norm1.weight") == nil ? .none : .group
+    }
+
+    /// Fills a network's weights for `training.initialize_from`: all tensors, or all but the head where that has
+    /// another number of classes, which stays as a new run draws it. The averaged weights where the file has such.
+    ///
+    /// Throws `Failure.request` where the file is of a network of another shape, deeper ones included.
+    public func initialize(_ buffer: ParameterBuffer, of architecture: UNetArchitecture) throws {
+        let head = buffer.layout.entry("head.weight")
+        if let own = tensor("encoder.0.conv1.weight"), own.shape.count == 4 {
+            let (inputs, wanted) = (own.shape[1], buffer.layout.entry(own.name).shape[1])
+            guard inputs == wanted else {
+                throw Failure.request(
+                    "\(path) was trained on images of \(inputs) channel\(inputs == 1 ? "" : "s"), and model.input_channels is \(wanted): a run that starts from it needs images of as many"
+                )
+            }
+        }
+        let isNormalized = buffer.layout.entries.contains { $0.kind == .scale }
+        guard isNormalized == (normalization == .group) else {
+            throw Failure.request(
+                "\(path) holds a network with normalization \(normalization): set model.normalization: \(normalization) in a run that starts from it"
+            )
+        }
+        let names = Set(buffer.layout.entries.map(\.name))
+        // Of a deeper network. What another program has added besides is not minded.
+        let isLayer = { (name: String) in name.hasPrefix("encoder.") || name.hasPrefix("decoder.") }
+        if let other = weights.first(where: { isLayer($0.name) && !names.contains($0.name) }) {
+            throw Failure.request(
+                "\(path) holds a network with \(other.name), which one of model.depth \(architecture.depth) has not: set model.depth as it was"
+            )
+        }
+        // Tensors cannot tell networks whose skips are added from those without; a run's file says it.
+        if let text = metadata["lockstep.configuration"] {
+            let skip = try Configuration.decode(yaml: text, name: path, settings: []).model.architecture.skip
+            guard skip == architecture.skip else {
+                throw Failure.request(
+                    "\(path) was trained with skip \(skip): set model.skip: \(skip) in a run that starts from it")
+            }
+        }
+        let keepsHead = tensor("head.weight").map { $0.shape.first != head.shape.first } ?? true
+        try load(
+            into: buffer, prefix: holdsAverage ? Checkpoint.averagePrefix : "",
+            except: keepsHead ? ["head.weight", "head.bias"] : [])
+    }
+}

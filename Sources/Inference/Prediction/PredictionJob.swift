@@ -1,0 +1,274 @@
+import Communication
+import Datasets
+import Foundation
+import Images
+import Kernels
+import Metrics
+import Support
+
+/// Segments the images of a folder, or one image; under `mpirun` the ranks share them out, and each large image too.
+public struct PredictionJob {
+    /// What became of a job.
+    public struct Outcome: Sendable {
+        /// All images of the job.
+        public let images: Int
+        /// Those whose results were there already.
+        public let skipped: Int
+    }
+
+    private let ensemble: ModelEnsemble
+    private let world: any Communicator
+    private let outputs: PredictionOutputs
+
+    private let limits: Limits
+
+    /// Where images begin to be treated otherwise, in pixels.
+    public struct Limits: Sendable {
+        /// Above it the ranks work on one image together, band by band, instead of each on one of its own.
+        public var shared: Int
+        /// Above it an image's results are TIFF files, written in strips; objects and overlays, which need the whole image
+        /// in memory, are refused.
+        public var large: Int
+
+        public init(shared: Int = 1 << 22, large: Int = 1 << 26) {
+            self.shared = shared
+            self.large = large
+        }
+    }
+
+    public init(
+        _ ensemble: ModelEnsemble, world: any Communicator, outputs: PredictionOutputs, limits: Limits = Limits()
+    ) {
+        self.limits = limits
+        self.ensemble = ensemble
+        self.world = world
+        self.outputs = outputs
+    }
+
+    /// Writes into `folder`, which is made; called by all ranks. Images whose results are there already, from the same
+    /// models, are left out.
+    ///
+    /// Throws `Failure.stopped` where a signal asks to stop: what is finished then counts the next time.
+    ///
+    /// - Parameters:
+    ///   - progress: called with how far the job is.
+    public func run(input: String, output folder: String, progress: (String) -> Void) throws -> Outcome {
+        let inputs = try world.agreeOnRoot { try prepare(input: input, folder: folder) }
+        var record: PredictionRecord?
+        let todo = try world.agreeOnRoot { () throws -> [PredictionInput] in
+            let read = try PredictionRecord(in: folder, ensemble)
+            record = read
+            let todo = inputs.filter { !read.isFinished($0, outputs) || !hasFiles($0, in: folder) }
+            removeRemains(of: todo, in: folder)
+            for input in todo where !read.knows(input) { removeOutdated(input, in: folder) }
+            return todo
+        }
+        let skipped = inputs.count - todo.count
+        var done = skipped
+        func finish(_ inputs: [PredictionInput]) throws {
+            _ = try world.agreeOnRoot { () throws -> Int in
+                try record?.add(inputs.map { PredictionRecord.Entry($0, outputs) })
+                return 0
+            }
+            done += inputs.count
+            progress("\(done) of \(todo.count + skipped) images")
+        }
+        func stopped() -> Failure {
+            Failure(
+                .stopped,
+                "stopped on a signal after \(done) of \(todo.count + skipped) images: the same command goes on from there"
+            )
+        }
+
+        let isShared = { (input: PredictionInput) in world.size > 1 && input.pixels > limits.shared }
+        for input in todo where isShared(input) {
+            do {
+                try segment(input, into: folder, among: world, progress)
+            } catch let failure as Failure where failure.kind == .stopped {
+                throw stopped()
+            }
+            try finish([input])
+        }
+        let own = todo.filter { !isShared($0) }
+        for first in stride(from: 0, to: own.count, by: world.size) {
+            let round = Array(own[first..<min(first + world.size, own.count)])
+            let ends = try world.agreeOnAll { () throws -> ImageEnd in
+                guard world.rank < round.count else { return .done }
+                do {
+                    try segment(round[world.rank], into: folder, among: SoloCommunicator(), progress)
+                    return .done
+                } catch {
+                    return .failed(FailureRecord(error, on: world))
+                }
+            }
+            // What the others have finished counts, whatever went wrong on one.
+            try finish(zip(round, ends).filter { $1.failure == nil }.map(\.0))
+            let failures = ends.compactMap(\.failure)
+            if let failure = failures.first(where: { $0.kind != .stopped }) { throw failure }
+            if !failures.isEmpty { throw stopped() }
+        }
+        return Outcome(images: inputs.count, skipped: skipped)
+    }
+
+    /// What became of an image that one rank had for itself.
+    private enum ImageEnd: Codable {
+        case done
+        case failed(FailureRecord)
+
+        var failure: Failure? { if case .failed(let record) = self { record.failure } else { nil } }
+    }
+
+    // MARK: - Before the first image
+
+    /// The images, after a look at all that could go wrong; makes the folder.
+    private func prepare(input: String, folder: String) throws -> [PredictionInput] {
+        guard ensemble.classes <= 256 else {
+            throw Failure.request(
+                "\(ensemble.models[0].path) has \(ensemble.classes) classes: predict writes them as 8-bit grey, at most 256"
+            )
+        }
+        let inputs = try PredictionInput.list(input)
+        let originals = Dictionary(inputs.map { ($0.file.path, $0.path) }, uniquingKeysWith: { first, _ in first })
+        let target = PredictionInput.FileState.realPath(folder)
+        let sources = Set(inputs.map { ($0.path as NSString).deletingLastPathComponent })
+        guard !sources.contains(where: { PredictionInput.FileState.realPath($0.isEmpty ? "." : $0) == target }) else {
+            throw Failure.request("--output \(folder) is the images' own folder: choose another, or they are lost")
+        }
+        var owners: [String: String] = [:]
+        for input in inputs {
+            try check(input)
+            for name in fileNames(input) {
+                if let original = originals["\(target)/\(name)"] {
+                    throw Failure.request("\(folder)/\(name) is the image \(original) itself: choose another --output")
+                }
+                if let other = owners.updateValue(input.path, forKey: name) {
+                    throw Failure.request(
+                        "\(other) and \(input.path) would both be written to \(folder)/\(name): rename one of them")
+                }
+            }
+        }
+        do {
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        } catch {
+            throw Failure.request("--output \(folder) cannot be made: choose a folder that can be written")
+        }
+        guard access(folder, W_OK | X_OK) == 0 else {
+            throw Failure.request("--output \(folder) cannot be written: \(Failure.systemReason(errno))")
+        }
+        return inputs
+    }
+
+    private func isLarge(_ input: PredictionInput) -> Bool { input.pixels > limits.large }
+
+    private func format(_ input: PredictionInput) -> PredictionNames.Format { isLarge(input) ? .tif : .png }
+
+    /// The names of all that is written of an image.
+    private func fileNames(_ input: PredictionInput) -> [String] {
+        outputs.fileNames(PredictionNames(input.stem), classes: ensemble.classes, format(input))
+    }
+
+    private func check(_ input: PredictionInput) throws {
+        let size = "\(input.path) has \(input.width)×\(input.height) pixels, and"
+        if isLarge(input), outputs.instances || outputs.overlay {
+            throw Failure.request(
+                "\(size) \(outputs.instances ? "--instances" : "--overlay") needs the whole image in memory, at most \(limits.large) pixels: cut it into smaller ones"
+            )
+        }
+        if outputs.instances, input.width + input.height > DistanceTransform.mostSides {
+            throw Failure.request(
+                "\(size) --instances measures distances where height and width are at most \(DistanceTransform.mostSides) together: cut it into shorter ones"
+            )
+        }
+    }
+
+    private func hasFiles(_ input: PredictionInput, in folder: String) -> Bool {
+        fileNames(input).allSatisfy { FileManager.default.fileExists(atPath: "\(folder)/\($0)") }
+    }
+
+    /// Removes what another model, or this one of another image, has left beside the classes that will be written: it would
+    /// pass for a part of the new results.
+    private func removeOutdated(_ input: PredictionInput, in folder: String) {
+        for name in PredictionNames(input.stem).besideClasses(classes: ensemble.classes) { unlink("\(folder)/\(name)") }
+    }
+
+    /// Removes what a job that was killed has left half-written: hidden files beside their later names.
+    private func removeRemains(of inputs: [PredictionInput], in folder: String) {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        let remains = names.filter { $0.hasPrefix(".") && $0.hasSuffix(".part") }
+        guard !remains.isEmpty else { return }
+        let wanted = Set(inputs.flatMap(fileNames))
+        for name in remains {
+            // ".NAME.PROCESS-NUMBER.part"
+            let parts = name.dropFirst().split(separator: ".")
+            if wanted.contains(parts.dropLast(2).joined(separator: ".")) { unlink("\(folder)/\(name)") }
+        }
+    }
+
+    // MARK: - One image
+
+    /// Segments an image: each rank every so many bands, which the first one writes. Called by all of `ranks`.
+    ///
+    /// Throws `Failure.stopped` on all ranks where a signal came to one.
+    private func segment(
+        _ input: PredictionInput, into folder: String, among ranks: any Communicator, _ progress: (String) -> Void
+    ) throws {
+        let image = try ranks.agree { () throws -> any ImageRows in
+            let image = try ensemble.open(input.path, page: input.page)
+            guard image.width == input.width, image.height == input.height, image.channels == input.channels else {
+                throw Failure.running("\(input.path) was changed while the job ran: start again")
+            }
+            return image
+        }
+        let scales = try ranks.agreeOnRoot { try ensemble.scales(of: image) }
+        let bands = ensemble.bands(of: image)
+        let rows = ensemble.imageBands(image, scales)
+        let files = try ranks.agree {
+            ranks.rank == 0
+                ? try PredictionFiles(
+                    input, outputs, folder: folder, ensemble: ensemble, tags: image.tags, format(input)) : nil
+        }
+        for first in stride(from: 0, to: bands.count, by: ranks.size) {
+            let own = try ranks.agree { () throws -> Tensor? in
+                guard !StopSignal.isRaised else { throw Failure(.stopped, "stopped on a signal") }
+                let index = first + ranks.rank
+                guard index < bands.count else { return nil }
+                return try ensemble.probabilities(of: bands[index], in: rows, height: image.height)
+            }
+            let round = Array(bands[first..<min(first + ranks.size, bands.count)])
+            var failure: (any Error)?
+            try gather(own, of: round, width: image.width, among: ranks) { band, rows in
+                guard failure == nil else { return }
+                do { try files?.add(band, rows: rows) } catch { failure = error }
+            }
+            try ranks.agree { if let failure { throw failure } }
+            if bands.count > ranks.size {
+                progress("\(input.stem): \(first + round.count) of \(bands.count) bands")
+            }
+        }
+        try ranks.agree { try files?.finish(image) }
+    }
+
+    /// Brings the bands of a round to the first rank, which takes them in their order.
+    private func gather(
+        _ own: Tensor?, of round: [Range<Int>], width: Int, among ranks: any Communicator,
+        _ take: (Tensor, Range<Int>) -> Void
+    ) throws {
+        guard ranks.rank == 0 else {
+            if let own { try ranks.send(UnsafeRawBufferPointer(own.bytes), to: 0, tag: .predictedBand) }
+            return
+        }
+        for (owner, rows) in round.enumerated() {
+            if owner == 0 {
+                if let own { take(own, rows) }
+            } else {
+                let band = Tensor(rows.count, width, ensemble.classes)
+                try ranks.receive(band.bytes, from: owner, tag: .predictedBand)
+                take(band, rows)
+            }
+        }
+    }
+}
+
+extension Tensor {
+    fileprivate var bytes: UnsafeMutableRawBufferPointer { UnsafeMutableRawBufferPointer(values) }
+}

@@ -1,0 +1,183 @@
+import Communication
+import Configurations
+import FailureDetection
+import Foundation
+import Kernels
+import Network
+import Checkpoints
+import Datasets
+import Support
+import Training
+
+/// Times the training step, that of `Trainer`, on random images.
+public struct Benchmark: Sendable {
+    public var architecture: UNetArchitecture
+    /// Side of the input in pixels.
+    public var size: Int
+    /// Images of a step, over all ranks.
+    public var batch: Int
+    public var threads: Int
+    /// Steps that are timed, after one that is not.
+    public var steps: Int
+
+    public var engine: Engine.Kind
+    public var convolution: Engine.Convolution
+    /// Whether to measure each layer by itself.
+    public var layers: Bool
+    public var communication: Configuration.Communication
+
+    public init(
+        architecture: UNetArchitecture, size: Int, batch: Int, threads: Int, steps: Int, engine: Engine.Kind = .native,
+        convolution: Engine.Convolution = .automatic, layers: Bool = false,
+        communication: Configuration.Communication = .init()
+    ) {
+        self.communication = communication
+        self.convolution = convolution
+        self.layers = layers
+        self.architecture = architecture
+        self.size = size
+        self.batch = batch
+        self.threads = threads
+        self.steps = steps
+        self.engine = engine
+    }
+
+    public struct Outcome: Codable, Sendable {
+        /// Median seconds of a step.
+        public let stepSeconds: Double
+        public let imagesPerSecond: Double
+        /// Operations of direct convolutions in the time of a step, over all ranks.
+        public let effectiveGflops: Double
+        /// Peak memory of this rank, and what of it was taken before the network was made.
+        public let peakMebibytes: Double
+        public let mebibytesBefore: Double
+        /// Share of the step in which a rank whose images are done waits for sums.
+        public let communicationShare: Double
+        public let ranks: Int
+        public let threads: Int
+        public let parameters: Int
+        public let outputSize: Int
+        /// Median seconds from a step's beginning until a rank's own images are done, and of the update.
+        public let computeSeconds: Double
+        public let updateSeconds: Double
+        /// The gradient's parts, in the order in which they travel.
+        public let buckets: [Bucket]
+        /// A mean step, layer by layer in the order of the step, if that was asked for.
+        public let layers: [Layer]?
+    }
+
+    /// A part of the gradient.
+    public struct Bucket: Codable, Sendable {
+        public let mebibytes: Double
+        /// Median seconds from a step's beginning until it is complete on this rank.
+        public let completeSeconds: Double
+        /// Until its sum over all ranks is there.
+        public let summedSeconds: Double
+    }
+
+    /// One pass through a layer in a mean step.
+    public struct Layer: Codable, Sendable {
+        public let layer: String
+        /// forward, backward, or empty for what has but one.
+        public let pass: String
+        public let kernel: String
+        public let milliseconds: Double
+        /// Of these, transforming and packing weights and their gradient; transforming maps; matrix products.
+        public let filters: Double
+        public let transforms: Double
+        public let products: Double
+        /// Operations as computed, and as the direct sum would take, over all of the time.
+        public let realGflops: Double
+        public let effectiveGflops: Double
+        /// Part of the step's time.
+        public let share: Double
+    }
+
+    /// Runs on every rank; the times are rank 0's.
+    ///
+    /// - Parameter watch: the watch over the ranks, where there is one.
+    package func run(_ world: any Communicator, watch: FaultWatch? = nil) throws -> Outcome {
+        let geometry = architecture.geometry
+        guard geometry.isLegal(input: size) else {
+            throw Failure.request(
+                "--size \(size) is no legal input size at depth \(geometry.depth) with padding \(geometry.padding): use \(geometry.nearestLegal(to: size))"
+            )
+        }
+        guard batch >= world.size else {
+            throw Failure.request(
+                "--batch \(batch) is less than the number of ranks, \(world.size): each needs an image")
+        }
+        let before = Self.peakMebibytes
+        let profile = layers ? StepProfile() : nil
+        let engine = Engine(self.engine, threads: threads, convolution: convolution, profile: profile)
+        let configuration = Configuration(
+            model: .init(architecture: architecture),
+            data: .init(train: .files(images: "", labels: ""), tile: size), loss: .init(border: nil),
+            optimizer: .init(learningRate: 1e-4), training: .init(length: .steps(steps + 1), batch: batch),
+            communication: communication)
+        let state = TrainingState(ParameterLayout(architecture))
+        state.weights.initializeWeights(seed: 1)
+        let tile = randomTile(output: geometry.output(input: size))
+        let trainer = Trainer(
+            configuration: configuration, limit: .steps(steps + 1), workers: world, state: state, engine: engine,
+            recorder: Recorder(watch: watch, profile: profile)
+        ) { _, _ in tile }
+        defer { trainer.stop() }
+        _ = try trainer.step()
+        profile?.reset()
+        let outcomes = try (0..<steps).map { _ in try trainer.step() }
+        func median(_ value: (StepOutcome) -> Double) -> Double { Self.median(outcomes.map(value)) }
+        let seconds = median { $0.end - $0.begin }
+        let buckets = trainer.buckets.ranges.enumerated().map { number, range in
+            Bucket(
+                mebibytes: Double(4 * range.count) / 1_048_576,
+                completeSeconds: median { $0.bucketTimes[number].complete - $0.begin },
+                summedSeconds: median { $0.bucketTimes[number].summed - $0.begin })
+        }
+        return Outcome(
+            stepSeconds: seconds, imagesPerSecond: Double(batch) / seconds,
+            effectiveGflops: architecture.operationsPerStep(height: size, width: size) * Double(batch) / seconds / 1e9,
+            peakMebibytes: Self.peakMebibytes, mebibytesBefore: before,
+            communicationShare: median { ($0.summed - $0.computed) / ($0.end - $0.begin) },
+            ranks: world.size, threads: threads, parameters: state.weights.count,
+            outputSize: geometry.output(input: size), computeSeconds: median { $0.computed - $0.begin },
+            updateSeconds: median { $0.end - $0.summed }, buckets: buckets,
+            layers: profile.map { table($0.rows, total: outcomes.reduce(0) { $0 + $1.end - $1.begin }) })
+    }
+
+    /// An image of noise with labels of noise.
+    private func randomTile(output: Int) -> TrainingTile {
+        let image = Tensor(size, size, architecture.inputChannels)
+        let labels = LabelMap(height: output, width: output)
+        var random = RandomStream(seed: 1, use: .synthesis, 0)
+        for i in 0..<image.count { image.base[i] = Float(random.gaussian()) }
+        for i in 0..<output * output { labels.values[i] = Int32(random.integer(below: architecture.classes)) }
+        return TrainingTile(image: image, labels: labels, weights: nil)
+    }
+
+    private func table(_ rows: [StepProfile.Row], total: Double) -> [Layer] {
+        rows.map { row in
+            func milliseconds(_ phase: StepProfile.Phase) -> Double {
+                1000 * row.phases[phase.rawValue] / Double(steps)
+            }
+            return Layer(
+                layer: row.layer, pass: row.pass, kernel: row.kernel, milliseconds: 1000 * row.seconds / Double(steps),
+                filters: milliseconds(.filters), transforms: milliseconds(.transforms),
+                products: milliseconds(.products), realGflops: row.operations / row.seconds / 1e9,
+                effectiveGflops: row.directOperations / row.seconds / 1e9, share: row.seconds / total)
+        }
+    }
+
+    private static func median(_ values: [Double]) -> Double {
+        let sorted = values.sorted()
+        let middle = sorted.count / 2
+        return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+    }
+
+    /// The most memory that this process has had so far.
+    static var peakMebibytes: Double {
+        var usage = rusage()
+        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+        return Double(usage.ru_maxrss) / 1024
+    }
+}

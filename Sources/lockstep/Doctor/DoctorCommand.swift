@@ -1,0 +1,46 @@
+import ArgumentParser
+import Foundation
+import MPIBackend
+
+struct DoctorCommand: JobCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "doctor",
+        abstract: "Says what would go wrong, before anything does.",
+        discussion: """
+            Looks at the machine, MPI and BLAS; with CONFIG also at the configuration, every image and label, the run's \
+            folder and the memory. Exit status: 0 all well or doubtful, 1 the machine, 2 the configuration or the data.
+            """)
+
+    @Argument(help: "The configuration of a run that is planned.")
+    var config: String?
+
+    @Option(
+        name: .customLong("set"), help: ArgumentHelp("Overrides one key of the configuration.", valueName: "key=value"))
+    var settings: [String] = []
+
+    @Option(help: "Processes that would train.")
+    var workers = 2
+
+    @Flag(help: "Prints the findings as JSON.")
+    var json = false
+
+    func validate() throws {
+        if config == nil, !settings.isEmpty {
+            throw ValidationError("--set overrides a key of the configuration: name one")
+        }
+        guard workers >= 1 else { throw ValidationError("--workers \(workers): give 1 or more") }
+    }
+
+    func run(in job: Job) throws {
+        let checkup = Checkup(
+            mpi: MPICommunicator.libraryDescription, configuration: config, settings: settings, workers: workers)
+        let marks: [Checkup.Verdict: String] = [.good: "ok", .doubtful: "note", .bad: "WRONG"]
+        let lines = checkup.findings.map { finding in
+            let mark = marks[finding.verdict] ?? ""
+            return mark.padding(toLength: 7, withPad: " ", startingAt: 0)
+                + finding.subject.padding(toLength: 15, withPad: " ", startingAt: 0) + finding.words
+        }
+        try job.answer(lines.joined(separator: "\n"), json: json ? checkup : nil)
+        if checkup.exitStatus != 0 { throw ExitCode(checkup.exitStatus) }
+    }
+}

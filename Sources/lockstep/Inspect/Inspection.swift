@@ -1,0 +1,222 @@
+import Checkpoints
+import Configurations
+import Datasets
+import Foundation
+import Images
+import Network
+import Support
+import Training
+
+/// What a checkpoint or a data set is, for `lockstep inspect`.
+public enum Inspection: Encodable {
+    case checkpoint(CheckpointSummary)
+    case dataSet(DataSetSummary)
+
+    public func encode(to encoder: any Encoder) throws {
+        switch self {
+        case .checkpoint(let summary): try summary.encode(to: encoder)
+        case .dataSet(let summary): try summary.encode(to: encoder)
+        }
+    }
+
+    /// Looks at a `.safetensors` file, a run's folder (its newest checkpoint), a configuration (its training images), or
+    /// a folder of images, with labels where it has the folders `images` and `labels`.
+    public init(of path: String) throws {
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+            throw Failure.request(
+                "\(path) does not exist: name a checkpoint, a run, a configuration or a folder of images")
+        }
+        if isFolder.boolValue {
+            self =
+                RunDirectory(path).holdsRun
+                ? .checkpoint(try CheckpointSummary(RunDirectory(path).latest))
+                : .dataSet(try DataSetSummary(folder: path))
+        } else if path.hasSuffix(".yaml") || path.hasSuffix(".yml") {
+            let configuration = try Configuration.load(path: path, settings: [])
+            self = .dataSet(try DataSetSummary(configuration: configuration))
+        } else {
+            self = .checkpoint(try CheckpointSummary(path))
+        }
+    }
+}
+
+/// A checkpoint's tensors, step and digest.
+public struct CheckpointSummary: Encodable {
+    public struct Tensor: Encodable {
+        public let name: String
+        public let shape: [Int]
+    }
+
+    public let path: String
+    public let step: Int?
+    public let best: BestScore?
+    public let parameters: Int
+    /// SHA-256 of the weights' bytes in the order of their names.
+    public let sha256: String
+    /// Whether the file has the weights' moving average (`ema.`) beside them.
+    public let isAveraged: Bool
+    /// What built it, where the file says so.
+    public let builtBy: [String: String]
+    public let tensors: [Tensor]
+    public let configuration: String?
+
+    init(_ path: String) throws {
+        let file = try SafetensorsFile(reading: path)
+        self.path = path
+        step = file.metadata["lockstep.step"].flatMap(Int.init)
+        best = file.best
+        parameters = file.weights.reduce(0) { $0 + $1.count }
+        sha256 = file.weightsDigest
+        isAveraged = file.holdsAverage
+        let keys = ["version", "revision", "target", "engine", "blas"]
+        builtBy = Dictionary(
+            uniqueKeysWithValues: keys.compactMap { key in file.metadata["lockstep.\(key)"].map { (key, $0) } })
+        tensors = file.tensors.map { Tensor(name: $0.name, shape: $0.shape) }
+        configuration = file.metadata["lockstep.configuration"]
+    }
+
+    public var text: String {
+        var lines = ["checkpoint  \(path)"]
+        if let step { lines.append("step        \(step)") }
+        if let best { lines.append("best score  \(decimals(best.value, 4)) at step \(best.step)") }
+        lines.append("parameters  \(grouped(parameters))")
+        lines.append("SHA-256     \(sha256)")
+        if isAveraged { lines.append("averages    ema., which predict and evaluate use") }
+        if !builtBy.isEmpty {
+            lines.append(
+                "built by    "
+                    + builtBy.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "))
+        }
+        let width = tensors.map(\.name.count).max() ?? 0
+        lines.append("tensors")
+        lines += tensors.map { tensor in
+            let name = tensor.name + String(repeating: " ", count: width - tensor.name.count)
+            return "  \(name)  \(tensor.shape.map(String.init).joined(separator: "×"))"
+        }
+        return lines.joined(separator: "\n")
+    }
+}
+
+/// A data set's sizes and classes.
+public struct DataSetSummary: Encodable {
+    /// Images that are alike in size and kind.
+    public struct Kind: Encodable, Hashable {
+        public let width: Int
+        public let height: Int
+        public let channels: Int
+        /// Full scale of a sample; 1 for floating-point.
+        public let maximum: Int
+    }
+
+    public struct Count<Value: Encodable>: Encodable {
+        public let value: Value
+        public let count: Int
+    }
+
+    /// One value of the label images, or one class where a configuration says how labels are read.
+    public struct LabelShare: Encodable {
+        public let label: String
+        public let share: Double
+    }
+
+    public let path: String
+    public let images: Int
+    /// What is to be known of how the images were found.
+    public let remarks: [String]
+    public let kinds: [Count<Kind>]
+    public let labels: [LabelShare]
+    /// Pixels that count in nothing, as a share of all.
+    public let ignored: Double
+
+    /// Raw label values that are listed; more of them are object numbers.
+    private static let mostValues = 32
+
+    /// The training images of a configuration, by its classes.
+    init(configuration: Configuration) throws {
+        path =
+            switch configuration.data.train {
+            case .files(let images, _): configuration.data.resolve(images)
+            case .list(let list): configuration.data.resolve(list)
+            }
+        let samples = try TrainingPlan.samples(configuration)
+        let all = samples.train + samples.validation
+        remarks = samples.remarks
+        images = all.count
+        kinds = try Self.kinds(all.map(\.image))
+        let check = checkSamples(all, cache: SampleCache(reader: configuration.sampleReader, megabytes: 0))
+        if let failure = check.failure { throw failure.reason }
+        let total = Double(max(1, check.pixels.reduce(0, +)))
+        labels = check.pixels.enumerated().map { index, count in
+            LabelShare(
+                label: configuration.model.classNames?[index] ?? "class \(index)", share: Double(count) / total)
+        }
+        ignored = Double(check.ignoredPixels) / (total + Double(check.ignoredPixels))
+    }
+
+    /// A folder of images, or one with the folders `images` and `labels`.
+    init(folder: String) throws {
+        path = folder
+        ignored = 0
+        remarks = []
+        if FileManager.default.fileExists(atPath: "\(folder)/images"),
+            FileManager.default.fileExists(atPath: "\(folder)/labels")
+        {
+            let pairs = try SamplePair.inFolders(images: "\(folder)/images", labels: "\(folder)/labels")
+            images = pairs.count
+            kinds = try Self.kinds(pairs.map(\.image))
+            labels = try Self.values(pairs.map(\.labels))
+        } else {
+            let all = try ImageFolder.files(folder, of: "images").flatMap { try ImagePage.all(ofFile: $0) }
+            images = all.count
+            kinds = try Self.kinds(all)
+            labels = []
+        }
+    }
+
+    private static func kinds(_ images: [ImagePage]) throws -> [Count<Kind>] {
+        var counts: [Kind: Int] = [:]
+        for image in images {
+            let header = try image.readHeader()
+            let kind = Kind(
+                width: header.width, height: header.height, channels: header.pictureChannels,
+                maximum: Int(clamping: header.maximum))
+            counts[kind, default: 0] += 1
+        }
+        return counts.sorted { ($1.value, $0.key.width, $0.key.height) < ($0.value, $1.key.width, $1.key.height) }
+            .map { Count(value: $0.key, count: $0.value) }
+    }
+
+    private static func values(_ images: [ImagePage]) throws -> [LabelShare] {
+        var counts = [Int](repeating: 0, count: 65536)
+        var total = 0
+        for page in images {
+            let image = try page.read().labelValues(path: page.name)
+            guard image.channels == 1 else { return [] }
+            for sample in image.samples { counts[Int(sample)] += 1 }
+            total += image.samples.count
+        }
+        let found = counts.indices.filter { counts[$0] > 0 }
+        let listed = found.prefix(mostValues).map {
+            LabelShare(label: "value \($0)", share: Double(counts[$0]) / Double(total))
+        }
+        let rest = found.dropFirst(mostValues)
+        guard !rest.isEmpty else { return listed }
+        let share = Double(rest.reduce(0) { $0 + counts[$1] }) / Double(total)
+        return listed + [LabelShare(label: "\(rest.count) more values", share: share)]
+    }
+
+    public var text: String {
+        var lines = ["data set  \(path)", "images    \(images)"] + remarks.map { "  \($0)" }
+        for kind in kinds {
+            let value = kind.value
+            let colors = value.channels == 1 ? "grey" : value.channels == 3 ? "colour" : "\(value.channels) channels"
+            let scale = value.maximum == 1 ? "full scale 1" : "values to \(value.maximum)"
+            lines.append("  \(kind.count) of \(value.width)×\(value.height), \(colors), \(scale)")
+        }
+        if !labels.isEmpty { lines.append("labels    share of the pixels") }
+        lines += labels.map { "  \(decimals(100 * $0.share, 2)) %  \($0.label)" }
+        if ignored > 0 { lines.append("  \(decimals(100 * ignored, 2)) % of all pixels are ignored") }
+        return lines.joined(separator: "\n")
+    }
+}

@@ -1,0 +1,118 @@
+import ArgumentParser
+import Communication
+import FailureDetection
+import Foundation
+import MPIBackend
+import Support
+
+/// A command that runs in this process's job.
+protocol JobCommand: ParsableCommand {
+    /// Runs; called on every rank. Throws a `Failure` on all ranks alike.
+    func run(in job: Job) throws
+    /// Whether the command works under `mpirun`.
+    static var usesRanks: Bool { get }
+}
+
+extension JobCommand {
+    static var usesRanks: Bool { false }
+}
+
+/// This process's place among the ranks, and its voice: rank 0 speaks for all.
+struct Job {
+    let world: any Communicator
+    let localRanks: Int
+    /// Where progress goes.
+    let console: Console
+    /// The watch over the ranks.
+    let watch: FaultWatch?
+
+    var isSpeaker: Bool { world.rank == 0 }
+
+    /// Joins the job of `mpirun`, or makes one of a single process.
+    ///
+    /// - Parameter isWatched: whether a rank that is lost or stopped shall end the job.
+    static func join(isWatched: Bool) throws -> Job {
+        guard LaunchEnvironment.place != nil else {
+            return Job(world: SoloCommunicator(), localRanks: 1, console: Console(), watch: nil)
+        }
+        let world = try MPICommunicator.initialize()
+        let console = Console(silent: world.rank != 0)
+        let watch =
+            isWatched
+            ? try FaultWatch.start(
+                world: world, say: { console.complain($0) }, warn: { console.logger.warning("\($0)") },
+                isBeingEnded: { StopSignal.isKillDue }) : nil
+        return Job(world: world, localRanks: LaunchEnvironment.localRanks, console: console, watch: watch)
+    }
+
+    /// Waits for the other ranks.
+    func leave() {
+        try? watch?.enter(.shutdown)
+        if world is MPICommunicator { MPICommunicator.finalize() }
+        watch?.leave()
+    }
+
+    /// Runs a command line; returns the exit status.
+    func run(_ arguments: [String]) -> Int32 {
+        let command: any JobCommand
+        do {
+            var parsed = try LockstepCommand.parseAsRoot(arguments)
+            guard let job = parsed as? any JobCommand else {
+                // The parser's own: help, and the root without a command.
+                try parsed.run()
+                return 0
+            }
+            command = job
+        } catch {
+            return explain(error)
+        }
+        do {
+            let type = type(of: command)
+            guard world.size == 1 || type.usesRanks else {
+                throw Failure.request("lockstep \(type._commandName) runs in one process: start it without mpirun")
+            }
+            try command.run(in: self)
+            return 0
+        } catch let failure as Failure {
+            if isSpeaker { Self.complain(failure.message, isStop: failure.kind == .stopped) }
+            return failure.exitStatus
+        } catch let status as ExitCode {
+            return status.rawValue
+        } catch {
+            // The others may be waiting for this rank and cannot be told; or one is lost, and the watch knows better.
+            watch?.giveUp(because: "\(error)")
+            Self.complain(
+                world.size == 1 ? "\(error)" : "\(error) (\(world.name)): look for an earlier error of another rank")
+            if world is MPICommunicator { MPICommunicator.abort(status: Failure.Kind.running.rawValue) }
+            return Failure.Kind.running.rawValue
+        }
+    }
+
+    /// What the argument parser has to say: help and version, or a mistake in the command line.
+    private func explain(_ error: any Error) -> Int32 {
+        guard LockstepCommand.exitCode(for: error) != .success else {
+            if isSpeaker { print(LockstepCommand.fullMessage(for: error)) }
+            return 0
+        }
+        if isSpeaker {
+            let message = LockstepCommand.message(for: error).split(separator: "\n").joined(separator: " ")
+            Self.complain("\(message); lockstep --help and lockstep COMMAND --help show what there is")
+        }
+        return Failure.Kind.request.rawValue
+    }
+
+    /// The one line that says what is wrong.
+    static func complain(_ message: String, isStop: Bool = false) {
+        try? FileHandle.standardError.write(contentsOf: Data("\(isStop ? "" : "error: ")\(message)\n".utf8))
+    }
+
+    /// Prints a command's answer, as a person or a program wants it, on the speaker's standard output.
+    func answer(_ text: @autoclosure () -> String, json: (any Encodable)?) throws {
+        guard isSpeaker else { return }
+        guard let json else { return print(text()) }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        print(String(decoding: try encoder.encode(json), as: UTF8.self))
+    }
+}

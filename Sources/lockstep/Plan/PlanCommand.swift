@@ -1,0 +1,140 @@
+import ArgumentParser
+import Communication
+import Configurations
+import Foundation
+import Support
+
+struct PlanCommand: JobCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "plan",
+        abstract: "Predicts step time, efficiency and memory on more hosts.",
+        discussion: """
+            Measures a training step of the configuration's network on this machine, which should be like the hosts, and \
+            adds what sending gradients would take: each host's link carries bucket after bucket, as soon as the backward \
+            pass has completed it. More workers than training.batch get one image each.
+
+            lockstep plan cells.yaml --hosts 2,4,...,1024 --bandwidth 25Gbit --latency 20us
+            """)
+
+    @Argument(help: "The configuration of a run that is planned.")
+    var config: String
+
+    @Option(name: .customLong("set"), help: ArgumentHelp("Overrides one key.", valueName: "key=value"))
+    var settings: [String] = []
+
+    @Option(help: "Numbers of hosts: 1,2,4 or 2,4,...,64, which doubles.")
+    var hosts: HostCounts
+
+    @Option(help: "Of each host's link: 1Gbit, 100Mbit.")
+    var bandwidth: Bandwidth
+
+    @Option(help: "From a process on one host to one on another: 20us, 1ms.")
+    var latency: Latency
+
+    @Option(help: "Workers on each host, with run.threads threads each.")
+    var workersPerHost = 1
+
+    @Option(help: "Steps that are timed, after one that is not.")
+    var steps = 3
+
+    @Flag(help: "Prints the plan as JSON.")
+    var json = false
+
+    func validate() throws {
+        for (name, value) in [("workers-per-host", workersPerHost), ("steps", steps)] where value < 1 {
+            throw ValidationError("--\(name) \(value): give 1 or more")
+        }
+    }
+
+    func run(in job: Job) throws {
+        let plan = try ScalingPlan(
+            configuration: Configuration.load(path: config, settings: settings), hosts: hosts.counts,
+            workersPerHost: workersPerHost,
+            link: .init(tcpBitsPerSecond: bandwidth.bitsPerSecond, latency: latency.seconds), steps: steps)
+        try job.answer(text(plan), json: json ? plan : nil)
+    }
+
+    private func text(_ plan: ScalingPlan) -> String {
+        func figure(_ value: Double, _ digits: Int) -> String {
+            value.formatted(.number.grouping(.never).precision(.fractionLength(digits)))
+        }
+        let head = [
+            "hosts", "workers", "batch", "step s", "images/s", "efficiency", "waiting s", "MiB sent", "MiB a worker",
+            "hides from batch",
+        ]
+        let rows = plan.rows.map { row in
+            [
+                "\(row.hosts)", "\(row.workers)", "\(row.batch)", figure(row.stepSeconds, 3),
+                figure(row.imagesPerSecond, 2), "\(figure(100 * row.efficiency, 1)) %", figure(row.waitingSeconds, 3),
+                figure(row.mebibytesSent, 1), figure(row.workerMebibytes, 0),
+                row.hidingBatch.map(String.init) ?? "none",
+            ]
+        }
+        return """
+            measured: \(figure(plan.measuredSeconds, 3)) s a step of one \(plan.size)×\(plan.size) image on \
+            \(plan.threads) thread\(plan.threads == 1 ? "" : "s"), \(grouped(plan.parameters)) parameters
+
+            \(aligned([head] + rows))
+
+            waiting: for sums that are not there when a worker's images are done
+            hides from batch: with that many images a step or more, waiting is at most a twentieth of it
+            """
+    }
+}
+
+/// Numbers of hosts as a person lists them.
+struct HostCounts: ExpressibleByArgument {
+    let counts: [Int]
+
+    init?(argument: String) {
+        var counts: [Int] = []
+        var isDoubling = false
+        for part in argument.split(separator: ",", omittingEmptySubsequences: false) {
+            if part == "..." || part == "…" {
+                guard !counts.isEmpty, !isDoubling else { return nil }
+                isDoubling = true
+                continue
+            }
+            guard let count = Int(part), (1...16_384).contains(count) else { return nil }
+            if isDoubling, var last = counts.last {
+                while last * 2 < count {
+                    last *= 2
+                    counts.append(last)
+                }
+                isDoubling = false
+            }
+            counts.append(count)
+        }
+        guard !isDoubling, !counts.isEmpty else { return nil }
+        self.counts = counts
+    }
+}
+
+/// Bits a second, as networks are sold: 1Gbit is 10⁹.
+struct Bandwidth: ExpressibleByArgument {
+    let bitsPerSecond: Double
+
+    init?(argument: String) {
+        let units = ["kbit": 1e3, "mbit": 1e6, "gbit": 1e9, "tbit": 1e12]
+        guard let value = quantity(argument.lowercased(), units: units) else { return nil }
+        bitsPerSecond = value
+    }
+}
+
+struct Latency: ExpressibleByArgument {
+    let seconds: Double
+
+    init?(argument: String) {
+        let units = ["ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0]
+        guard let value = quantity(argument.lowercased(), units: units) else { return nil }
+        seconds = value
+    }
+}
+
+/// A number above 0 and its unit, without a space.
+private func quantity(_ text: String, units: [String: Double]) -> Double? {
+    let number = text.prefix { $0.isNumber || $0 == "." }
+    guard let value = Double(number), value > 0, value.isFinite, let unit = units[String(text.dropFirst(number.count))]
+    else { return nil }
+    return value * unit
+}

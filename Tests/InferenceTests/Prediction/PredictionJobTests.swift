@@ -1,0 +1,296 @@
+import Checkpoints
+import Communication
+import Foundation
+import Images
+import Inference
+import Kernels
+import Network
+import Support
+import TestSupport
+import Testing
+
+/// What `predict` writes, and what it finds done already.
+@Suite struct PredictionJobTests {
+    /// A network of depth 0 that knows foreground by its grey value: p = 1/(1 + exp(1 − 2·slope·x)), x from 0 to 1.
+    private func model(_ folder: TemporaryFolder, slope: Float = 1, name: String = "model") throws -> String {
+        func tensor(_ name: String, _ shape: [Int], _ values: [Float]) -> SafetensorsFile.Source {
+            .init(name: name, shape: shape) { for (i, value) in values.enumerated() { $0[i] = value } }
+        }
+        let centre: [Float] = [0, 0, 0, 0, 1, 0, 0, 0, 0]
+        let path = folder.path("\(name).safetensors")
+        try SafetensorsFile.write(
+            [
+                tensor("encoder.0.conv1.weight", [1, 1, 3, 3], centre), tensor("encoder.0.conv1.bias", [1], [0]),
+                tensor("encoder.0.conv2.weight", [1, 1, 3, 3], centre), tensor("encoder.0.conv2.bias", [1], [0]),
+                tensor("head.weight", [2, 1, 1, 1], [-slope, slope]), tensor("head.bias", [2], [0.5, -0.5]),
+            ], metadata: [:], to: path)
+        return path
+    }
+
+    /// Writes a TIFF of random dots.
+    private func writeImage(
+        _ folder: TemporaryFolder, _ name: String, width: Int = 37, height: Int = 300, seed: Int = 1
+    ) throws {
+        var random = RandomStream(seed: 4, use: .synthesis, seed)
+        let samples = (0..<width * height).map { _ in UInt16(random.uniform() * 255) }
+        try FileManager.default.createDirectory(
+            atPath: folder.path("images"), withIntermediateDirectories: true)
+        let tags = TIFFTags(resolution: (1234.5, 617), resolutionUnit: .centimetre, description: "dots")
+        let writer = try TIFFWriter(folder.path("images/\(name).tif"), width: width, height: height, tags: tags)
+        try writer.append(RasterImage(width: width, height: height, channels: 1, samples: samples))
+        try writer.finish()
+    }
+
+    /// Runs a job on ranks that are threads; each rank's outcome, or why it failed.
+    private func predict(
+        _ models: [String], _ folder: TemporaryFolder, to output: String, _ outputs: PredictionOutputs = .init(),
+        from input: String = "images", ranks: Int = 1, limits: PredictionJob.Limits = .init(), tile: Int? = nil,
+        augment: Bool = false
+    ) throws -> Result<PredictionJob.Outcome, Failure> {
+        let (input, output) = (folder.path(input), folder.path(output))
+        let ends = try ThreadCommunicator.run(size: ranks, timeout: 30) {
+            world -> Result<PredictionJob.Outcome, Failure> in
+            let ensemble = try ModelEnsemble(
+                models.map { try TrainedModel(reading: $0) }, tile: tile, augment: augment,
+                engine: Engine(.native, threads: 1))
+            do {
+                let job = PredictionJob(ensemble, world: world, outputs: outputs, limits: limits)
+                return .success(try job.run(input: input, output: output) { _ in })
+            } catch let failure as Failure {
+                return .failure(failure)
+            }
+        }
+        // All ranks end alike.
+        #expect(Set(ends.map { "\($0)" }).count == 1)
+        return try #require(ends.first)
+    }
+
+    private func files(_ folder: TemporaryFolder, _ name: String) throws -> [String: Data] {
+        try folder.files().filter { $0.key.hasPrefix("\(name)/") && !$0.key.contains("/.") }
+            .reduce(into: [:]) { $0[String($1.key.dropFirst(name.count + 1))] = $1.value }
+    }
+
+    @Test("the files are the same for any number of ranks, shared by images or by bands")
+    func ranks() throws {
+        let folder = try TemporaryFolder()
+        for number in 1...3 { try writeImage(folder, "dots-\(number)", height: 100 * number, seed: number) }
+        let models = try [model(folder), model(folder, slope: 3, name: "other")]
+        let outputs = PredictionOutputs(probabilities: true, overlay: true, instances: true, minimumSize: 2)
+        let alone = try predict(models, folder, to: "alone", outputs, tile: 50, augment: true)
+        #expect(try alone.get().images == 3)
+        let expected = try files(folder, "alone")
+        #expect(expected.count == 15)
+        for ranks in [2, 3, 5] {
+            for shared in [0, 37 * 150, Int.max] {
+                let name = "out-\(ranks)-\(shared)"
+                _ = try predict(
+                    models, folder, to: name, outputs, ranks: ranks, limits: .init(shared: shared), tile: 50,
+                    augment: true
+                ).get()
+                #expect(try files(folder, name) == expected)
+            }
+        }
+    }
+
+    @Test("a large image becomes TIFF files with its resolution, of the values that PNG files have")
+    func largeImages() throws {
+        let folder = try TemporaryFolder()
+        try writeImage(folder, "dots")
+        let model = try [model(folder)]
+        let outputs = PredictionOutputs(probabilities: true)
+        _ = try predict(model, folder, to: "png", outputs).get()
+        for ranks in [1, 3] {
+            let limits = PredictionJob.Limits(shared: 0, large: 37 * 299)
+            _ = try predict(model, folder, to: "tif", outputs, ranks: ranks, limits: limits, tile: 30).get()
+            #expect(try files(folder, "tif").keys.sorted() == ["dots.probability.tif", "dots.tif"])
+            for name in ["dots", "dots.probability"] {
+                let tiff = try TIFFReader(folder.path("tif/\(name).tif"))
+                let raster = try tiff.readRows(0..<300)
+                #expect(raster == (try PNG.read(folder.path("png/\(name).png"))))
+                #expect(
+                    tiff.tags == TIFFTags(resolution: (1234.5, 617), resolutionUnit: .centimetre, description: nil))
+            }
+        }
+        // What needs the whole image is refused before anything is predicted.
+        for wanted in [PredictionOutputs(overlay: true), PredictionOutputs(instances: true)] {
+            let end = try predict(model, folder, to: "refused", wanted, ranks: 2, limits: .init(large: 100))
+            guard case .failure(let failure) = end else { throw Failure.running("not refused") }
+            #expect(failure.kind == .request && failure.message.contains("images/dots.tif"))
+        }
+        #expect(try files(folder, "refused").isEmpty)
+    }
+
+    @Test func onlyWhatIsUnfinishedIsPredictedAgain() throws {
+        let folder = try TemporaryFolder()
+        for number in 1...3 { try writeImage(folder, "dots-\(number)", height: 20, seed: number) }
+        let first = try [model(folder)]
+        func skipped(_ models: [String], _ outputs: PredictionOutputs = .init(), augment: Bool = false) throws -> Int {
+            try predict(models, folder, to: "out", outputs, ranks: 2, augment: augment).get().skipped
+        }
+        #expect(try skipped(first) == 0)
+        let expected = try files(folder, "out")
+        #expect(try skipped(first) == 3)
+        // A result that is gone, a record that was cut short, an image that has changed.
+        try FileManager.default.removeItem(atPath: folder.path("out/dots-2.png"))
+        #expect(try skipped(first) == 2)
+        #expect(try files(folder, "out") == expected)
+        let record = folder.path("out/.lockstep-predict.jsonl")
+        let text = try String(contentsOfFile: record, encoding: .utf8).split(separator: "\n").prefix(4)
+        try folder.write(text.joined(separator: "\n").dropLast(9) + "", to: "out/.lockstep-predict.jsonl")
+        #expect(try skipped(first) == 2)
+        #expect(try skipped(first) == 3)
+        try writeImage(folder, "dots-1", height: 21, seed: 9)
+        #expect(try skipped(first) == 2)
+        #expect(try PNG.read(folder.path("out/dots-1.png")).height == 21)
+        // What a kill has left of an image that is predicted again goes; nothing else does.
+        try FileManager.default.removeItem(atPath: folder.path("out/dots-3.png"))
+        for name in [".dots-3.png.77-1.part", ".dots-2.png.77-1.part", ".notes.part"] {
+            try folder.write("half", to: "out/\(name)")
+        }
+        #expect(try skipped(first) == 2)
+        let hidden = try folder.files().keys.filter { $0.hasSuffix(".part") }.sorted()
+        #expect(hidden == ["out/.dots-2.png.77-1.part", "out/.notes.part"])
+        // More is wanted, or less; objects of another size.
+        #expect(try skipped(first, .init(probabilities: true)) == 0)
+        #expect(try skipped(first) == 3)
+        #expect(try skipped(first, .init(instances: true)) == 0)
+        #expect(try skipped(first, .init(instances: true, minimumSize: 5)) == 0)
+        // Other weights, more of them, other ways.
+        let other = try [model(folder, slope: 2, name: "other")]
+        #expect(try skipped(other) == 0)
+        #expect(try skipped(other + first) == 0)
+        #expect(try skipped(other + first, augment: true) == 0)
+        #expect(try skipped(other + first, augment: true) == 3)
+        #expect(try skipped(first) == 0)
+        try folder.write("nonsense", to: "out/.lockstep-predict.jsonl")
+        #expect(try skipped(first) == 0)
+    }
+
+    @Test("what another model left beside the classes goes, since it would pass for a part of the new results")
+    func resultsOfAnotherModel() throws {
+        let folder = try TemporaryFolder()
+        for number in 1...2 { try writeImage(folder, "dots-\(number)", height: 20, seed: number) }
+        let all = PredictionOutputs(probabilities: true, overlay: true, instances: true)
+        let first = try [model(folder)]
+        _ = try predict(first, folder, to: "out", all).get()
+        try folder.write("mine", to: "out/notes.txt")
+        // The same model's results stay, whatever is wanted besides.
+        _ = try predict(first, folder, to: "out", .init(instances: true, minimumSize: 3)).get()
+        #expect(try files(folder, "out").count == 11)
+        _ = try predict([model(folder, slope: 3, name: "other")], folder, to: "out", ranks: 2).get()
+        #expect(try files(folder, "out").keys.sorted() == ["dots-1.png", "dots-2.png", "notes.txt"])
+    }
+
+    @Test("images of several folders by wildcards; another file of the same name is another image")
+    func wildcards() throws {
+        let folder = try TemporaryFolder()
+        for number in 1...2 { try writeImage(folder, "dots-\(number)", height: 20, seed: number) }
+        let first = try [model(folder)]
+        #expect(try predict(first, folder, to: "out", from: "images/dots-?.tif").get().images == 2)
+        let old = folder.path("images/dots-1.tif")
+        try FileManager.default.createDirectory(atPath: folder.path("more"), withIntermediateDirectories: true)
+        let new = folder.path("more/dots-1.tif")
+        let bytes = try Data(contentsOf: URL(filePath: folder.path("images/dots-2.tif")))
+        try bytes.write(to: URL(filePath: new))
+        let date = try FileManager.default.attributesOfItem(atPath: old)[.modificationDate]
+        try FileManager.default.setAttributes([.modificationDate: #require(date)], ofItemAtPath: new)
+        #expect(try predict(first, folder, to: "out", from: "more").get().skipped == 0)
+        #expect(
+            try PNG.read(folder.path("out/dots-1.png")).samples == PNG.read(folder.path("out/dots-2.png")).samples)
+        _ = try predict(first, folder, to: "both", from: "*/dots-*.tif").get()
+        #expect(
+            try files(folder, "both").keys.sorted() == ["images-dots-1.png", "images-dots-2.png", "more-dots-1.png"])
+        guard case .failure(let failure) = try predict(first, folder, to: "out", from: "none/*.tif") else {
+            throw Failure.running("not refused")
+        }
+        #expect(failure.kind == .request && failure.message.contains("none"))
+    }
+
+    @Test("an original that a link leads to is not written over")
+    func originals() throws {
+        let folder = try TemporaryFolder()
+        try writeImage(folder, "dots", height: 20)
+        let original = folder.path("data/a.png")
+        try FileManager.default.createDirectory(atPath: folder.path("data"), withIntermediateDirectories: true)
+        let image = try ImageFile.read(folder.path("images/dots.tif"))
+        try PNG.write(image, to: original)
+        try FileManager.default.createSymbolicLink(
+            atPath: folder.path("images/a.png"), withDestinationPath: original)
+        guard case .failure(let failure) = try predict([model(folder)], folder, to: "data", ranks: 2) else {
+            throw Failure.running("not refused")
+        }
+        #expect(failure.kind == .request && failure.message.contains("a.png is the image"))
+        #expect(try PNG.read(original) == image)
+    }
+
+    @Test("what other ranks finished before one failed counts")
+    func failureOfOneRank() throws {
+        let folder = try TemporaryFolder()
+        for number in 1...3 { try writeImage(folder, "dots-\(number)", height: 20, seed: number) }
+        let path = URL(filePath: folder.path("images/cut.png"))
+        try PNG.write(ImageFile.read(folder.path("images/dots-1.tif")), to: path.path)
+        let whole = try Data(contentsOf: path)
+        try whole.dropLast(14).write(to: path)
+        let first = try [model(folder)]
+        guard case .failure(let failure) = try predict(first, folder, to: "out", ranks: 2) else {
+            throw Failure.running("not refused")
+        }
+        #expect(failure.message.contains("cut.png is cut short"))
+        try whole.write(to: path)
+        let outcome = try predict(first, folder, to: "out", ranks: 2).get()
+        #expect(outcome.images == 4 && outcome.skipped == 1)
+    }
+
+    @Test func aNetworkThatAnswersNoNumbers() throws {
+        let folder = try TemporaryFolder()
+        try writeImage(folder, "dots", height: 20)
+        let end = try predict([model(folder, slope: .nan)], folder, to: "out", .init(probabilities: true), ranks: 2)
+        guard case .failure(let failure) = end else { throw Failure.running("not refused") }
+        #expect(
+            failure.kind == .running
+                && failure.message.contains("images/dots.tif: the network's answer is not a number"))
+        #expect(try files(folder, "out").isEmpty)
+    }
+
+    @Test func pagesAndNamesThatClash() throws {
+        let folder = try TemporaryFolder()
+        try writeImage(folder, "dots", height: 20)
+        let model = try [model(folder)]
+        let vectors = URL(filePath: #filePath).deletingLastPathComponent()
+            .appending(path: "../ImagesTests/Vectors/stack.tif").standardizedFileURL
+        try folder.write(try Data(contentsOf: vectors), to: "images/stack.tif")
+        let pages = try TIFF.pages(vectors.path)
+        #expect(pages > 1)
+        #expect(try predict(model, folder, to: "out").get().images == pages + 1)
+        let names = try files(folder, "out").keys.sorted()
+        #expect(names.prefix(3) == ["dots.png", "stack-0000.png", "stack-0001.png"] && names.count == pages + 1)
+        // Two images of one stem, and one whose name is another's result.
+        for (clash, wanted) in [
+            ("dots.jpg", PredictionOutputs()), ("dots.probability.tif", PredictionOutputs(probabilities: true)),
+        ] {
+            try folder.write(try Data(contentsOf: URL(filePath: folder.path("images/dots.tif"))), to: "images/\(clash)")
+            guard case .failure(let failure) = try predict(model, folder, to: "clash", wanted) else {
+                throw Failure.running("not refused")
+            }
+            #expect(failure.kind == .request && failure.message.contains(clash))
+            try FileManager.default.removeItem(atPath: folder.path("images/\(clash)"))
+        }
+        #expect(try files(folder, "clash").isEmpty)
+    }
+
+    @Test func moreObjectsThanSixteenBitsNumber() throws {
+        let folder = try TemporaryFolder()
+        let side = 363
+        let samples = (0..<side * side).map { UInt16(($0 / side + $0 % side) % 2 * 255) }
+        try FileManager.default.createDirectory(atPath: folder.path("images"), withIntermediateDirectories: true)
+        try PNG.write(
+            RasterImage(width: side, height: side, channels: 1, samples: samples), to: folder.path("images/a.png"))
+        let model = try [model(folder)]
+        let end = try predict(model, folder, to: "out", .init(instances: true))
+        guard case .failure(let failure) = end else { throw Failure.running("not refused") }
+        #expect(failure.message.contains("65884 objects") && failure.message.contains("--minimum-size"))
+        #expect(try files(folder, "out").isEmpty)
+        _ = try predict(model, folder, to: "out", .init(instances: true, minimumSize: 2)).get()
+        #expect(Set(try PNG.read(folder.path("out/a.instances.png")).samples) == [0])
+    }
+}

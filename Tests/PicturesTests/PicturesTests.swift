@@ -1,0 +1,137 @@
+import Datasets
+import Images
+import Kernels
+import Pictures
+import Testing
+
+@Suite struct PicturesTests {
+    /// A pixel of an RGB picture.
+    func pixel(_ picture: RasterImage, _ y: Int, _ x: Int) -> [UInt16] {
+        let start = (y * picture.width + x) * 3
+        return Array(picture.samples[start..<(start + 3)])
+    }
+
+    func ramp(_ height: Int, _ width: Int, channels: Int) -> Tensor {
+        let image = Tensor(height, width, channels)
+        for i in 0..<image.count { image.base[i] = Float(i / channels % width) / 7 - 3 }
+        return image
+    }
+
+    @Test func enlargesSmallImagesByAWholeNumber() {
+        for (width, expected) in [(1, 256), (16, 256), (100, 300), (255, 510), (256, 256), (300, 300)] {
+            let picture = Overlay(colors: ClassColors(classes: 2))
+                .picture(image: Tensor(2, width, 1), classes: LabelMap(height: 2, width: width, filledWith: 0))
+            #expect(picture.width == expected)
+            #expect(picture.height == 2 * expected / width)
+            #expect(picture.channels == 3 && picture.maximum == 255)
+        }
+    }
+
+    @Test(arguments: [1, 2, 3, 5]) func stretchesToBlackAndWhite(channels: Int) {
+        let background = LabelMap(height: 4, width: 300, filledWith: 0)
+        let image = ramp(4, 300, channels: channels)
+        let picture = Overlay(colors: ClassColors(classes: 2)).picture(image: image, classes: background)
+        #expect(pixel(picture, 1, 0) == [0, 0, 0])
+        #expect(pixel(picture, 1, 299) == [255, 255, 255])
+        #expect(abs(Int(pixel(picture, 1, 150)[0]) - 128) <= 2)
+        // One pixel far brighter than the rest, or not a number, changes nothing for the others.
+        image.base[0] = 1e9
+        image.base[channels] = .nan
+        let again = Overlay(colors: ClassColors(classes: 2)).picture(image: image, classes: background)
+        #expect(abs(Int(pixel(again, 1, 150)[0]) - 128) <= 2)
+    }
+
+    @Test func showsThreeChannelsInColour() {
+        let image = Tensor(1, 300, 3)
+        for x in 0..<300 { image[0, x, x / 100] = 1 }
+        let picture = Overlay(colors: ClassColors(classes: 2))
+            .picture(image: image, classes: LabelMap(height: 1, width: 300, filledWith: 0))
+        #expect(pixel(picture, 0, 0) == [255, 0, 0])
+        #expect(pixel(picture, 0, 150) == [0, 255, 0])
+        #expect(pixel(picture, 0, 299) == [0, 0, 255])
+    }
+
+    @Test func tintsInsideAndOutlinesTheEdge() {
+        let classes = LabelMap(height: 8, width: 8, filledWith: 0)
+        for y in 2..<6 { for x in 2..<6 { classes[y, x] = 1 } }
+        let color = RGBColor(200, 100, 0)
+        let overlay = Overlay(colors: ClassColors([RGBColor(0, 0, 0), color]))
+        let picture = overlay.picture(image: Tensor(8, 8, 1), classes: classes)
+        let plain = overlay.picture(image: Tensor(8, 8, 1), classes: LabelMap(height: 8, width: 8, filledWith: 0))
+        // Each pixel is 32 wide: the region's outermost line is the pure colour, its inside between image and colour.
+        #expect(pixel(picture, 64, 100) == [200, 100, 0])
+        #expect(pixel(picture, 191, 100) == [200, 100, 0])
+        let inside = pixel(picture, 100, 100)
+        let grey = pixel(plain, 100, 100)
+        #expect(inside[0] > grey[0] && inside[0] < 200 && inside[2] < grey[2])
+        #expect(pixel(picture, 63, 100) == pixel(plain, 63, 100))
+    }
+
+    @Test func marksErrorsApart() {
+        let truth = LabelMap(height: 1, width: 300, filledWith: 0)
+        let prediction = LabelMap(height: 1, width: 300, filledWith: 0)
+        for x in 0..<150 { truth[0, x] = 1 }
+        for x in 100..<200 { prediction[0, x] = 1 }
+        for x in 250..<300 { truth[0, x] = LabelMap.ignored }
+        let picture = ValidationPanel(colors: ClassColors(classes: 2))
+            .picture(image: Tensor(1, 300, 1), truth: truth, prediction: prediction)
+        let start = picture.width - 300
+        #expect(picture.width > 900)
+        let missed = pixel(picture, 0, start + 50)
+        let found = pixel(picture, 0, start + 120)
+        let falselyFound = pixel(picture, 0, start + 180)
+        let plain = pixel(picture, 0, start + 230)
+        let ignored = pixel(picture, 0, start + 280)
+        #expect(Set([missed, found, falselyFound, plain, ignored]).count == 5)
+        #expect(missed[0] > 150 && missed[1] < 130)
+        #expect(falselyFound[0] > 150 && falselyFound[1] > 150)
+        #expect(ignored[0] < plain[0])
+        // The truth's panel shows the same foreground as the prediction's where both agree.
+        #expect(pixel(picture, 0, start - picture.width / 3 + 120 - 2)[2] == found[2])
+    }
+
+    @Test func hatchesErrorsAmongManyClasses() {
+        let truth = LabelMap(height: 8, width: 300, filledWith: 1)
+        let prediction = LabelMap(height: 8, width: 300, filledWith: 2)
+        let panel = ValidationPanel(colors: ClassColors(classes: 3))
+        let wrong = panel.picture(image: Tensor(8, 300, 1), truth: truth, prediction: prediction)
+        let right = panel.picture(image: Tensor(8, 300, 1), truth: prediction, prediction: prediction)
+        let start = wrong.width - 300
+        let differing = (0..<300).filter { pixel(wrong, 4, start + $0) != pixel(right, 4, start + $0) }
+        #expect(differing.count == 75)
+    }
+
+    @Test func coloursDiffer() {
+        let colors = ClassColors(classes: 15).colors
+        #expect(Set(colors).count == 15)
+        #expect(ClassColors(classes: 3).tint(0) == nil)
+        #expect(ClassColors(classes: 3).tint(1) != nil)
+        #expect(ClassColors([RGBColor(9, 9, 9)]).tint(0) == RGBColor(9, 9, 9))
+        #expect(ClassColors([RGBColor(9, 9, 9)]).tint(1) == nil)
+    }
+}
+
+@Suite struct TrainingPanelTests {
+    @Test func showsInputClassesAndWeightsWhereTheyCount() {
+        let (labels, weights) = (LabelMap(height: 260, width: 260, filledWith: 0), Tensor(260, 260, 1))
+        labels[0, 0] = LabelMap.ignored
+        for pixel in 0..<weights.count { weights.base[pixel] = 1 }
+        weights[5, 5, 0] = 10
+        let panel = TrainingPanel(colors: ClassColors(classes: 2))
+        func color(_ picture: RasterImage, _ y: Int, _ x: Int) -> [UInt16] {
+            (0..<3).map { picture.samples[(y * picture.width + x) * 3 + $0] }
+        }
+        let image = Tensor(276, 276, 1)
+        let picture = panel.picture(TrainingTile(image: image, labels: labels, weights: weights))
+        #expect(picture.width == 3 * 276 + 2 * 6 && picture.height == 276)
+        let left = 2 * (276 + 6) + 8
+        #expect(color(picture, 8 + 5, left + 5) == [255, 255, 255])
+        #expect(color(picture, 8 + 9, left + 9) == [77, 0, 0])
+        #expect(color(picture, 8, left) == [64, 64, 64] && color(picture, 0, left) == [64, 64, 64])
+        // All weights alike: no tile looks as if borders were everywhere.
+        weights[5, 5, 0] = 1
+        let plain = panel.picture(TrainingTile(image: image, labels: labels, weights: weights))
+        #expect(color(plain, 8 + 5, left + 5) == [153, 0, 0])
+        #expect(panel.picture(TrainingTile(image: image, labels: labels)).width == 2 * 276 + 6)
+    }
+}
