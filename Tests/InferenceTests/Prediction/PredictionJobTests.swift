@@ -257,7 +257,7 @@ import Testing
         try writeImage(folder, "dots", height: 20)
         let model = try [model(folder)]
         let vectors = URL(filePath: #filePath).deletingLastPathComponent()
-            .appending(path: "../ImagesTests/Vectors/stack.tif").standardizedFileURL
+            .appending(path: "../../ImagesTests/Vectors/stack.tif").standardizedFileURL
         try folder.write(try Data(contentsOf: vectors), to: "images/stack.tif")
         let pages = try TIFF.pages(vectors.path)
         #expect(pages > 1)
