@@ -134,7 +134,12 @@ import Configurations
         let setting = "\(entry.key)=\(Self.otherValue(of: entry))"
         let configuration = try Self.decode(companions + [setting])
         if !entry.key.hasPrefix("data.train.") && !entry.key.hasPrefix("data.validation.") {
-            #expect(configuration != (try Self.decode(companions)), "\(setting) changes nothing")
+            let before = try Self.decode(companions)
+            #expect(configuration != before, "\(setting) changes nothing")
+            let lines = [before, configuration].map { $0.yaml.split(separator: "\n") }
+            // An empty section switches all of its keys on; any other key changes the line that it stands in.
+            let changed = zip(lines[0], lines[1]).filter { $0 != $1 }.count
+            #expect(changed == 1 || entry.key == "augmentation", "\(setting) changes \(changed) lines")
         }
         #expect(try Configuration.decode(yaml: configuration.yaml, name: "written") == configuration)
         let name = entry.key.split(separator: ".").last ?? ""
