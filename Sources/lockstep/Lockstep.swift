@@ -22,7 +22,7 @@ enum Lockstep {
             Job.complain("\(error)")
             exit(Failure.Kind.running.rawValue)
         }
-        let status = job.run(Array(CommandLine.arguments.dropFirst()))
+        let status = job.run(LockstepCommand.self, Array(CommandLine.arguments.dropFirst()))
         job.leave()
         exit(status)
     }

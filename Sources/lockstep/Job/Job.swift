@@ -52,11 +52,11 @@ struct Job {
         watch?.leave()
     }
 
-    /// Runs a command line; returns the exit status.
-    func run(_ arguments: [String]) -> Int32 {
+    /// Runs a command line of the program `root`; returns the exit status.
+    func run(_ root: any ParsableCommand.Type, _ arguments: [String]) -> Int32 {
         let command: any JobCommand
         do {
-            var parsed = try LockstepCommand.parseAsRoot(arguments)
+            var parsed = try root.parseAsRoot(arguments)
             guard let job = parsed as? any JobCommand else {
                 // The parser's own: help, and the root without a command.
                 try parsed.run()
@@ -64,7 +64,7 @@ struct Job {
             }
             command = job
         } catch {
-            return explain(error)
+            return explain(error, of: root)
         }
         do {
             let type = type(of: command)
@@ -89,13 +89,13 @@ struct Job {
     }
 
     /// What the argument parser has to say: help and version, or a mistake in the command line.
-    private func explain(_ error: any Error) -> Int32 {
-        guard LockstepCommand.exitCode(for: error) != .success else {
-            if isSpeaker { print(LockstepCommand.fullMessage(for: error)) }
+    private func explain(_ error: any Error, of root: any ParsableCommand.Type) -> Int32 {
+        guard root.exitCode(for: error) != .success else {
+            if isSpeaker { print(root.fullMessage(for: error)) }
             return 0
         }
         if isSpeaker {
-            let message = LockstepCommand.message(for: error).split(separator: "\n").joined(separator: " ")
+            let message = root.message(for: error).split(separator: "\n").joined(separator: " ")
             Self.complain("\(message); lockstep --help and lockstep COMMAND --help show what there is")
         }
         return Failure.Kind.request.rawValue
