@@ -73,18 +73,21 @@ let package = Package(
         .plugin(name: "SourceRevision", capability: .buildTool(), path: "Sources/SourceRevision"),
 
         .target(name: "TestSupport", dependencies: ["Network", "Kernels", "Communication", "Diagnostics"]),
+        .target(name: "TestTraits"),
         .testTarget(name: "KernelsTests", dependencies: ["Kernels", "TestSupport"], exclude: ["Vectors"]),
         .testTarget(
             name: "NetworkTests", dependencies: ["Network", "Optimization", "Training", "TestSupport"],
             exclude: ["Vectors"]),
-        .testTarget(name: "ImagesTests", dependencies: ["Images", "TestSupport"], exclude: ["Vectors"]),
+        .testTarget(name: "ImagesTests", dependencies: ["Images", "TestTraits", "Diagnostics"], exclude: ["Vectors"]),
         .testTarget(
-            name: "SegmentationTests", dependencies: ["Segmentation", "TestSupport"], exclude: ["Vectors"]),
+            name: "SegmentationTests", dependencies: ["Segmentation", "TestSupport", "TestTraits"], exclude: ["Vectors"]
+        ),
         .testTarget(name: "CommunicationTests", dependencies: ["Communication", "TestSupport"]),
         .testTarget(name: "TrainingTests", dependencies: ["Training", "TestSupport"]),
         .testTarget(name: "SweepsTests", dependencies: ["Sweeps", "TestSupport"]),
         .testTarget(
-            name: "CommandTests", dependencies: ["lockstep", "kernel-benchmark", "Training", "TestSupport"],
+            name: "CommandTests",
+            dependencies: ["lockstep", "kernel-benchmark", "Training", "TestSupport", "TestTraits"],
             exclude: ["cluster"]),
     ],
     swiftLanguageModes: [.v6]

@@ -53,9 +53,9 @@ find_swift() {
     fail 2 "no Swift toolchain on PATH, in /opt/swift or /usr/share/swift: install Swift 6.1 or newer, see https://www.swift.org/install/linux"
 }
 
-# Installs the system libraries that are missing, or says how.
+# Installs what is missing of the system libraries and of the packages given, or says how.
 install_packages() {
-    local wanted=(openmpi-bin libopenmpi-dev libopenblas-dev libpng-dev libtiff-dev libjpeg-dev libssl-dev pkg-config git ca-certificates)
+    local wanted=(openmpi-bin libopenmpi-dev libopenblas-dev libpng-dev libtiff-dev libjpeg-dev libssl-dev pkg-config git ca-certificates "$@")
     if ! command -v dpkg-query >/dev/null; then
         # Not a Debian: whoever has the libraries can go on all the same.
         if command -v mpirun >/dev/null && command -v git >/dev/null &&
