@@ -35,7 +35,9 @@ let package = Package(
         .executableTarget(
             name: "lockstep",
             dependencies: [
-                "Sweeps", "Training", "MPIBackend", "CProcessor",
+                "Sweeps", "Training", "Segmentation", "Network", "Communication", "MPIBackend", "Kernels",
+                "Diagnostics",
+                "CProcessor",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(
@@ -45,19 +47,20 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             exclude: ["baseline.json"], swiftSettings: kernelSettings),
-        .target(name: "Sweeps", dependencies: ["Training", "Segmentation", "Diagnostics"]),
+        .target(name: "Sweeps", dependencies: ["Training", "Segmentation", "Kernels", "Diagnostics"]),
         .target(
             name: "Training",
             dependencies: [
-                "Segmentation", "Network", "Optimization", "Communication", "COpenSSL",
+                "Segmentation", "Network", "Optimization", "Communication", "Kernels", "Images", "Diagnostics",
+                "COpenSSL",
                 .product(name: "Yams", package: "Yams"), .product(name: "Logging", package: "swift-log"),
             ],
             plugins: ["SourceRevision"]),
         .target(name: "Segmentation", dependencies: ["Network", "Kernels", "Images", "Diagnostics"]),
-        .target(name: "Network", dependencies: ["Kernels", "Diagnostics"]),
+        .target(name: "Network", dependencies: ["Kernels"]),
         .target(name: "Optimization", dependencies: ["Kernels"]),
         .target(name: "Communication", dependencies: ["Kernels", "Diagnostics"]),
-        .target(name: "MPIBackend", dependencies: ["Communication", "CMPI", "Diagnostics"]),
+        .target(name: "MPIBackend", dependencies: ["Communication", "CMPI"]),
         .target(name: "Kernels", dependencies: ["COpenBLAS", "CTarget"], swiftSettings: kernelSettings),
         .target(name: "Images", dependencies: ["CPNG", "CTIFF", "CJPEG", "Diagnostics"]),
         .target(name: "Diagnostics"),
@@ -76,18 +79,29 @@ let package = Package(
         .target(name: "TestTraits"),
         .testTarget(name: "KernelsTests", dependencies: ["Kernels", "TestSupport"], exclude: ["Vectors"]),
         .testTarget(
-            name: "NetworkTests", dependencies: ["Network", "Optimization", "Training", "TestSupport"],
+            name: "NetworkTests", dependencies: ["Network", "Optimization", "Training", "Kernels", "TestSupport"],
             exclude: ["Vectors"]),
         .testTarget(name: "ImagesTests", dependencies: ["Images", "TestTraits", "Diagnostics"], exclude: ["Vectors"]),
         .testTarget(
-            name: "SegmentationTests", dependencies: ["Segmentation", "TestSupport", "TestTraits"], exclude: ["Vectors"]
+            name: "SegmentationTests",
+            dependencies: ["Segmentation", "Network", "Kernels", "Images", "Diagnostics", "TestSupport", "TestTraits"],
+            exclude: ["Vectors"]
         ),
-        .testTarget(name: "CommunicationTests", dependencies: ["Communication", "TestSupport"]),
-        .testTarget(name: "TrainingTests", dependencies: ["Training", "TestSupport"]),
-        .testTarget(name: "SweepsTests", dependencies: ["Sweeps", "TestSupport"]),
+        .testTarget(
+            name: "CommunicationTests", dependencies: ["Communication", "Kernels", "Diagnostics", "TestSupport"]),
+        .testTarget(
+            name: "TrainingTests",
+            dependencies: [
+                "Training", "Segmentation", "Network", "Optimization", "Communication", "Kernels", "Images",
+                "Diagnostics", "TestSupport",
+            ]),
+        .testTarget(name: "SweepsTests", dependencies: ["Sweeps", "Training", "Diagnostics"]),
         .testTarget(
             name: "CommandTests",
-            dependencies: ["lockstep", "kernel-benchmark", "Training", "TestSupport", "TestTraits"],
+            dependencies: [
+                "lockstep", "kernel-benchmark", "Training", "Segmentation", "Kernels", "Images", "TestSupport",
+                "TestTraits",
+            ],
             exclude: ["cluster"]),
     ],
     swiftLanguageModes: [.v6]

@@ -1,6 +1,5 @@
 import Foundation
 import Glibc
-import Training
 
 /// Shows how a sweep goes: on a terminal a table that is drawn again and again, elsewhere a line for each event.
 public final class SweepDisplay {

@@ -1,5 +1,4 @@
 import Segmentation
-import Training
 
 /// A sweep file: a base configuration, and the values that its trials try.
 public struct SweepFile: Sendable, Equatable {

@@ -1,6 +1,5 @@
 import ArgumentParser
 import CProcessor
-import Communication
 import Diagnostics
 import Foundation
 import MPIBackend

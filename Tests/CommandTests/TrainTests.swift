@@ -4,7 +4,6 @@ import Kernels
 import TestSupport
 import TestTraits
 import Testing
-import Training
 
 extension ProgramTests {
     /// `lockstep train` under real `mpirun`.

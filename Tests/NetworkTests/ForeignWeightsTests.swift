@@ -1,7 +1,6 @@
 import Foundation
 import Kernels
 import Network
-import TestSupport
 import Testing
 import Training
 

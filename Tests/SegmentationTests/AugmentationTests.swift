@@ -1,7 +1,6 @@
 import Kernels
 import Network
 import Segmentation
-import TestSupport
 import Testing
 
 @Suite struct AugmentationTests {

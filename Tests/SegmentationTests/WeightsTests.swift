@@ -1,6 +1,5 @@
 import Kernels
 import Segmentation
-import TestSupport
 import Testing
 
 /// Random rectangles, the later ones over the earlier; numbers have gaps.

@@ -1,6 +1,4 @@
-import Diagnostics
 import Foundation
-import TestSupport
 import Testing
 import Training
 

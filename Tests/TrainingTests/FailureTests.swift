@@ -1,4 +1,3 @@
-import Communication
 import Diagnostics
 import Foundation
 import TestSupport

@@ -1,10 +1,7 @@
-import Communication
 import Diagnostics
 import Foundation
 import Images
 import Kernels
-import Network
-import Segmentation
 import TestSupport
 import Testing
 import Training

@@ -1,10 +1,8 @@
 import Communication
 import Diagnostics
 import Foundation
-import Images
 import Kernels
 import Network
-import Optimization
 import Segmentation
 
 extension Configuration {

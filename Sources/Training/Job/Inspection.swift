@@ -1,7 +1,6 @@
 import Diagnostics
 import Foundation
 import Images
-import Network
 import Segmentation
 
 /// What a checkpoint or a data set is, for `lockstep inspect`.

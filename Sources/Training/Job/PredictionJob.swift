@@ -1,7 +1,6 @@
 import Communication
 import Diagnostics
 import Foundation
-import Images
 import Kernels
 import Segmentation
 

@@ -1,8 +1,6 @@
 import Diagnostics
 import Foundation
-import Kernels
 import Network
-import Segmentation
 
 /// Which images of a folder are finished, and by which models: what lets a prediction that was stopped go on.
 ///

@@ -1,7 +1,6 @@
 import Communication
 import Diagnostics
 import Foundation
-import Network
 import Segmentation
 
 /// What a `lockstep train` asks for.

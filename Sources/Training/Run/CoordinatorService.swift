@@ -1,5 +1,4 @@
 import Communication
-import Diagnostics
 import Foundation
 import Network
 

@@ -1,7 +1,5 @@
 import Communication
-import Diagnostics
 import Network
-import Segmentation
 
 /// A validation that the workers share (`validation.on: workers`): with the weights that all have at that step, each
 /// predicts the images that are its own, and goes on training when all are done.

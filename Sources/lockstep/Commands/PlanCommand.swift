@@ -1,6 +1,5 @@
 import ArgumentParser
 import Communication
-import Diagnostics
 import Foundation
 import Training
 

@@ -1,5 +1,4 @@
 import Kernels
-import Segmentation
 import Testing
 
 @Suite struct MirroredBorderTests {
