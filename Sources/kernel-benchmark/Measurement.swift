@@ -1,4 +1,3 @@
-
 /// A kernel's speed on one shape.
 struct Measurement: Codable {
     let kernel: String
