@@ -2,9 +2,11 @@
 import Foundation
 import PackageDescription
 
+let environment = ProcessInfo.processInfo.environment
+
 /// The CPU that the kernels are compiled for, as `-march` names it: `native` is the machine that builds,
 /// `x86-64-v3` any CPU with AVX2.
-let march = ProcessInfo.processInfo.environment["LOCKSTEP_MARCH"] ?? "native"
+let march = environment["LOCKSTEP_MARCH"] ?? "native"
 
 /// Kernels are optimised in debug builds too: unoptimised SIMD code is hundreds of times slower. Not -Ounchecked: it
 /// would drop the preconditions at each kernel's door; inner loops use pointers and &+ instead.
@@ -25,9 +27,9 @@ let package = Package(
     name: "Lockstep",
     products: [.executable(name: "lockstep", targets: ["lockstep"])],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
-        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
     ],
     targets: [
         .executableTarget(
@@ -90,19 +92,21 @@ let package = Package(
         .plugin(name: "SourceRevision", capability: .buildTool(), path: "Sources/SourceRevision"),
 
         .target(name: "TestSupport", dependencies: ["Network", "Communication", "Kernels", "Support"]),
+        .target(name: "TestTraits"),
         .testTarget(name: "KernelsTests", dependencies: ["Kernels", "TestSupport"], exclude: ["Vectors"]),
         .testTarget(
             name: "NetworkTests",
             dependencies: ["Inference", "Network", "Optimization", "Kernels", "Support", "TestSupport"],
             exclude: ["Vectors"]),
-        .testTarget(name: "ImagesTests", dependencies: ["Images", "Support"], exclude: ["Vectors"]),
+        .testTarget(name: "ImagesTests", dependencies: ["Images", "Support", "TestTraits"], exclude: ["Vectors"]),
         .testTarget(
             name: "DatasetsTests",
             dependencies: [
                 "Inference", "Datasets", "Metrics", "Network", "Kernels", "Images", "Support", "TestSupport",
             ]),
         .testTarget(
-            name: "MetricsTests", dependencies: ["Pictures", "Metrics", "Kernels", "Images", "TestSupport"],
+            name: "MetricsTests",
+            dependencies: ["Pictures", "Metrics", "Kernels", "Images", "TestSupport", "TestTraits"],
             exclude: ["Vectors"]),
         .testTarget(name: "PicturesTests", dependencies: ["Pictures", "Datasets", "Kernels", "Images"]),
         .testTarget(
@@ -130,8 +134,24 @@ let package = Package(
             name: "CommandTests",
             dependencies: [
                 "lockstep", "kernel-benchmark", "Checkpoints", "Datasets", "Kernels", "Images", "TestSupport",
+                "TestTraits",
             ],
             exclude: ["cluster"]),
     ],
     swiftLanguageModes: [.v6]
 )
+
+// Warnings are errors where the checks of .ci build; not for everyone, since a newer compiler may warn of more.
+if environment["LOCKSTEP_WARNINGS"] == "error" {
+    for target in package.targets where [.executable, .regular, .test].contains(target.type) {
+        target.swiftSettings = (target.swiftSettings ?? []) + [.unsafeFlags(["-warnings-as-errors"])]
+        target.cSettings = (target.cSettings ?? []) + [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]
+    }
+}
+
+// A check that needs some tests only, "KernelsTests,NetworkTests", spares itself the build of the others.
+if let names = environment["LOCKSTEP_TESTS"]?.split(separator: ",").map(String.init) {
+    let unknown = Set(names).subtracting(package.targets.filter { $0.type == .test }.map(\.name))
+    precondition(unknown.isEmpty, "LOCKSTEP_TESTS names no test target with \(unknown.sorted())")
+    package.targets.removeAll { $0.type == .test && !names.contains($0.name) }
+}

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # shared variables: the scripts that source this read and set them
 # Several machines: the hosts of an Open MPI hostfile, whether each can take part, and which rank goes where.
 # Sourced after job.sh.
 

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # shared variables: the scripts that source this read and set them
 # What launch/train, launch/cluster and launch/supervise share: their arguments, and a job of ranks from its start to
 # its end. Sourced after lib.sh.
 
@@ -10,7 +10,7 @@
 parse_arguments() {
     local known=" $1 " word value number
     shift
-    workers= hosts= restarts= threads= program= configuration= run_folder= is_resume=
+    workers='' hosts='' restarts='' threads='' program='' configuration='' run_folder='' is_resume=''
     arguments=()
     while [ "$#" -gt 0 ]; do
         word="$1"

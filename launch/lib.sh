@@ -53,9 +53,11 @@ find_swift() {
     fail 2 "no Swift toolchain on PATH, in /opt/swift or /usr/share/swift: install Swift 6.1 or newer, see https://www.swift.org/install/linux"
 }
 
-# Installs the system libraries that are missing, or says how.
+# What building and running need; a script that needs more adds to it.
+packages=(openmpi-bin libopenmpi-dev libopenblas-dev libpng-dev libtiff-dev libjpeg-dev libssl-dev pkg-config git ca-certificates)
+
+# Installs the packages that are missing, or says how.
 install_packages() {
-    local wanted=(openmpi-bin libopenmpi-dev libopenblas-dev libpng-dev libtiff-dev libjpeg-dev libssl-dev pkg-config git ca-certificates)
     if ! command -v dpkg-query >/dev/null; then
         # Not a Debian: whoever has the libraries can go on all the same.
         if command -v mpirun >/dev/null && command -v git >/dev/null &&
@@ -66,7 +68,7 @@ install_packages() {
     fi
 
     local missing=() package
-    for package in "${wanted[@]}"; do
+    for package in "${packages[@]}"; do
         [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
     done
     [ "${#missing[@]}" -gt 0 ] || return 0

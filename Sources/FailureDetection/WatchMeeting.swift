@@ -1,4 +1,3 @@
-import Foundation
 import Glibc
 
 /// Where rank 0 can be met, and the word that lets a rank in.

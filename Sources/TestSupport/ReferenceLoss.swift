@@ -1,5 +1,4 @@
 import Foundation
-import Kernels
 
 extension ReferenceKernels {
     /// Softmax over each pixel's channels.

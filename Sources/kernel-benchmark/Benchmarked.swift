@@ -1,5 +1,4 @@
 import Kernels
-import TestSupport
 
 /// A kernel that is first compared with its reference and then timed.
 protocol Benchmarked: Sendable {

@@ -1,5 +1,3 @@
-import Kernels
-
 /// A kernel's speed on one shape.
 struct Measurement: Codable {
     let kernel: String

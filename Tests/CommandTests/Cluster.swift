@@ -1,5 +1,4 @@
 import Foundation
-import TestSupport
 import Testing
 
 /// Hosts on this machine, made and removed by the script `cluster` beside this file.

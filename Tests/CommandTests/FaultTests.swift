@@ -1,6 +1,7 @@
 import Checkpoints
 import Foundation
 import TestSupport
+import TestTraits
 import Testing
 
 extension ProgramTests {
@@ -124,30 +125,32 @@ extension ProgramTests {
             }
         }
 
-        @Test func aStoppedRankIsGoneInTime() throws {
-            let place = try Place()
-            let stopped = try [2, 0].map { rank in
-                let output = "stopped-\(rank)"
-                let run = try place.start(
-                    [
-                        "train", "cells.yaml", "--output", place.folder.path(output), "--set",
-                        "training.steps=1000000", "--set", "run.fault_timeout=\(Self.timeout)",
-                    ], ranks: 3)
-                try run.wait("trained") { (try? place.losses(output).count) ?? 0 > 20 }
-                let ranks = run.ranks()
-                try #require(ranks.count == 3)
-                kill(ranks[rank], SIGSTOP)
-                return (run, place.folder.path(output), Date())
-            }
-            for (run, output, start) in stopped {
-                while Self.processes(naming: output).contains(where: { Int32($0) != run.identifier }) {
-                    try #require(Date().timeIntervalSince(start) < 20)
-                    usleep(20_000)
+        @Suite(.tags(.timing), .onlyWhereTimeIsMeasured) struct Timing {
+            @Test func aStoppedRankIsGoneInTime() throws {
+                let place = try Place()
+                let stopped = try [2, 0].map { rank in
+                    let output = "stopped-\(rank)"
+                    let run = try place.start(
+                        [
+                            "train", "cells.yaml", "--output", place.folder.path(output), "--set",
+                            "training.steps=1000000", "--set", "run.fault_timeout=\(Faults.timeout)",
+                        ], ranks: 3)
+                    try run.wait("trained") { (try? place.losses(output).count) ?? 0 > 20 }
+                    let ranks = run.ranks()
+                    try #require(ranks.count == 3)
+                    kill(ranks[rank], SIGSTOP)
+                    return (run, place.folder.path(output), Date())
                 }
-                let seconds = Date().timeIntervalSince(start)
-                // Half a second for a machine that has other things to do.
-                #expect(seconds < Self.timeout + 0.5, "\(seconds)")
-                #expect(try run.outcome(within: 10).status == 1)
+                for (run, output, start) in stopped {
+                    while Faults.processes(naming: output).contains(where: { Int32($0) != run.identifier }) {
+                        try #require(Date().timeIntervalSince(start) < 20)
+                        usleep(20_000)
+                    }
+                    let seconds = Date().timeIntervalSince(start)
+                    // Half a second for a machine that has other things to do.
+                    #expect(seconds < Faults.timeout + 0.5, "\(seconds)")
+                    #expect(try run.outcome(within: 10).status == 1)
+                }
             }
         }
 

@@ -39,8 +39,8 @@ final class Place: Sendable {
 
         """
 
-    func run(_ arguments: [String], ranks: Int = 0, deadline: Double = 60) throws -> Program.Outcome {
-        try Program.run(arguments, ranks: ranks, in: folder, deadline: deadline)
+    func run(_ arguments: [String], ranks: Int = 0) throws -> Program.Outcome {
+        try Program.run(arguments, ranks: ranks, in: folder)
     }
 
     func start(_ arguments: [String], ranks: Int = 0) throws -> RunningProgram {

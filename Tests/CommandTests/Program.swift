@@ -11,7 +11,6 @@ enum Program {
         let status: Int32
         let output: String
         let errors: String
-        let seconds: Double
 
         /// What `--json` printed.
         var json: [String: Any] {
@@ -44,9 +43,9 @@ enum Program {
 
     /// Runs the program to its end.
     static func run(
-        _ arguments: [String], ranks: Int = 0, in folder: TemporaryFolder, deadline: Double = 60
+        _ arguments: [String], ranks: Int = 0, in folder: TemporaryFolder
     ) throws -> Outcome {
-        try start(arguments, ranks: ranks, in: folder).outcome(within: deadline)
+        try start(arguments, ranks: ranks, in: folder).outcome()
     }
 }
 
@@ -57,7 +56,6 @@ final class RunningProgram {
     private let words: [String]
     private let output: String
     private let errors: String
-    private let start = Date()
 
     /// - Parameters:
     ///   - words: the command, looked for in PATH, and its arguments.
@@ -151,8 +149,7 @@ final class RunningProgram {
         }
         let status = process.terminationReason == .exit ? process.terminationStatus : 128 + process.terminationStatus
         return Program.Outcome(
-            status: status, output: try String(contentsOfFile: output, encoding: .utf8), errors: try said(),
-            seconds: Date().timeIntervalSince(start))
+            status: status, output: try String(contentsOfFile: output, encoding: .utf8), errors: try said())
     }
 
     /// What it has said so far on standard error.

@@ -2,6 +2,7 @@ import Foundation
 import Images
 import Kernels
 import TestSupport
+import TestTraits
 import Testing
 
 extension ProgramTests {
@@ -110,51 +111,53 @@ extension ProgramTests {
             #expect(lines.count == 1 && lines[0].contains("runs/cells/"), "\(outcome.errors)")
         }
 
-        /// Ticks of processor time that a process has taken, and bytes that it has read.
-        private func usage(_ process: Int32) throws -> (ticks: Int, read: Int) {
-            let stat = try String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8)
-            // Fields 14 and 15, counted behind the name in brackets, which is the second.
-            let fields = stat[(stat.lastIndex(of: ")") ?? stat.startIndex)...].split(separator: " ")
-            let io = try String(contentsOfFile: "/proc/\(process)/io", encoding: .utf8)
-            let read = io.split(separator: "\n").first { $0.hasPrefix("rchar: ") }
-            return (
-                (Int(fields[12]) ?? 0) + (Int(fields[13]) ?? 0), read.flatMap { Int($0.dropFirst(7)) } ?? 0
-            )
-        }
-
-        @Test func theCoordinatorSleepsAndWorkersReadTheirShareAlone() throws {
-            let place = try Place()
-            // Two images a step, in order, so that worker 1 has the small one and worker 2 the large one.
-            var random = RandomStream(seed: 1, use: .synthesis)
-            for (name, side) in [("cell-0001.png", 200), ("cell-0002.png", 600)] {
-                let noise = (0..<side * side).map { _ in UInt16(random.integer(below: 256)) }
-                let image = RasterImage(width: side, height: side, channels: 1, samples: noise)
-                try PNG.write(image, to: place.folder.path("wide/images/\(name)", making: true))
-                let labels = RasterImage(width: side, height: side, channels: 1, samples: noise.map { $0 & 1 })
-                try PNG.write(labels, to: place.folder.path("wide/labels/\(name)", making: true))
+        @Suite(.tags(.timing), .onlyWhereTimeIsMeasured) struct Timing {
+            /// Ticks of processor time that a process has taken, and bytes that it has read.
+            private func usage(_ process: Int32) throws -> (ticks: Int, read: Int) {
+                let stat = try String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8)
+                // Fields 14 and 15, counted behind the name in brackets, which is the second.
+                let fields = stat[(stat.lastIndex(of: ")") ?? stat.startIndex)...].split(separator: " ")
+                let io = try String(contentsOfFile: "/proc/\(process)/io", encoding: .utf8)
+                let read = io.split(separator: "\n").first { $0.hasPrefix("rchar: ") }
+                return (
+                    (Int(fields[12]) ?? 0) + (Int(fields[13]) ?? 0), read.flatMap { Int($0.dropFirst(7)) } ?? 0
+                )
             }
-            let settings = [
-                "data={root: wide, train: {images: images, labels: labels}, tile: 188, cache_mb: 0}",
-                // Steps of some 50 ms: what the coordinator does for each is not what is measured here.
-                "model.base_channels=24",
-                "model.depth=3", "training={batch: 2, shuffle: false, steps: 100000}", "checkpoint.every=100000",
-            ]
-            let run = try place.start(["train", "cells.yaml"] + settings.flatMap { ["--set", $0] }, ranks: 3)
-            try run.wait("trained") { (try? place.losses("runs/cells").count) ?? 0 > 3 }
-            let ranks = run.ranks()
-            try #require(ranks.count == 3)
-            let (before, start, steps) = (try ranks.map(usage), Date(), try place.losses("runs/cells").count)
-            usleep(2_500_000)
-            let (after, seconds) = (try ranks.map(usage), Date().timeIntervalSince(start))
-            let done = try place.losses("runs/cells").count - steps
-            let share = Double(after[0].ticks - before[0].ticks) / Double(sysconf(Int32(_SC_CLK_TCK))) / seconds
-            #expect(share < 0.02, "\(100 * share) % of a core over \(done) steps")
-            let read = zip(before, after).map { ($1.read - $0.read) / max(1, done) }
-            // The large image and its labels are 400 kB, the small ones 45.
-            #expect(read[0] < 10_000, "\(read)")
-            #expect(read[1] > 30_000 && read[1] < 200_000, "\(read)")
-            #expect(read[2] > 300_000, "\(read)")
-            #expect(done >= 10)
+
+            @Test func theCoordinatorSleepsAndWorkersReadTheirShareAlone() throws {
+                let place = try Place()
+                // Two images a step, in order, so that worker 1 has the small one and worker 2 the large one.
+                var random = RandomStream(seed: 1, use: .synthesis)
+                for (name, side) in [("cell-0001.png", 200), ("cell-0002.png", 600)] {
+                    let noise = (0..<side * side).map { _ in UInt16(random.integer(below: 256)) }
+                    let image = RasterImage(width: side, height: side, channels: 1, samples: noise)
+                    try PNG.write(image, to: place.folder.path("wide/images/\(name)", making: true))
+                    let labels = RasterImage(width: side, height: side, channels: 1, samples: noise.map { $0 & 1 })
+                    try PNG.write(labels, to: place.folder.path("wide/labels/\(name)", making: true))
+                }
+                let settings = [
+                    "data={root: wide, train: {images: images, labels: labels}, tile: 188, cache_mb: 0}",
+                    // Steps of some 50 ms: what the coordinator does for each is not what is measured here.
+                    "model.base_channels=24",
+                    "model.depth=3", "training={batch: 2, shuffle: false, steps: 100000}", "checkpoint.every=100000",
+                ]
+                let run = try place.start(["train", "cells.yaml"] + settings.flatMap { ["--set", $0] }, ranks: 3)
+                try run.wait("trained") { (try? place.losses("runs/cells").count) ?? 0 > 3 }
+                let ranks = run.ranks()
+                try #require(ranks.count == 3)
+                let (before, start, steps) = (try ranks.map(usage), Date(), try place.losses("runs/cells").count)
+                usleep(2_500_000)
+                let (after, seconds) = (try ranks.map(usage), Date().timeIntervalSince(start))
+                let done = try place.losses("runs/cells").count - steps
+                let share = Double(after[0].ticks - before[0].ticks) / Double(sysconf(Int32(_SC_CLK_TCK))) / seconds
+                #expect(share < 0.02, "\(100 * share) % of a core over \(done) steps")
+                let read = zip(before, after).map { ($1.read - $0.read) / max(1, done) }
+                // The large image and its labels are 400 kB, the small ones 45.
+                #expect(read[0] < 10_000, "\(read)")
+                #expect(read[1] > 30_000 && read[1] < 200_000, "\(read)")
+                #expect(read[2] > 300_000, "\(read)")
+                #expect(done >= 10)
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import Images
 import Support
+import TestTraits
 import Testing
 
 @Suite struct PNGWriteTests {
@@ -65,12 +66,16 @@ import Testing
         try FileManager.default.removeItem(atPath: name)
     }
 
-    @Test func decodingIsFast() throws {
-        try PNG.write(image(512, 512, channels: 1, maximum: 255), to: folder.file("a.png"))
-        let clock = ContinuousClock()
-        let best = try (0..<5).map { _ in try clock.measure { _ = try PNG.read(folder.file("a.png")) } }.min()!
-        // A few milliseconds; the bound only catches a conversion pixel by pixel through checked arrays.
-        #expect(best < .milliseconds(60), "\(best)")
+    @Suite(.tags(.timing), .onlyWhereTimeIsMeasured) struct Timing {
+        @Test func decodingIsFast() throws {
+            let tests = try PNGWriteTests()
+            try PNG.write(tests.image(512, 512, channels: 1, maximum: 255), to: tests.folder.file("a.png"))
+            let clock = ContinuousClock()
+            let best = try (0..<5).map { _ in try clock.measure { _ = try PNG.read(tests.folder.file("a.png")) } }
+                .min()!
+            // A few milliseconds; the bound only catches a conversion pixel by pixel through checked arrays.
+            #expect(best < .milliseconds(60), "\(best)")
+        }
     }
 }
 

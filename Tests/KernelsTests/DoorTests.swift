@@ -1,5 +1,4 @@
 import Kernels
-import TestSupport
 import Testing
 
 /// Kernels work on raw memory: what does not fit together has to be refused at their doors, in every build.

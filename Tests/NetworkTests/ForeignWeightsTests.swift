@@ -2,7 +2,6 @@ import Foundation
 import Inference
 import Kernels
 import Network
-import TestSupport
 import Testing
 
 /// A file with weights alone, written by Python's `safetensors`, predicts what PyTorch predicts with it;

@@ -1,6 +1,5 @@
 import Kernels
 import Network
-import TestSupport
 import Testing
 
 @Suite struct GeometryTests {

@@ -1,6 +1,4 @@
-import Kernels
 import Network
-import TestSupport
 import Testing
 
 @Suite struct ParameterTests {

@@ -1,6 +1,5 @@
 import Checkpoints
 import Foundation
-import TestSupport
 import Testing
 
 extension TrainingRuns {

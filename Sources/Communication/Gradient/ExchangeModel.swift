@@ -1,5 +1,3 @@
-import Kernels
-
 /// Predicts a step's time on more workers than are at hand, from one worker's measured step and a model of what
 /// `GradientTree` sends.
 ///

@@ -1,7 +1,6 @@
 import Communication
 import Datasets
 import Foundation
-import Images
 import Kernels
 import Metrics
 import Support

@@ -1,6 +1,5 @@
 import Datasets
 import Images
-import Kernels
 
 /// Bands of an image for networks that want it normalised each in its way: rows are read once, from top to bottom, and
 /// kept as long as the next band may need them.
