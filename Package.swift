@@ -36,7 +36,7 @@ let package = Package(
             name: "lockstep",
             dependencies: [
                 "Sweeps", "Training", "Inference", "Checkpoints", "Configurations", "Datasets", "Metrics", "Network",
-                "Optimization", "FailureDetection", "MPIBackend", "Communication", "Kernels", "Images", "Support",
+                "FailureDetection", "MPIBackend", "Communication", "Kernels", "Images", "Support",
                 "CProcessor", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(

@@ -11,7 +11,7 @@ public struct Checkpoint {
     public var configuration: Configuration
     public var state: TrainingState
     public var best: BestScore?
-    /// `TrainingPlan.imagesDigest`; nil in a checkpoint that does not say.
+    /// `RunSpecification.imagesDigest`; nil in a checkpoint that does not say.
     public var images: String?
     /// What computed a checkpoint that was read: its engine, and the BLAS with the CPU that it ran on.
     public private(set) var origin: (engine: String, blas: String)?

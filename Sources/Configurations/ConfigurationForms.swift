@@ -1,7 +1,5 @@
 import Datasets
 import Images
-import Metrics
-import Optimization
 import Support
 
 /// The values of a configuration that can be written in more than one form.

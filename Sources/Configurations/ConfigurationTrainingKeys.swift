@@ -1,5 +1,4 @@
 import Datasets
-import Metrics
 import Optimization
 
 // The sections that say what is learned and how; see `ConfigurationKeys.swift`.

@@ -1,7 +1,6 @@
 import Datasets
 import Metrics
 import Network
-import Optimization
 import Support
 
 extension Configuration {

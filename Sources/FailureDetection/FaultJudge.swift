@@ -17,9 +17,9 @@ package struct FaultJudge {
     private var pace = Pace()
     /// Whether a rank takes part in the job that cannot be watched: what the others wait for may be that one.
     private var hasUnwatched = false
-    var times: WatchTimes
+    var times: DetectionTimes
 
-    package init(times: WatchTimes) { self.times = times }
+    package init(times: DetectionTimes) { self.times = times }
 
     /// Watches a rank from now on.
     package mutating func expect(_ rank: Int, at now: Double) { members[rank] = Member(heard: now, since: now) }

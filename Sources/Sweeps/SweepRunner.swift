@@ -1,5 +1,4 @@
 import Configurations
-import Foundation
 import Glibc
 import Support
 

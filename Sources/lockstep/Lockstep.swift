@@ -1,7 +1,6 @@
 import ArgumentParser
 import CProcessor
 import Checkpoints
-import Communication
 import Foundation
 import MPIBackend
 import Support

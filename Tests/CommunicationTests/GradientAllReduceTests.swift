@@ -1,7 +1,7 @@
 import Communication
-import Support
 import Foundation
 import Kernels
+import Support
 import TestSupport
 import Testing
 

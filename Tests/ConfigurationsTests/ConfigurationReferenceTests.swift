@@ -1,6 +1,6 @@
+import Configurations
 import Support
 import Testing
-import Configurations
 
 /// The table of keys: what is listed is what can be read, written and set, with the types and defaults that it says.
 @Suite struct ConfigurationReferenceTests {

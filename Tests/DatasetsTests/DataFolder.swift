@@ -1,7 +1,6 @@
 import Datasets
 import Foundation
 import Images
-import Kernels
 import Support
 import TestSupport
 import Testing

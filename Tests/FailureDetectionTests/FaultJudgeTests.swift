@@ -7,7 +7,7 @@ import Testing
 @Suite struct FaultJudgeTests {
     /// Rank 0 coordinates on node0, the others train on nodes of their own.
     private static func judge(ranks: Int = 4, timeout: Double = 40) -> FaultJudge {
-        var judge = FaultJudge(times: WatchTimes(timeout: timeout))
+        var judge = FaultJudge(times: DetectionTimes(timeout: timeout))
         for rank in 0..<ranks {
             judge.expect(rank, at: 0)
             judge.welcome(rank, host: "node\(rank)", at: 0)
@@ -62,7 +62,7 @@ import Testing
     }
 
     @Test func aRankThatNeverComesIsSilentToo() {
-        var judge = FaultJudge(times: WatchTimes(timeout: 40))
+        var judge = FaultJudge(times: DetectionTimes(timeout: 40))
         judge.expect(1, at: 5)
         #expect(judge.fault(at: 35) == nil)
         #expect(judge.fault(at: 36)?.line(advice: "").hasPrefix("rank 1 has not answered for 31 s, at step 0") == true)
@@ -74,7 +74,7 @@ import Testing
         "silence ends early enough for mpirun's second",
         arguments: [(3.0, 1.5), (4, 2), (6, 3.5), (10, 7.5), (30, 22.5)])
     func silence(timeout: Double, silence: Double) {
-        #expect(WatchTimes(timeout: timeout).silence == silence)
+        #expect(DetectionTimes(timeout: timeout).silence == silence)
     }
 
     @Test("a rank that does not get on with its own work", arguments: [Phase.data, .forward, .backward, .update])
@@ -211,7 +211,7 @@ import Testing
     }
 
     @Test func theSuccessorIsElsewhereIfPossible() {
-        var judge = FaultJudge(times: WatchTimes(timeout: 30))
+        var judge = FaultJudge(times: DetectionTimes(timeout: 30))
         for (rank, host) in [(0, "a"), (1, "a"), (2, "b"), (3, "b")] {
             judge.expect(rank, at: 0)
             if rank != 3 { judge.welcome(rank, host: host, at: 0) }
@@ -223,7 +223,7 @@ import Testing
 }
 
 @Suite struct WatchMessageTests {
-    private static let messages: [WatchMessage] = [
+    private static let messages: [HeartbeatMessage] = [
         .hello(token: .max, rank: 999, host: "knoten-é"), .welcome(token: 1), .goodbye, .end,
         .status(RankStatus(step: 1 << 40, phase: .shutdown, entries: 7)),
         .beat(RankStatus(step: 3, phase: .validation, entries: 0), successor: 2, advice: "go on with --resume runs/x"),
@@ -233,8 +233,8 @@ import Testing
     @Test("messages arrive whole, however they are cut", arguments: [1, 2, 3, 7, 1000])
     func pieces(size: Int) {
         let bytes = Self.messages.flatMap(\.bytes)
-        var buffer = WatchMessageBuffer()
-        var received: [WatchMessage] = []
+        var buffer = HeartbeatMessageBuffer()
+        var received: [HeartbeatMessage] = []
         for start in stride(from: 0, to: bytes.count, by: size) {
             bytes[start..<min(start + size, bytes.count)].withUnsafeBytes { buffer.append($0) }
             while let message = buffer.next() { received.append(message) }
@@ -245,7 +245,7 @@ import Testing
     @Test(
         "what is no message is noticed", arguments: ["GET / HTTP/1.1\r\n\r\n", "\u{3}\u{1}\u{0}x", "\u{0}\u{0}\u{0}"])
     func garbage(text: String) {
-        var buffer = WatchMessageBuffer()
+        var buffer = HeartbeatMessageBuffer()
         Array(text.utf8).withUnsafeBytes { buffer.append($0) }
         #expect(buffer.next() == nil)
         // Of the first only its length is known, which never comes in full: the door has a time limit for that.

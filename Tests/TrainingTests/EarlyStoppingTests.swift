@@ -1,7 +1,5 @@
 import Checkpoints
 import Foundation
-import Support
-import TestSupport
 import Testing
 
 extension TrainingRuns {

@@ -1,6 +1,4 @@
 import Checkpoints
-import Communication
-import FailureDetection
 import Foundation
 import Support
 import TestSupport

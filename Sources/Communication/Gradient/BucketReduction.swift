@@ -9,7 +9,7 @@ public enum GradientCompression: String, Sendable, CaseIterable {
 }
 
 /// What is the same for all buckets of all steps: who computes which slots, and who adds up which part of a bucket.
-struct WorkerShares {
+struct SlotAssignment {
     let tree: SlotTree
     let communicator: any Communicator
     /// Of each worker, the largest nodes whose slots are all its own.
@@ -49,7 +49,7 @@ final class BucketReduction {
 
     let bucket: Int
     let range: Range<Int>
-    private let shares: WorkerShares
+    private let shares: SlotAssignment
     private let own: [UnsafeMutablePointer<Float>]
     private let compression: GradientCompression
     private let staging: StagingPool
@@ -66,7 +66,7 @@ final class BucketReduction {
     /// - Parameters:
     ///   - own: the record of each of this worker's nodes, final at `range`; the first takes the sum.
     init(
-        bucket: Int, range: Range<Int>, own: [UnsafeMutablePointer<Float>], shares: WorkerShares,
+        bucket: Int, range: Range<Int>, own: [UnsafeMutablePointer<Float>], shares: SlotAssignment,
         compression: GradientCompression, staging: StagingPool
     ) throws {
         self.bucket = bucket

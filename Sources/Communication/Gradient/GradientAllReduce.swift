@@ -9,7 +9,7 @@ import Support
 /// meanwhile exchanges what is complete with the other workers, bucket by bucket (`BucketReduction`), while the last
 /// slot's backward pass still runs. (MPI is called from one thread, and only messages that somebody looks after move.)
 package final class GradientAllReduce {
-    private let shares: WorkerShares
+    private let shares: SlotAssignment
     package let buckets: GradientBuckets
     private let exchangesEarly: Bool
     private let compression: GradientCompression
@@ -30,7 +30,7 @@ package final class GradientAllReduce {
         slots: Int, communicator: any Communicator, buckets: GradientBuckets, overlap: Bool = true,
         compression: GradientCompression = .none, team: ThreadTeam
     ) {
-        shares = WorkerShares(slots: slots, communicator: communicator)
+        shares = SlotAssignment(slots: slots, communicator: communicator)
         self.buckets = buckets
         exchangesEarly = overlap
         self.compression = compression

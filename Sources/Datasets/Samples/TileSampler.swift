@@ -71,7 +71,7 @@ public struct TileSampler: Sendable {
         let place = TilePlace(
             sample, outputHeight: labels.height, outputWidth: labels.width, foreground: foreground, seed: seed,
             epoch: epoch, index: index)
-        let variation = augmentation.map { SampleVariation($0, seed: seed, epoch: epoch, index: index) }
+        let variation = augmentation.map { AugmentationTransform($0, seed: seed, epoch: epoch, index: index) }
         let borderTerm = border.map { sample.borderTerm($0) }
         let weights = borderTerm == nil && classWeights == nil ? nil : Tensor(labels.height, labels.width, 1)
 

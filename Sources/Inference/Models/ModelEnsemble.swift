@@ -39,7 +39,7 @@ public final class ModelEnsemble {
                 UNet($0.architecture, engine: engine, purpose: .inference), parameters: $0.parameters, tile: tile,
                 engine: engine)
         }
-        prediction = AveragedPrediction(members, symmetries: augment ? SquareSymmetry.all : [.identity])
+        prediction = AveragedPrediction(members, symmetries: augment ? DihedralTransform.all : [.identity])
         normalizations = models.map(\.normalization)
         reader = SampleReader(
             inputChannels: first.architecture.inputChannels, classes: first.architecture.classes, encoding: .index,

@@ -3,7 +3,6 @@ import Configurations
 import Datasets
 import Foundation
 import Images
-import Kernels
 import Network
 import Support
 

@@ -8,15 +8,15 @@ import Network
 /// are the same whoever computes a band.
 public final class AveragedPrediction {
     private let members: [TiledPrediction]
-    private let symmetries: [SquareSymmetry]
+    private let symmetries: [DihedralTransform]
 
     /// Probabilities of a band, at most, unless one step of the pooling is more: 256 MiB.
     private static let mostValues = 1 << 26
 
     /// - Parameters:
     ///   - members: networks with one number of classes.
-    ///   - symmetries: `SquareSymmetry.all` to average over flips and rotations.
-    public init(_ members: [TiledPrediction], symmetries: [SquareSymmetry] = [.identity]) {
+    ///   - symmetries: `DihedralTransform.all` to average over flips and rotations.
+    public init(_ members: [TiledPrediction], symmetries: [DihedralTransform] = [.identity]) {
         precondition(!members.isEmpty && !symmetries.isEmpty, "an average of nothing")
         precondition(members.allSatisfy { $0.classes == members[0].classes }, "networks of different classes")
         self.members = members

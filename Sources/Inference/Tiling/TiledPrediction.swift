@@ -51,7 +51,7 @@ public final class TiledPrediction {
     func reach(height: Int) -> Int { TileAxis.reach(size: height, tile: tile, geometry: geometry) }
 
     /// The image's rows that the probabilities of `rows` depend on, as far as this network looks at them.
-    package func rowsSeen(for rows: Range<Int>, height: Int, _ symmetry: SquareSymmetry) throws -> Range<Int> {
+    package func rowsSeen(for rows: Range<Int>, height: Int, _ symmetry: DihedralTransform) throws -> Range<Int> {
         let axis = try TileAxis(
             size: height, part: symmetry.flipsRows ? Self.flipped(rows, size: height) : rows, tile: tile,
             geometry: geometry)
@@ -73,7 +73,7 @@ public final class TiledPrediction {
     /// - Parameters:
     ///   - band: has all rows that `rowsSeen` names.
     ///   - sum: rows×width×classes.
-    package func add(_ rows: Range<Int>, of band: ImageBand, _ symmetry: SquareSymmetry, to sum: Tensor) throws {
+    package func add(_ rows: Range<Int>, of band: ImageBand, _ symmetry: DihedralTransform, to sum: Tensor) throws {
         let architecture = network.architecture
         let (height, width, channels) = (band.height, band.width, architecture.inputChannels)
         precondition(

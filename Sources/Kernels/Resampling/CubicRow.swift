@@ -124,7 +124,7 @@ private struct CubicTaps {
 
     /// Room for rows of at most `capacity` pixels; `deallocate()` gives it back.
     init(capacity: Int) {
-        let whole = WholeNumbers.roundedUp(capacity)
+        let whole = IntegerRounding.roundedUp(capacity)
         first = .allocate(capacity: whole)
         shares = .allocate(capacity: 4 * whole)
         fractions = .allocate(capacity: whole)
@@ -137,12 +137,12 @@ private struct CubicTaps {
     }
 
     /// Sets what belongs to `count` coordinates, behind which there is memory up to a multiple of
-    /// `WholeNumbers.lanes`. Those further than 2^22 from 0 are taken for that.
+    /// `IntegerRounding.lanes`. Those further than 2^22 from 0 are taken for that.
     func place(at coordinates: UnsafePointer<Float>, count: Int) {
-        for start in stride(from: 0, to: count, by: WholeNumbers.lanes) {
+        for start in stride(from: 0, to: count, by: IntegerRounding.lanes) {
             let places = UnsafeRawPointer(coordinates + start).loadUnaligned(as: SIMD16<Float>.self)
             let whole = places.rounded(.down)
-            let before = WholeNumbers.integers(whole) &- 1
+            let before = IntegerRounding.integers(whole) &- 1
             UnsafeMutableRawPointer(fractions + start).storeBytes(of: places - whole, as: SIMD16<Float>.self)
             UnsafeMutableRawPointer(first + start).storeBytes(of: before, as: SIMD16<Int32>.self)
         }

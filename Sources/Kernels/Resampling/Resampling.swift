@@ -1,7 +1,7 @@
 /// Values of an image at the coordinates of a `WarpField`. Beyond its edges the image is mirrored without end.
 public enum Resampling {
     /// The longest side of an image: further from 0 floats tell too few places between pixels apart.
-    public static let mostSide = WholeNumbers.most
+    public static let mostSide = IntegerRounding.most
 
     /// Bicubic, for images. A pixel that lies at whole coordinates is taken as it is.
     ///
@@ -32,7 +32,7 @@ public enum Resampling {
             let isInside = y >= 0 && x >= 0 && y < height && x < width
             target[pixel] =
                 isInside
-                ? source[WholeNumbers.integer(y) &* labels.width &+ WholeNumbers.integer(x)]
+                ? source[IntegerRounding.integer(y) &* labels.width &+ IntegerRounding.integer(x)]
                 : LabelMap.ignored
         }
     }
@@ -48,7 +48,7 @@ public enum Resampling {
             let (row, column) = (min(max(row, 0), lastRow), min(max(column, 0), lastColumn))
             let (top, left) = (row.rounded(.down), column.rounded(.down))
             let (down, across) = (row - top, column - left)
-            let source = weights.base + (WholeNumbers.integer(top) &* weights.width &+ WholeNumbers.integer(left))
+            let source = weights.base + (IntegerRounding.integer(top) &* weights.width &+ IntegerRounding.integer(left))
             let (right, below) = (left < lastColumn ? 1 : 0, top < lastRow ? weights.width : 0)
             let upper = source[0] + (source[right] - source[0]) * across
             let lower = source[below] + (source[below + right] - source[below]) * across

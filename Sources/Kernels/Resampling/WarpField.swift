@@ -62,12 +62,12 @@ public struct WarpField {
     }
 
     /// Calls `body` with the rows, and the columns, in the image of a part of the tile's row `y`, the first at place 0.
-    /// There is memory behind the last up to a multiple of `WholeNumbers.lanes`.
+    /// There is memory behind the last up to a multiple of `IntegerRounding.lanes`.
     func withRow(
         _ y: Int, _ part: Range<Int>, _ body: (_ rows: UnsafePointer<Float>, _ columns: UnsafePointer<Float>) -> Void
     ) {
         let count = part.count
-        let room = WholeNumbers.roundedUp(count)
+        let room = IntegerRounding.roundedUp(count)
         withUnsafeTemporaryAllocation(of: Float.self, capacity: 2 * room) { buffer in
             guard let rows = buffer.baseAddress, count > 0 else { return }
             let columns = rows + room

@@ -7,7 +7,7 @@ extension Engine {
         workspace: Workspace
     ) {
         let tiles = WinogradTiles(inputs, padding: padding, output: outputGradient)
-        let plan = WinogradPlan(tiles, .backward)
+        let plan = WinogradBlocking(tiles, .backward)
         let pass = WinogradBackward(
             engine: self, tiles: tiles, plan: plan, parameters: parameters, activation: activation, output: output,
             outputGradient: outputGradient, inputGradients: inputGradients ?? [], gradients: gradients)
@@ -19,7 +19,7 @@ extension Engine {
 private struct WinogradBackward {
     let engine: Engine
     let tiles: WinogradTiles
-    let plan: WinogradPlan
+    let plan: WinogradBlocking
     let parameters: LayerParameters
     let activation: Activation
     /// Nil where the activation function's gradient does not need it.
@@ -119,8 +119,8 @@ private struct WinogradBackward {
         let rows = blocks.map(\.count).max() ?? 0
         let vCount = WinogradMatrices.count(rows: rows, row: tiles.inputRow)
         let mCount = WinogradMatrices.count(rows: rows, row: tiles.outputRow)
-        let outputChunks = WinogradPlan.chunks(tiles.outputPanels, inner: inputs)
-        let inputChunks = WinogradPlan.chunks(tiles.inputPanels, inner: outputs)
+        let outputChunks = WinogradBlocking.chunks(tiles.outputPanels, inner: inputs)
+        let inputChunks = WinogradBlocking.chunks(tiles.inputPanels, inner: outputs)
         let uRow = 16 * outputChunks[0].count
         let uCount = WinogradMatrices.count(rows: inputs, row: uRow)
         let filterCount = WinogradFilters.count(panels: inputChunks[0].count, inner: outputs)

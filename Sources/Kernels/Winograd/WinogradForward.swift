@@ -6,7 +6,7 @@ extension Engine {
         output: TensorView, workspace: Workspace
     ) {
         let tiles = WinogradTiles(inputs, padding: padding, output: output)
-        let plan = WinogradPlan(tiles, .forward)
+        let plan = WinogradBlocking(tiles, .forward)
         if plan.sharesTiles {
             forwardByTiles(plan, parameters, activation: activation, output: output, workspace: workspace)
         } else {
@@ -15,7 +15,7 @@ extension Engine {
     }
 
     private func forwardByTiles(
-        _ plan: WinogradPlan, _ parameters: LayerParameters, activation: Activation, output: TensorView,
+        _ plan: WinogradBlocking, _ parameters: LayerParameters, activation: Activation, output: TensorView,
         workspace: Workspace
     ) {
         let tiles = plan.tiles
@@ -57,13 +57,13 @@ extension Engine {
     }
 
     private func forwardByChannels(
-        _ plan: WinogradPlan, _ parameters: LayerParameters, activation: Activation, output: TensorView,
+        _ plan: WinogradBlocking, _ parameters: LayerParameters, activation: Activation, output: TensorView,
         workspace: Workspace
     ) {
         let tiles = plan.tiles
         let (inputs, outputs) = (tiles.inputChannels, tiles.outputChannels)
         let blocks = plan.blocks(0..<tiles.down)
-        let chunks = WinogradPlan.chunks(tiles.outputPanels, inner: inputs)
+        let chunks = WinogradBlocking.chunks(tiles.outputPanels, inner: inputs)
         let rows = blocks.map(\.count).max() ?? 0
         let chunkRow = 16 * chunks[0].count
         let filterCount = WinogradFilters.count(panels: chunks[0].count, inner: inputs)

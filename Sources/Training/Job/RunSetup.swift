@@ -19,13 +19,13 @@ extension Configuration {
 /// What every rank makes of a plan before the first step: its reader of images, and the weights that all start from.
 package struct RunSetup {
     package let configuration: Configuration
-    package let plan: TrainingPlan
+    package let plan: RunSpecification
     package let cache: SampleCache
     private(set) var sampler: TileSampler
     let schedule: SampleSchedule
     let limit: TrainingLimit
 
-    package init(_ plan: TrainingPlan) throws {
+    package init(_ plan: RunSpecification) throws {
         self.plan = plan
         configuration = try Configuration.decode(yaml: plan.yaml, name: plan.directory, settings: [])
         let model = configuration.model.architecture

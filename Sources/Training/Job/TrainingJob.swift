@@ -27,10 +27,10 @@ public struct TrainingJob {
     /// Ranks on this machine, which share its cores where `run.threads` is `auto`.
     private let localRanks: Int
     private let console: Console
-    private let watch: FaultWatch?
+    private let watch: FailureDetector?
 
     /// - Parameter watch: the watch over the ranks, where there is one: on all ranks or on none.
-    public init(world: any Communicator, localRanks: Int, console: Console, watch: FaultWatch? = nil) {
+    public init(world: any Communicator, localRanks: Int, console: Console, watch: FailureDetector? = nil) {
         self.world = world
         self.localRanks = localRanks
         self.console = console
@@ -40,7 +40,7 @@ public struct TrainingJob {
     /// Runs the job; throws the same failure on every rank. A dry run ends before anything is written.
     public func run(_ request: TrainingRequest) throws -> TrainingResult {
         defer { console.endProgress() }
-        let plan = try world.agreeOnRoot { try TrainingPlan(request, ranks: world.size) }
+        let plan = try world.agreeOnRoot { try RunSpecification(request, ranks: world.size) }
         var setup = try RunSetup(plan)
         let configuration = setup.configuration
         watch?.setTimeout(configuration.run.faultTimeout)
@@ -163,13 +163,14 @@ public struct TrainingJob {
         let workers = try world.split(layout.workers)
         guard let workers else {
             guard let coordinator else { preconditionFailure("rank \(world.rank) has no part") }
-            return try CoordinatorService(
+            return try CoordinatorServer(
                 world: world, lead: layout.lead, coordinator: coordinator, layout: state.weights.layout
             ).run()
         }
-        let link: (any CoordinatorLink)? =
+        let link: (any CoordinatorClient)? =
             world.rank == layout.lead
-            ? coordinator.map { LocalLink($0) } ?? RemoteLink(world, coordinator: layout.coordinator) : nil
+            ? coordinator.map { LocalCoordinator($0) } ?? RemoteCoordinator(world, coordinator: layout.coordinator)
+            : nil
         let recorder = Recorder(watch: watch, timeline: timeline)
         let trainer = Trainer(
             configuration: setup.configuration, limit: setup.limit, workers: workers, state: state, engine: engine,

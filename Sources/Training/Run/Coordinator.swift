@@ -36,7 +36,7 @@ final class Coordinator: @unchecked Sendable {
     private let validator: Validator?
     private let name: String
     private let isDedicated: Bool
-    private let watch: FaultWatch?
+    private let watch: FailureDetector?
     private var progress: ProgressLine
     private var slowest: SlowestWorker
     private let recorder: Recorder
@@ -64,7 +64,7 @@ final class Coordinator: @unchecked Sendable {
     init(
         configuration: Configuration, directory: RunDirectory, images: String, console: Console, validator: Validator?,
         start: TrainingState, best: BestScore?, name: String, isDedicated: Bool, workers: [WorkerPlace],
-        recorder: Recorder, watch: FaultWatch?
+        recorder: Recorder, watch: FailureDetector?
     ) throws {
         self.recorder = recorder
         self.configuration = configuration

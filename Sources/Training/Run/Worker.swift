@@ -14,7 +14,7 @@ final class Worker {
     private let trainer: Trainer
     private let recorder: Recorder
     /// The way to the coordinator; only the lead worker has one.
-    private let link: (any CoordinatorLink)?
+    private let link: (any CoordinatorClient)?
     private let hasValidation: Bool
     /// Set where the workers validate.
     private let validation: SharedValidation?
@@ -31,7 +31,7 @@ final class Worker {
     ///   - validator: set where the workers validate.
     init(
         configuration: Configuration, limit: TrainingLimit, workers: any Communicator, trainer: Trainer,
-        link: (any CoordinatorLink)?, hasValidation: Bool, validator: Validator?, recorder: Recorder
+        link: (any CoordinatorClient)?, hasValidation: Bool, validator: Validator?, recorder: Recorder
     ) {
         self.configuration = configuration
         self.limit = limit

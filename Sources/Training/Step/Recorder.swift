@@ -7,7 +7,7 @@ import Support
 /// the times that workers compare.
 package final class Recorder {
     private let track: String
-    private let watch: FaultWatch?
+    private let watch: FailureDetector?
     private let timeline: Timeline?
     private let profile: StepProfile?
     /// What this worker's slots have taken since `takeTimes`.
@@ -17,7 +17,7 @@ package final class Recorder {
     ///   - track: where the timeline shows phases that belong to no slot.
     ///   - profile: the one that the network and its kernels report to.
     package init(
-        track: String = "step", watch: FaultWatch? = nil, timeline: Timeline? = nil, profile: StepProfile? = nil
+        track: String = "step", watch: FailureDetector? = nil, timeline: Timeline? = nil, profile: StepProfile? = nil
     ) {
         self.track = track
         self.watch = watch

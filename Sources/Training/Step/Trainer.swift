@@ -17,7 +17,7 @@ package final class Trainer {
     private let workers: any Communicator
     package let state: TrainingState
     private let network: UNet
-    private let tiles: SlotLoader<TrainingTile>
+    private let tiles: Prefetcher<TrainingTile>
     private let allReduce: GradientAllReduce
     private let optimizer: MomentumSGD
     private let averaging: WeightAveraging
@@ -56,7 +56,7 @@ package final class Trainer {
         averaging = WeightAveraging(decay: configuration.training.ema)
         trained = TrainedParameters(state.weights.layout, freezing: configuration.training.freeze)
         let (first, slots, threads) = (state.step, allReduce.ownSlots, configuration.data.loaderThreads)
-        tiles = SlotLoader(ahead: max(2, 2 * threads), threads: threads) { index in
+        tiles = Prefetcher(ahead: max(2, 2 * threads), threads: threads) { index in
             let step = first + index / slots.count
             return limit.ends(atStep: step) ? nil : try source(step, slots.lowerBound + index % slots.count)
         }

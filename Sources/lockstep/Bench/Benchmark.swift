@@ -1,11 +1,11 @@
+import Checkpoints
 import Communication
 import Configurations
+import Datasets
 import FailureDetection
 import Foundation
 import Kernels
 import Network
-import Checkpoints
-import Datasets
 import Support
 import Training
 
@@ -96,7 +96,7 @@ public struct Benchmark: Sendable {
     /// Runs on every rank; the times are rank 0's.
     ///
     /// - Parameter watch: the watch over the ranks, where there is one.
-    package func run(_ world: any Communicator, watch: FaultWatch? = nil) throws -> Outcome {
+    package func run(_ world: any Communicator, watch: FailureDetector? = nil) throws -> Outcome {
         let geometry = architecture.geometry
         guard geometry.isLegal(input: size) else {
             throw Failure.request(

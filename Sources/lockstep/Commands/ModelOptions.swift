@@ -4,7 +4,6 @@ import Datasets
 import Inference
 import Kernels
 import Network
-import Support
 
 extension GradientCompression: ExpressibleByArgument {}
 extension Engine.Kind: ExpressibleByArgument {}

@@ -32,9 +32,9 @@ struct DoctorCommand: JobCommand {
     }
 
     func run(in job: Job) throws {
-        let checkup = Checkup(
+        let checkup = PreflightCheck(
             mpi: MPICommunicator.libraryDescription, configuration: config, settings: settings, workers: workers)
-        let marks: [Checkup.Verdict: String] = [.good: "ok", .doubtful: "note", .bad: "WRONG"]
+        let marks: [PreflightCheck.Verdict: String] = [.good: "ok", .doubtful: "note", .bad: "WRONG"]
         let lines = checkup.findings.map { finding in
             let mark = marks[finding.verdict] ?? ""
             return mark.padding(toLength: 7, withPad: " ", startingAt: 0)

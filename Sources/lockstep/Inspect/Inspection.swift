@@ -3,7 +3,6 @@ import Configurations
 import Datasets
 import Foundation
 import Images
-import Network
 import Support
 import Training
 
@@ -139,7 +138,7 @@ public struct DataSetSummary: Encodable {
             case .files(let images, _): configuration.data.resolve(images)
             case .list(let list): configuration.data.resolve(list)
             }
-        let samples = try TrainingPlan.samples(configuration)
+        let samples = try RunSpecification.samples(configuration)
         let all = samples.train + samples.validation
         remarks = samples.remarks
         images = all.count

@@ -24,7 +24,7 @@ struct Job {
     /// Where progress goes.
     let console: Console
     /// The watch over the ranks.
-    let watch: FaultWatch?
+    let watch: FailureDetector?
 
     var isSpeaker: Bool { world.rank == 0 }
 
@@ -39,7 +39,7 @@ struct Job {
         let console = Console(silent: world.rank != 0)
         let watch =
             isWatched
-            ? try FaultWatch.start(
+            ? try FailureDetector.start(
                 world: world, say: { console.complain($0) }, warn: { console.logger.warning("\($0)") },
                 isBeingEnded: { StopSignal.isKillDue }) : nil
         return Job(world: world, localRanks: LaunchEnvironment.localRanks, console: console, watch: watch)

@@ -47,14 +47,14 @@ struct PlanCommand: JobCommand {
     }
 
     func run(in job: Job) throws {
-        let plan = try ScalingPlan(
+        let plan = try ScalingPrediction(
             configuration: Configuration.load(path: config, settings: settings), hosts: hosts.counts,
             workersPerHost: workersPerHost,
             link: .init(tcpBitsPerSecond: bandwidth.bitsPerSecond, latency: latency.seconds), steps: steps)
         try job.answer(text(plan), json: json ? plan : nil)
     }
 
-    private func text(_ plan: ScalingPlan) -> String {
+    private func text(_ plan: ScalingPrediction) -> String {
         func figure(_ value: Double, _ digits: Int) -> String {
             value.formatted(.number.grouping(.never).precision(.fractionLength(digits)))
         }

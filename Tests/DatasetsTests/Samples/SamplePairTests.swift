@@ -1,7 +1,5 @@
 import Datasets
-import Images
 import Inference
-import Support
 import Testing
 
 @Suite struct SamplePairTests {

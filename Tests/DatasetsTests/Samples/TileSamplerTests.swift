@@ -1,7 +1,6 @@
 import Datasets
 import Kernels
 import Network
-import Support
 import TestSupport
 import Testing
 

@@ -1,10 +1,8 @@
 import Checkpoints
-import Communication
 import Foundation
 import Images
 import Inference
 import Kernels
-import Network
 import Support
 import TestSupport
 import Testing

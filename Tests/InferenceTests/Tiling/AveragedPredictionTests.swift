@@ -72,7 +72,7 @@ import Testing
                 for i in 0..<expected.count { expected[i] += Double(back.base[i]) / 8 }
             }
         }
-        let averaged = try AveragedPrediction([plain], symmetries: SquareSymmetry.all).probabilities(of: image)
+        let averaged = try AveragedPrediction([plain], symmetries: DihedralTransform.all).probabilities(of: image)
         #expect(distance(averaged, expected) < 1e-5)
         // And it is another result than without.
         let alone = try plain.probabilities(of: image)
@@ -96,7 +96,7 @@ import Testing
         arguments: [UNetArchitecture.Padding.valid, .same], [false, true])
     func bands(padding: UNetArchitecture.Padding, augments: Bool) throws {
         let image = image(213, 33)
-        let symmetries = augments ? SquareSymmetry.all : [.identity]
+        let symmetries = augments ? DihedralTransform.all : [.identity]
         let tile = UNetGeometry(depth: 2, padding: padding).legalInput(atLeast: 100)
         let members = [
             member(depth: 2, padding: padding, tile: tile), member(depth: 1, padding: padding, seed: 5, tile: 60),

@@ -1,6 +1,5 @@
 import Kernels
 import Metrics
-import TestSupport
 import Testing
 
 /// Random maps of odd shapes; with few zeros regions are large, with many they are small.

@@ -1,20 +1,20 @@
 import Foundation
 
 /// What a watch's thread and the threads of its rank share.
-final class WatchShared: @unchecked Sendable {
+final class DetectorState: @unchecked Sendable {
     private let condition = NSCondition()
     private var ownStatus = RankStatus()
-    private var ownTimes = WatchTimes(timeout: 30)
+    private var ownTimes = DetectionTimes(timeout: 30)
     private var ownAdvice = ""
     private var ownFailure: String?
     private var dismissed: [Int] = []
     private var leaves = false
     private var over = false
     /// Who is told of every phase at once: rank 0, and of rank 0 its successor.
-    private var listener: WatchConnection?
+    private var listener: HeartbeatConnection?
     private var budget = SendingBudget()
     /// Wakes the thread.
-    let bell = WatchBell()
+    let bell = WakeupPipe()
 
     var status: RankStatus { condition.withLock { ownStatus } }
 
@@ -28,15 +28,15 @@ final class WatchShared: @unchecked Sendable {
             ownStatus.phase = phase
             ownStatus.step = step ?? ownStatus.step
             ownStatus.entries += 1
-            let isTold = listener != nil && (budget.spend(at: WatchTimes.now) || isUrgent)
+            let isTold = listener != nil && (budget.spend(at: DetectionTimes.now) || isUrgent)
             return (ownStatus, isTold ? listener : nil)
         }
         told?.send(.status(status), isRepeated: true)
     }
 
-    func tell(_ connection: WatchConnection?) { condition.withLock { listener = connection } }
+    func tell(_ connection: HeartbeatConnection?) { condition.withLock { listener = connection } }
 
-    var times: WatchTimes {
+    var times: DetectionTimes {
         get { condition.withLock { ownTimes } }
         set { condition.withLock { ownTimes = newValue } }
     }

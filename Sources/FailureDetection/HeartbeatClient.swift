@@ -2,13 +2,13 @@ import Foundation
 
 /// The thread of every other rank: answers rank 0's beats, and ends the process when rank 0 says so or is at fault
 /// itself.
-final class WatchMember {
-    private let shared: WatchShared
-    private let actions: WatchActions
+final class HeartbeatClient {
+    private let shared: DetectorState
+    private let actions: FailureActions
     private let rank: Int
     /// Rank 0's.
     private let host: String
-    private let connection: WatchConnection
+    private let connection: HeartbeatConnection
     private var heard: Double
     // What rank 0 said last.
     private var status = RankStatus()
@@ -18,13 +18,13 @@ final class WatchMember {
     /// Seconds that the rank which speaks for a lost rank 0 is ahead of the others.
     private static let courtesy = 0.5
 
-    init(shared: WatchShared, actions: WatchActions, rank: Int, host: String, connection: WatchConnection) {
+    init(shared: DetectorState, actions: FailureActions, rank: Int, host: String, connection: HeartbeatConnection) {
         self.shared = shared
         self.actions = actions
         self.rank = rank
         self.host = host
         self.connection = connection
-        heard = WatchTimes.now
+        heard = DetectionTimes.now
     }
 
     /// Watches until this rank has taken its leave, or the job ends.
@@ -32,10 +32,10 @@ final class WatchMember {
         var times = shared.times
         while true {
             // A beat comes first, as a rule: one waking a beat.
-            let planned = WatchTimes.now + 1.25 * times.beat
+            let planned = DetectionTimes.now + 1.25 * times.beat
             _ = sleep(
-                reading: [connection.descriptor, shared.bell.descriptor], seconds: planned - WatchTimes.now)
-            let now = WatchTimes.now
+                reading: [connection.descriptor, shared.bell.descriptor], seconds: planned - DetectionTimes.now)
+            let now = DetectionTimes.now
             shared.bell.answer()
             if now - planned > times.lateness || times != shared.times { heard = now }
             times = shared.times

@@ -1,7 +1,7 @@
 import Support
 
 /// The times of a watch, all in seconds, which follow from `run.fault_timeout`.
-package struct WatchTimes: Sendable, Equatable {
+package struct DetectionTimes: Sendable, Equatable {
     /// Within this, every rank has ended after a fault; 0 = nothing is a fault.
     let timeout: Double
 

@@ -3,8 +3,8 @@ import Foundation
 /// Makes elements 0, 1, 2, … ahead of their use, on threads of its own, and hands them out in that order.
 ///
 /// The threads end at the sequence's end, after an error, with `stop()`, or when the loader goes away.
-public final class SlotLoader<Element: Sendable>: Sendable {
-    private let work: SlotWork<Element>
+public final class Prefetcher<Element: Sendable>: Sendable {
+    private let work: PrefetchQueue<Element>
 
     /// - Parameters:
     ///   - ahead: how many elements may be ready or in the making before they are asked for, at least 1.
@@ -13,7 +13,7 @@ public final class SlotLoader<Element: Sendable>: Sendable {
     ///     once for each position, from several threads at a time.
     public init(ahead: Int, threads: Int, produce: @escaping @Sendable (Int) throws -> Element?) {
         precondition(ahead > 0 && threads > 0, "\(threads) threads that work \(ahead) ahead")
-        let work = SlotWork(ahead: ahead, threads: min(threads, ahead), produce: produce)
+        let work = PrefetchQueue(ahead: ahead, threads: min(threads, ahead), produce: produce)
         self.work = work
         // The threads hold the work and not the loader, which can thus go away while they run.
         for number in 0..<min(threads, ahead) {
@@ -39,7 +39,7 @@ public final class SlotLoader<Element: Sendable>: Sendable {
 }
 
 /// What the loader and its threads share. Unchecked because the lock guards everything that changes.
-private final class SlotWork<Element: Sendable>: @unchecked Sendable {
+private final class PrefetchQueue<Element: Sendable>: @unchecked Sendable {
     private let ahead: Int
     private let produce: @Sendable (Int) throws -> Element?
     private let lock = NSCondition()

@@ -1,7 +1,7 @@
 import Foundation
 
 /// What a watch does with a fault.
-struct WatchActions: Sendable {
+struct FailureActions: Sendable {
     /// Says the one line.
     let say: @Sendable (String) -> Void
     /// Whether somebody is ending the whole job, so that ranks that go are nobody's fault.
@@ -14,13 +14,13 @@ struct WatchActions: Sendable {
 ///
 /// It sleeps between beats; only a connection that ends wakes it, so that its cost does not grow with what the ranks
 /// have to say.
-final class WatchHub {
-    private let shared: WatchShared
-    private let actions: WatchActions
+final class HeartbeatServer {
+    private let shared: DetectorState
+    private let actions: FailureActions
     private let token: UInt64
-    private var listener: WatchListener?
+    private var listener: RendezvousListener?
     private var judge: FaultJudge
-    private var members: [Int: WatchConnection] = [:]
+    private var members: [Int: HeartbeatConnection] = [:]
     /// Connections that have not said yet who they are.
     private var strangers: [Stranger] = []
     /// Who was heard of or given up; when all are, the door is shut.
@@ -34,7 +34,7 @@ final class WatchHub {
     private var isGivenUp = false
 
     private struct Stranger {
-        let connection: WatchConnection
+        let connection: HeartbeatConnection
         let deadline: Double
     }
 
@@ -43,26 +43,26 @@ final class WatchHub {
     /// Seconds that the others have to take note of the end.
     private static let lastWords = 0.5
 
-    init(shared: WatchShared, actions: WatchActions, listener: WatchListener, ranks: Int) {
+    init(shared: DetectorState, actions: FailureActions, listener: RendezvousListener, ranks: Int) {
         self.shared = shared
         self.actions = actions
         self.listener = listener
         token = listener.invitation.token
         expected = Set(1..<ranks)
         judge = FaultJudge(times: shared.times)
-        for rank in 0..<ranks { judge.expect(rank, at: WatchTimes.now) }
-        judge.welcome(0, host: listener.invitation.host, at: WatchTimes.now)
+        for rank in 0..<ranks { judge.expect(rank, at: DetectionTimes.now) }
+        judge.welcome(0, host: listener.invitation.host, at: DetectionTimes.now)
     }
 
     /// Watches until all ranks have taken their leave, or one is at fault.
     func run() {
-        var due = WatchTimes.now
+        var due = DetectionTimes.now
         while !(shared.isLeaving && members.isEmpty) {
             let rung = sleep(
                 reading: [shared.bell.descriptor] + (listener.map { [$0.descriptor] } ?? [])
                     + strangers.map(\.connection.descriptor),
-                ending: members.values.map(\.descriptor), seconds: due - WatchTimes.now)
-            let now = WatchTimes.now
+                ending: members.values.map(\.descriptor), seconds: due - DetectionTimes.now)
+            let now = DetectionTimes.now
             let isLate = now - due > judge.times.lateness
             if judge.times != shared.times {
                 // What was early enough for the old times may be late for the new ones.
@@ -111,14 +111,14 @@ final class WatchHub {
         if expected.isEmpty { listener = nil }
     }
 
-    private func listen(to rank: Int, _ connection: WatchConnection, at now: Double) {
+    private func listen(to rank: Int, _ connection: HeartbeatConnection, at now: Double) {
         let (messages, hasEnded) = connection.receive()
         take(messages[...], from: rank, at: now)
         // A goodbye has closed it already.
         if hasEnded, members[rank] != nil { drop(rank, isLost: true) }
     }
 
-    private func take(_ messages: ArraySlice<WatchMessage>, from rank: Int, at now: Double) {
+    private func take(_ messages: ArraySlice<HeartbeatMessage>, from rank: Int, at now: Double) {
         for message in messages {
             switch message {
             case .status(let status): judge.hear(rank, status, at: now)
@@ -148,7 +148,7 @@ final class WatchHub {
             shared.tell(successor.flatMap { members[$0] })
         }
         advice = shared.advice
-        let beat = WatchMessage.beat(shared.status, successor: successor ?? 0, advice: advice)
+        let beat = HeartbeatMessage.beat(shared.status, successor: successor ?? 0, advice: advice)
         for connection in members.values { connection.send(beat, isRepeated: true) }
     }
 
@@ -161,9 +161,9 @@ final class WatchHub {
         }
         // If this process ended before they had read it, they could take rank 0 for lost. A rank that is stopped never
         // reads it.
-        let deadline = WatchTimes.now + Self.lastWords
-        while !members.isEmpty, WatchTimes.now < deadline {
-            _ = sleep(reading: members.values.map(\.descriptor), seconds: deadline - WatchTimes.now)
+        let deadline = DetectionTimes.now + Self.lastWords
+        while !members.isEmpty, DetectionTimes.now < deadline {
+            _ = sleep(reading: members.values.map(\.descriptor), seconds: deadline - DetectionTimes.now)
             for (rank, connection) in members where connection.receive().hasEnded { members[rank] = nil }
         }
         actions.end()

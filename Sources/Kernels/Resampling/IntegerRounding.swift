@@ -1,5 +1,5 @@
 /// Floats without a fraction as integers. Swift's own conversion checks each number, which costs ten times as much.
-enum WholeNumbers {
+enum IntegerRounding {
     static let lanes = 16
     /// The largest number, either way: beyond it the last bits of the sum below are not whole ones.
     static let most = 1 << 22

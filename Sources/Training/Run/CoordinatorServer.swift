@@ -6,7 +6,7 @@ import Support
 
 /// A dedicated coordinator's rank: takes the lead worker's messages until the run has ended, and sleeps in between
 /// (a rank that waits inside MPI would take a core from the workers).
-struct CoordinatorService {
+struct CoordinatorServer {
     let world: any Communicator
     let lead: Int
     let coordinator: Coordinator

@@ -3,7 +3,6 @@ import Communication
 import Configurations
 import Datasets
 import Foundation
-import Network
 import Support
 
 /// What a `lockstep train` asks for.
@@ -35,7 +34,7 @@ public struct TrainingRequest: Sendable {
 }
 
 /// A run as rank 0 plans it and every rank carries it out.
-package struct TrainingPlan: Codable {
+package struct RunSpecification: Codable {
     /// The effective configuration.
     package let yaml: String
     package let directory: String

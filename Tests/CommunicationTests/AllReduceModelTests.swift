@@ -1,15 +1,15 @@
 import Communication
 import Testing
 
-@Suite struct ExchangeModelTests {
+@Suite struct AllReduceModelTests {
     /// A slot of one second whose buckets of a million floats are complete at even times, on a link of 100 MB/s.
     private func model(
         buckets: Int = 4, bytesPerSecond: Double = 100e6, latency: Double = 0, overlap: Bool = true,
         compression: GradientCompression = .none
-    ) -> ExchangeModel {
+    ) -> AllReduceModel {
         let floats = 1 << 20
         let cut = GradientBuckets(gradient: buckets * floats, tail: 0, floats: floats)
-        return ExchangeModel(
+        return AllReduceModel(
             worker: .init(
                 slot: 1, completion: (0..<cut.count).map { Double($0 + 1) / Double(cut.count) }, update: 0.25,
                 addition: 0, norm: 0),

@@ -2,10 +2,9 @@ import Checkpoints
 import Communication
 import Foundation
 import Network
-import Support
 
 /// The lead worker's way to the coordinator.
-protocol CoordinatorLink: AnyObject {
+protocol CoordinatorClient: AnyObject {
     func report(_ report: StepReport) throws
 
     /// Hands over a copy of the run's state. At most one waits for the coordinator; then the worker waits.
@@ -42,7 +41,7 @@ package enum Ending: Codable, Sendable {
 }
 
 /// The coordinator in the same process.
-final class LocalLink: CoordinatorLink {
+final class LocalCoordinator: CoordinatorClient {
     private let coordinator: Coordinator
 
     init(_ coordinator: Coordinator) { self.coordinator = coordinator }
@@ -53,7 +52,7 @@ final class LocalLink: CoordinatorLink {
         _ state: TrainingState, isCheckpoint: Bool, isValidated: Bool, found: SharedValidation.Result?
     ) throws {
         let copy = state.copied()
-        if !coordinator.canAccept { coordinator.note(step: state.step, CoordinatorService.waitedNote) }
+        if !coordinator.canAccept { coordinator.note(step: state.step, CoordinatorServer.waitedNote) }
         coordinator.accept(
             Snapshot(state: copy, isCheckpoint: isCheckpoint, isValidated: isValidated, found: found))
     }
@@ -84,7 +83,7 @@ struct SnapshotHeader: Codable {
 }
 
 /// The coordinator on another rank.
-final class RemoteLink: CoordinatorLink {
+final class RemoteCoordinator: CoordinatorClient {
     private let world: any Communicator
     private let coordinator: Int
     /// The copy that is being sent, and its sends.

@@ -1,7 +1,7 @@
 import Glibc
 
 /// Where rank 0 can be met, and the word that lets a rank in.
-package struct WatchInvitation: Codable, Sendable {
+package struct RendezvousInvitation: Codable, Sendable {
     package let host: String
     /// IPv4 addresses of the host's interfaces, less the loopback's, each as its four bytes.
     let addresses: [[UInt8]]
@@ -10,9 +10,9 @@ package struct WatchInvitation: Codable, Sendable {
 }
 
 /// Rank 0's door: a socket that listens on all interfaces.
-package final class WatchListener: Sendable {
+package final class RendezvousListener: Sendable {
     let descriptor: Int32
-    package let invitation: WatchInvitation
+    package let invitation: RendezvousInvitation
 
     /// nil where the system lets nobody listen.
     package init?(host: String, ranks: Int) {
@@ -28,7 +28,7 @@ package final class WatchListener: Sendable {
             return nil
         }
         self.descriptor = descriptor
-        invitation = WatchInvitation(
+        invitation = RendezvousInvitation(
             host: host, addresses: SocketAddress.ofThisHost(), port: port, token: UInt64.random(in: 1...UInt64.max))
     }
 
@@ -45,29 +45,29 @@ package final class WatchListener: Sendable {
     }
 
     /// The next one at the door.
-    package func accept() -> WatchConnection? {
+    package func accept() -> HeartbeatConnection? {
         while true {
             let connected = Glibc.accept(descriptor, nil, nil)
-            if connected >= 0 { return WatchConnection(connected) }
+            if connected >= 0 { return HeartbeatConnection(connected) }
             guard errno == EINTR || errno == ECONNABORTED else { return nil }
         }
     }
 }
 
-extension WatchInvitation {
+extension RendezvousInvitation {
     /// Seconds for one address, the answer included, and for all.
     private static let patience = 2.0
     private static let allPatience = 10.0
 
     /// Tries the addresses one after the other; nil where none leads to rank 0.
-    package func accept(rank: Int, host: String) -> WatchConnection? {
+    package func accept(rank: Int, host: String) -> HeartbeatConnection? {
         let loopback: [UInt8] = [127, 0, 0, 1]
         // The same host is reached in itself, whatever its firewall says of its own addresses.
         let isSame = host == self.host
-        let end = WatchTimes.now + Self.allPatience
+        let end = DetectionTimes.now + Self.allPatience
         for address in (isSame ? [loopback] : []) + addresses {
-            let deadline = min(WatchTimes.now + Self.patience, end)
-            guard WatchTimes.now < end else { return nil }
+            let deadline = min(DetectionTimes.now + Self.patience, end)
+            guard DetectionTimes.now < end else { return nil }
             guard let connection = connect(to: address, deadline: deadline) else { continue }
             connection.send(.hello(token: token, rank: rank, host: host))
             // Another program, or another host of the same private address, does not know the word.
@@ -76,16 +76,16 @@ extension WatchInvitation {
         return nil
     }
 
-    private func connect(to bytes: [UInt8], deadline: Double) -> WatchConnection? {
+    private func connect(to bytes: [UInt8], deadline: Double) -> HeartbeatConnection? {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard descriptor >= 0 else { return nil }
-        let connection = WatchConnection(descriptor)
+        let connection = HeartbeatConnection(descriptor)
         var address = SocketAddress(bytes: bytes, port: port)
         if address.withPointer({ Glibc.connect(descriptor, $0, $1) }) == 0 { return connection }
         guard errno == EINPROGRESS else { return nil }
         var polled = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
         while true {
-            let left = deadline - WatchTimes.now
+            let left = deadline - DetectionTimes.now
             let count = poll(&polled, 1, Int32(max(left * 1000, 0)))
             if count < 0 && errno == EINTR && left > 0 { continue }
             guard count == 1 else { return nil }
@@ -96,11 +96,11 @@ extension WatchInvitation {
         return connection
     }
 
-    private func isWelcome(_ connection: WatchConnection, deadline: Double) -> Bool {
+    private func isWelcome(_ connection: HeartbeatConnection, deadline: Double) -> Bool {
         while true {
             let (messages, hasEnded) = connection.receive()
             if let first = messages.first { return first == .welcome(token: token) }
-            let left = deadline - WatchTimes.now
+            let left = deadline - DetectionTimes.now
             guard !hasEnded, left > 0 else { return false }
             _ = sleep(reading: [connection.descriptor], seconds: left)
         }

@@ -7,7 +7,7 @@ import Support
 import Training
 
 /// Looks for what would go wrong before step 0, for `lockstep doctor`.
-public struct Checkup: Encodable {
+public struct PreflightCheck: Encodable {
     public enum Verdict: String, Encodable, Sendable {
         case good
         case doubtful
@@ -85,7 +85,7 @@ public struct Checkup: Encodable {
     }
 
     private mutating func run(_ request: TrainingRequest, workers: Int) throws {
-        let plan = try TrainingPlan(request, workers: workers)
+        let plan = try RunSpecification(request, workers: workers)
         var setup = try RunSetup(plan)
         let configuration = setup.configuration
         let model = configuration.model.architecture

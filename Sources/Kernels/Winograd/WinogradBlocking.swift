@@ -3,7 +3,7 @@
 /// A narrow layer's transformed filters stay in the caches, and threads share out its tiles, each in blocks whose
 /// transforms stay in the caches too. A wide layer's tiles are transformed together, and threads share out its
 /// channels: each chunk's filters are transformed where they are used and never reach the memory.
-struct WinogradPlan {
+struct WinogradBlocking {
     enum Pass {
         case forward, backward
     }

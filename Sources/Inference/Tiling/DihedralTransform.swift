@@ -2,7 +2,7 @@
 ///
 /// The transformed image T(I) has at (y, x) what the image has at the place that `place` gives. Since an image need not
 /// be square, those that swap rows and columns also swap its height and width.
-public struct SquareSymmetry: Hashable, Sendable {
+public struct DihedralTransform: Hashable, Sendable {
     /// Rows and columns are swapped, before they are flipped.
     public let swapsAxes: Bool
     /// The image's rows are counted from the bottom.
@@ -17,12 +17,12 @@ public struct SquareSymmetry: Hashable, Sendable {
     }
 
     /// The image as it is.
-    public static let identity = SquareSymmetry(swapsAxes: false, flipsRows: false, flipsColumns: false)
+    public static let identity = DihedralTransform(swapsAxes: false, flipsRows: false, flipsColumns: false)
 
     /// All eight, the identity first and those of one shape side by side.
     public static let all = [false, true].flatMap { swaps in
         [false, true].flatMap { rows in
-            [false, true].map { SquareSymmetry(swapsAxes: swaps, flipsRows: rows, flipsColumns: $0) }
+            [false, true].map { DihedralTransform(swapsAxes: swaps, flipsRows: rows, flipsColumns: $0) }
         }
     }
 

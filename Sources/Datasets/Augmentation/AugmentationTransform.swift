@@ -5,7 +5,7 @@ import Network
 ///
 /// A pure function of (seed, epoch, sample); each kind of change has a random stream of its own, so that switching one
 /// off leaves the others as they were.
-struct SampleVariation {
+struct AugmentationTransform {
     /// The affine map from tile to image, without its place.
     private let downStep: SIMD2<Float>
     private let rightStep: SIMD2<Float>

@@ -1,6 +1,6 @@
 /// What the ranks' watches say to each other: frames of a kind (1 byte), a length (2 bytes) and as many bytes, numbers
 /// little-endian.
-package enum WatchMessage: Equatable {
+package enum HeartbeatMessage: Equatable {
     /// A rank comes; `token` shows that it belongs to the job.
     case hello(token: UInt64, rank: Int, host: String)
     /// Rank 0's answer.
@@ -74,7 +74,7 @@ package enum WatchMessage: Equatable {
 }
 
 /// Cuts what comes from a connection into messages.
-package struct WatchMessageBuffer {
+package struct HeartbeatMessageBuffer {
     private var bytes: [UInt8] = []
     /// Whether something came that is no message: the other end is not one of ours.
     package private(set) var isBroken = false
@@ -84,11 +84,11 @@ package struct WatchMessageBuffer {
     package mutating func append(_ new: UnsafeRawBufferPointer) { bytes.append(contentsOf: new) }
 
     /// The next message that is here in full.
-    package mutating func next() -> WatchMessage? {
+    package mutating func next() -> HeartbeatMessage? {
         guard !isBroken, bytes.count >= 3 else { return nil }
         let end = 3 + Int(bytes[1]) + Int(bytes[2]) << 8
         guard bytes.count >= end else { return nil }
-        guard let message = WatchMessage(kind: bytes[0], body: bytes[3..<end]) else {
+        guard let message = HeartbeatMessage(kind: bytes[0], body: bytes[3..<end]) else {
             isBroken = true
             return nil
         }

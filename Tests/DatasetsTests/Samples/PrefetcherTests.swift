@@ -4,7 +4,7 @@ import Support
 import Synchronization
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct SlotLoaderTests {
+@Suite(.timeLimit(.minutes(1))) struct PrefetcherTests {
     /// A delay of up to 2 ms that depends on the position alone.
     private static func pause(_ position: Int) {
         Thread.sleep(forTimeInterval: Double(position &* 2_654_435_761 % 97) / 97 * 0.002)
@@ -13,7 +13,7 @@ import Testing
     @Test("Elements come in order, whatever their making takes", arguments: [1, 2, 5], [1, 3, 16])
     func order(threads: Int, ahead: Int) throws {
         let made = Mutex<[Int]>([])
-        let loader = SlotLoader<Int>(ahead: ahead, threads: threads) { position in
+        let loader = Prefetcher<Int>(ahead: ahead, threads: threads) { position in
             guard position < 60 else { return nil }
             Self.pause(position)
             made.withLock { $0.append(position) }
@@ -28,7 +28,7 @@ import Testing
 
     @Test func lookAheadIsBounded() throws {
         let begun = Mutex(0)
-        let loader = SlotLoader<Int>(ahead: 3, threads: 2) { position in
+        let loader = Prefetcher<Int>(ahead: 3, threads: 2) { position in
             begun.withLock { $0 = max($0, position + 1) }
             return position
         }
@@ -46,7 +46,7 @@ import Testing
 
     @Test("An error comes in its turn, and stays", arguments: [1, 4])
     func errors(threads: Int) throws {
-        let loader = SlotLoader<Int>(ahead: 8, threads: threads) { position in
+        let loader = Prefetcher<Int>(ahead: 8, threads: threads) { position in
             // Later positions fail first.
             if position >= 5 { throw Failure.request("position \(position)") }
             Thread.sleep(forTimeInterval: 0.005)
@@ -63,7 +63,7 @@ import Testing
     @Test func stoppingEndsTheThreads() throws {
         let running = Mutex(0)
         let calls = Mutex(0)
-        let loader = SlotLoader<Int>(ahead: 6, threads: 3) { position in
+        let loader = Prefetcher<Int>(ahead: 6, threads: 3) { position in
             running.withLock { $0 += 1 }
             calls.withLock { $0 += 1 }
             Thread.sleep(forTimeInterval: 0.002)
@@ -81,7 +81,7 @@ import Testing
     }
 
     @Test func stoppingWakesWhoWaits() throws {
-        let loader = SlotLoader<Int>(ahead: 1, threads: 1) { position in
+        let loader = Prefetcher<Int>(ahead: 1, threads: 1) { position in
             Thread.sleep(forTimeInterval: 0.05)
             return position
         }
@@ -101,7 +101,7 @@ import Testing
         do {
             let token = Token()
             held = token
-            let loader = SlotLoader<Token>(ahead: 2, threads: 2) { [token] _ in token }
+            let loader = Prefetcher<Token>(ahead: 2, threads: 2) { [token] _ in token }
             _ = try? loader.next()
         }
         // The threads let go of what they were given, soon after the loader went.

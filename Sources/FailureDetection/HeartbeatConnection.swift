@@ -3,13 +3,13 @@ import Glibc
 
 /// One end of a connection between a rank's watch and rank 0's. Any thread sends; one thread, the watch's, receives.
 /// Nothing here ever waits.
-package final class WatchConnection: @unchecked Sendable {
+package final class HeartbeatConnection: @unchecked Sendable {
     package let descriptor: Int32
     private let lock = NSLock()
     /// What the kernel has not taken yet.
     private var unsent: [UInt8] = []
     private var isClosed = false
-    private var buffer = WatchMessageBuffer()
+    private var buffer = HeartbeatMessageBuffer()
 
     /// Takes over a connected socket.
     init(_ descriptor: Int32) {
@@ -25,7 +25,7 @@ package final class WatchConnection: @unchecked Sendable {
     deinit { close() }
 
     /// Sends a message. One that repeats itself soon is left out where the other end takes nothing at the moment.
-    package func send(_ message: WatchMessage, isRepeated: Bool = false) {
+    package func send(_ message: HeartbeatMessage, isRepeated: Bool = false) {
         lock.lock()
         defer { lock.unlock() }
         guard !isClosed else { return }
@@ -48,8 +48,8 @@ package final class WatchConnection: @unchecked Sendable {
     }
 
     /// All that has come, and whether the connection has ended behind it.
-    package func receive() -> (messages: [WatchMessage], hasEnded: Bool) {
-        var messages: [WatchMessage] = []
+    package func receive() -> (messages: [HeartbeatMessage], hasEnded: Bool) {
+        var messages: [HeartbeatMessage] = []
         var hasEnded = false
         withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) { bytes in
             while true {
@@ -87,7 +87,7 @@ package final class WatchConnection: @unchecked Sendable {
 }
 
 /// Wakes a thread that sleeps in `poll`.
-final class WatchBell: Sendable {
+final class WakeupPipe: Sendable {
     /// There is something to read once it was rung.
     let descriptor: Int32
     private let rope: Int32

@@ -4,7 +4,7 @@
 /// Each host has one link, which sends one bucket after another in the order in which they become ready: in a first
 /// phase every worker's nodes to those who add, then, once all have arrived and been added, the sums to all. Messages
 /// between workers of one host cost nothing.
-public struct ExchangeModel: Sendable {
+public struct AllReduceModel: Sendable {
     /// What was measured on one worker.
     public struct Worker: Sendable {
         /// Seconds of one slot, forward and backward.

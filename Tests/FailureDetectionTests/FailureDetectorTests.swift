@@ -6,7 +6,7 @@ import Testing
 
 /// Watches of several ranks in one process, over real sockets of this machine. Where a rank must be lost or silent the
 /// test plays its part by hand.
-@Suite(.serialized) struct FaultWatchTests {
+@Suite(.serialized) struct FailureDetectorTests {
     /// What the watches of a job have done.
     private final class Record: Sendable {
         private let events = Mutex<[String]>([])
@@ -20,9 +20,11 @@ import Testing
         }
     }
 
-    private static func start(_ world: ThreadCommunicator, _ record: Record, timeout: Double = 2) throws -> FaultWatch {
+    private static func start(_ world: ThreadCommunicator, _ record: Record, timeout: Double = 2) throws
+        -> FailureDetector
+    {
         let rank = world.rank
-        let watch = try FaultWatch.start(
+        let watch = try FailureDetector.start(
             world: world, host: "node\(rank)", say: { record.add("\(rank) says: \($0)") },
             warn: { record.add("\(rank) warns: \($0)") }, end: { record.add("\(rank) ends") })
         let started = try #require(watch)
@@ -31,8 +33,8 @@ import Testing
     }
 
     /// The part of a rank that connects, if it does, and then does nothing; returns its connection.
-    private static func pretend(_ world: ThreadCommunicator, connects: Bool = true) throws -> WatchConnection? {
-        let invitation = try JSONDecoder().decode(WatchInvitation.self, from: world.broadcast(Data(), root: 0))
+    private static func pretend(_ world: ThreadCommunicator, connects: Bool = true) throws -> HeartbeatConnection? {
+        let invitation = try JSONDecoder().decode(RendezvousInvitation.self, from: world.broadcast(Data(), root: 0))
         let connection = connects ? invitation.accept(rank: world.rank, host: "node\(world.rank)") : nil
         #expect((connection != nil) == connects)
         _ = try world.gatherFromAll(Data((connects ? "" : "node\(world.rank)").utf8))
@@ -106,7 +108,7 @@ import Testing
                 try world.barrier()
                 return try withExtendedLifetime(watch) { try Self.wait(world, record, for: 4) }
             }
-            let door = try #require(WatchListener(host: "node0", ranks: 4))
+            let door = try #require(RendezvousListener(host: "node0", ranks: 4))
             let guests = Guests()
             Thread.detachNewThread { guests.receive(3, at: door) }
             _ = try world.broadcast(JSONEncoder().encode(door.invitation), root: 0)
@@ -127,10 +129,10 @@ import Testing
 
     /// Those whom a rank 0 of the test's own lets in.
     private final class Guests: Sendable {
-        private let connections = Mutex<[WatchConnection]>([])
-        var all: [WatchConnection] { connections.withLock { $0 } }
+        private let connections = Mutex<[HeartbeatConnection]>([])
+        var all: [HeartbeatConnection] { connections.withLock { $0 } }
 
-        func receive(_ count: Int, at door: WatchListener) {
+        func receive(_ count: Int, at door: RendezvousListener) {
             while all.count < count {
                 if let connection = door.accept() {
                     connection.send(.welcome(token: door.invitation.token))
@@ -178,11 +180,12 @@ import Testing
         let record = Record()
         _ = try ThreadCommunicator.run(size: 3) { world in
             if world.rank == 1 {
-                let invitation = try JSONDecoder().decode(WatchInvitation.self, from: world.broadcast(Data(), root: 0))
+                let invitation = try JSONDecoder().decode(
+                    RendezvousInvitation.self, from: world.broadcast(Data(), root: 0))
                 // One without the word, who says that he is rank 2, and is not let in.
                 var text = String(decoding: try JSONEncoder().encode(invitation), as: UTF8.self)
                 text = text.replacingOccurrences(of: "\(invitation.token)", with: "12345")
-                let guess = try JSONDecoder().decode(WatchInvitation.self, from: Data(text.utf8))
+                let guess = try JSONDecoder().decode(RendezvousInvitation.self, from: Data(text.utf8))
                 #expect(guess.token == 12345 && guess.accept(rank: 2, host: "node2") == nil)
                 let connection = try #require(invitation.accept(rank: 1, host: "node1"))
                 _ = try world.gatherFromAll(Data())

@@ -8,7 +8,7 @@ import Support
 import Training
 
 /// What a run's steps would take on more hosts than are at hand.
-public struct ScalingPlan: Encodable, Sendable {
+public struct ScalingPrediction: Encodable, Sendable {
     /// One number of hosts.
     public struct Row: Encodable, Sendable {
         public let hosts: Int
@@ -45,7 +45,7 @@ public struct ScalingPlan: Encodable, Sendable {
     ///   - workersPerHost: workers on each, with `run.threads` threads.
     ///   - link: of each host.
     public init(
-        configuration: Configuration, hosts: [Int], workersPerHost: Int, link: ExchangeModel.Link, steps: Int = 3
+        configuration: Configuration, hosts: [Int], workersPerHost: Int, link: AllReduceModel.Link, steps: Int = 3
     ) throws {
         let model = configuration.model.architecture
         size = try Self.inputSide(configuration)
@@ -57,7 +57,7 @@ public struct ScalingPlan: Encodable, Sendable {
         let buckets = GradientBuckets(
             gradient: measured.parameters, tail: 0, floats: configuration.communication.bucketFloats)
         let speed = BufferSpeed(count: min(measured.parameters, 8 << 20), threads: threads)
-        let exchange = ExchangeModel(
+        let exchange = AllReduceModel(
             worker: .init(
                 slot: measured.computeSeconds, completion: measured.buckets.map(\.completeSeconds),
                 update: measured.updateSeconds, addition: speed.addition, norm: speed.norm),
@@ -87,7 +87,7 @@ public struct ScalingPlan: Encodable, Sendable {
     /// The tile's side, or, for whole images, that of a square of as many pixels as the first training image's input.
     private static func inputSide(_ configuration: Configuration) throws -> Int {
         guard configuration.data.tile == 0 else { return configuration.data.tile }
-        guard let first = try TrainingPlan.samples(configuration).train.first else {
+        guard let first = try RunSpecification.samples(configuration).train.first else {
             throw Failure.request("data.train has no images: check data.root and data.train")
         }
         let image = try first.image.readHeader()

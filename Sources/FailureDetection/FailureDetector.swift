@@ -11,16 +11,16 @@ import Support
 /// others answer with what they do. The kernel ends the connection of a process that is killed; one that is stopped, or
 /// whose machine or network is down, falls silent. Rank 0 says what is wrong, tells the others, and all end with status
 /// 1. If rank 0 is at fault itself, another rank speaks.
-public final class FaultWatch: Sendable {
-    private let shared: WatchShared
+public final class FailureDetector: Sendable {
+    private let shared: DetectorState
     private let name: String
     /// Rank 0's; the other ranks' while they are connected.
-    private let connection: WatchConnection?
+    private let connection: HeartbeatConnection?
     private let hasThread: Bool
     private let injected: Result<InjectedFault?, Failure>
 
     private init(
-        shared: WatchShared, name: String, connection: WatchConnection?, hasThread: Bool,
+        shared: DetectorState, name: String, connection: HeartbeatConnection?, hasThread: Bool,
         injected: Result<InjectedFault?, Failure>
     ) {
         self.shared = shared
@@ -43,16 +43,16 @@ public final class FaultWatch: Sendable {
         say: @escaping @Sendable (String) -> Void, warn: (String) -> Void,
         isBeingEnded: @escaping @Sendable () -> Bool = { false },
         end: @escaping @Sendable () -> Void = { _exit(Failure.Kind.running.rawValue) }
-    ) throws -> FaultWatch? {
+    ) throws -> FailureDetector? {
         guard world.size > 1 else { return nil }
-        let shared = WatchShared()
-        let actions = WatchActions(say: say, isBeingEnded: isBeingEnded, end: end)
+        let shared = DetectorState()
+        let actions = FailureActions(say: say, isBeingEnded: isBeingEnded, end: end)
         var message = Data()
-        if world.rank == 0, let listener = WatchListener(host: host, ranks: world.size) {
+        if world.rank == 0, let listener = RendezvousListener(host: host, ranks: world.size) {
             message = try JSONEncoder().encode(listener.invitation)
             let size = world.size
             startThread(shared) {
-                WatchHub(shared: shared, actions: actions, listener: listener, ranks: size).run()
+                HeartbeatServer(shared: shared, actions: actions, listener: listener, ranks: size).run()
             }
         }
         message = try world.broadcast(message, root: 0)
@@ -62,15 +62,15 @@ public final class FaultWatch: Sendable {
             }
             return nil
         }
-        let invitation = try JSONDecoder().decode(WatchInvitation.self, from: message)
-        var connection: WatchConnection?
+        let invitation = try JSONDecoder().decode(RendezvousInvitation.self, from: message)
+        var connection: HeartbeatConnection?
         if world.rank > 0 {
             connection = invitation.accept(rank: world.rank, host: host)
             if let connection {
                 shared.tell(connection)
                 let rank = world.rank
                 startThread(shared) {
-                    WatchMember(
+                    HeartbeatClient(
                         shared: shared, actions: actions, rank: rank, host: invitation.host, connection: connection
                     ).run()
                 }
@@ -87,7 +87,7 @@ public final class FaultWatch: Sendable {
                 "\(names.joined(separator: ", "))\(more) cannot connect to rank 0 on \(host) by TCP and "
                     + "\(unreached.count == 1 ? "is" : "are") not watched: a firewall may be in the way")
         }
-        return FaultWatch(
+        return FailureDetector(
             shared: shared, name: world.name, connection: connection, hasThread: isReached,
             injected: injectedFault(rank: world.rank))
     }
@@ -103,7 +103,7 @@ public final class FaultWatch: Sendable {
         }
     }
 
-    private static func startThread(_ shared: WatchShared, _ body: @escaping @Sendable () -> Void) {
+    private static func startThread(_ shared: DetectorState, _ body: @escaping @Sendable () -> Void) {
         let thread = Thread {
             // The program's threads are there for its signals.
             var all = sigset_t()
@@ -118,7 +118,7 @@ public final class FaultWatch: Sendable {
 
     /// Sets the seconds within which all ranks have ended after a fault; 0 = nothing is a fault.
     public func setTimeout(_ seconds: Double) {
-        shared.times = WatchTimes(timeout: seconds)
+        shared.times = DetectionTimes(timeout: seconds)
         shared.bell.ring()
     }
 
