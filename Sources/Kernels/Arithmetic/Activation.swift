@@ -9,16 +9,6 @@ public enum Activation: Hashable, Sendable {
     /// Whether the gradient depends on the layer's output.
     public var readsOutput: Bool { self != .identity }
 
-    /// Calls `body` with this function as a constant, for loops in which choosing it each time would cost too much; `body`
-    /// is to be `@inline(__always)`.
-    @inline(__always)
-    func specialized(_ body: (Activation) -> Void) {
-        switch self {
-        case .identity: body(.identity)
-        case .relu: body(.relu)
-        }
-    }
-
     @inline(__always)
     func applied(to x: Float) -> Float {
         switch self {
@@ -77,3 +67,21 @@ public enum Activation: Hashable, Sendable {
         }
     }
 #endif
+
+extension Activation {
+    /// The gradients of four vectors: one decision for all. With a decision each the loops of Winograd's transforms grow so long
+    /// that the compiler no longer inlines loads and stores, and they take twice as long.
+    @inline(__always)
+    func gradient(
+        _ gradients: WinogradTransforms.Four, outputs: WinogradTransforms.Four
+    ) -> WinogradTransforms.Four {
+        switch self {
+        case .identity: gradients
+        case .relu:
+            (
+                Self.relu.gradient(gradients.0, output: outputs.0), Self.relu.gradient(gradients.1, output: outputs.1),
+                Self.relu.gradient(gradients.2, output: outputs.2), Self.relu.gradient(gradients.3, output: outputs.3)
+            )
+        }
+    }
+}

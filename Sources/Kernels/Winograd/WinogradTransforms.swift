@@ -16,7 +16,7 @@ enum WinogradTransforms {
     /// Floats of scratch memory that a transform needs.
     static let scratch = 36 * Lanes.scalarCount
 
-    private typealias Four = (Lanes, Lanes, Lanes, Lanes)
+    typealias Four = (Lanes, Lanes, Lanes, Lanes)
     private typealias Six = (Lanes, Lanes, Lanes, Lanes, Lanes, Lanes)
 
     /// Bᵀ d B of 6×6 input pixels.
@@ -57,36 +57,28 @@ enum WinogradTransforms {
         to output: UnsafeMutablePointer<Float>, position: Int,
         scratch: UnsafeMutablePointer<Float>
     ) {
-        @inline(__always)
-        func transform(_ activation: Activation) {
-            let n = Lanes.scalarCount
-            var c = 0
-            while c < channels {
-                var x = 0
-                while x < 4 {
-                    let at = x &* pixel &+ c
-                    prefetch(gradient + (at &+ 4 &* pixel), gradientRow, 4)
-                    var g = four(gradient + at, gradientRow)
-                    if let values {
-                        prefetch(values + (at &+ 4 &* pixel), valuesRow, 4)
-                        let y = four(values + at, valuesRow)
-                        g = (
-                            activation.gradient(g.0, output: y.0), activation.gradient(g.1, output: y.1),
-                            activation.gradient(g.2, output: y.2), activation.gradient(g.3, output: y.3)
-                        )
-                    }
-                    put(a(g), scratch + x &* n, 4 &* n)
-                    x &+= 1
+        let n = Lanes.scalarCount
+        var c = 0
+        while c < channels {
+            var x = 0
+            while x < 4 {
+                let at = x &* pixel &+ c
+                prefetch(gradient + (at &+ 4 &* pixel), gradientRow, 4)
+                var g = four(gradient + at, gradientRow)
+                if let values {
+                    prefetch(values + (at &+ 4 &* pixel), valuesRow, 4)
+                    g = activation.gradient(g, outputs: four(values + at, valuesRow))
                 }
-                var y = 0
-                while y < 6 {
-                    put(a(four(scratch + 4 &* y &* n, n)), output + (6 &* y &* position &+ c), position)
-                    y &+= 1
-                }
-                c &+= n
+                put(a(g), scratch + x &* n, 4 &* n)
+                x &+= 1
             }
+            var y = 0
+            while y < 6 {
+                put(a(four(scratch + 4 &* y &* n, n)), output + (6 &* y &* position &+ c), position)
+                y &+= 1
+            }
+            c &+= n
         }
-        activation.specialized { transform($0) }
     }
 
     /// Aᵀ m A, bias and activation function: 4×4 output pixels.
