@@ -20,9 +20,14 @@ extension ProgramTests {
         }
 
         /// One line each, mpirun's own words not among them.
+        ///
+        /// But for one: on a busy machine a remote shell may have begun before mpirun gives it a process group, which it
+        /// warns of and which changes nothing.
         private func expectQuiet(_ outcome: Program.Outcome, sourceLocation: SourceLocation = #_sourceLocation) {
+            let lines = outcome.errors.split(separator: "\n").filter { !$0.contains("Warning: setpgid(") }
             for word in ["-----", "mpirun", "orted", "ORTE", "[node"] {
-                #expect(!outcome.errors.contains(word), "\(outcome.errors)", sourceLocation: sourceLocation)
+                #expect(
+                    !lines.contains { $0.contains(word) }, "\(outcome.errors)", sourceLocation: sourceLocation)
             }
         }
 
