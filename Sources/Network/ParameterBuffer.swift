@@ -36,11 +36,3 @@ public final class ParameterBuffer: @unchecked Sendable {
         }
     }
 }
-
-extension RandomStream {
-    /// A standard normal number, by the cosine branch of Box and Muller (1958); the same bits on every CPU.
-    public mutating func gaussian() -> Double {
-        let radius = (-2 * Elementary.log(1 - uniform())).squareRoot()
-        return radius * Elementary.cosine(halfTurns: 2 * uniform())
-    }
-}
