@@ -11,15 +11,13 @@ final class Activations {
     /// The image's shape.
     let imageShape: ImageShape
     private let plan: ActivationPlan
-    private let memory: UnsafeMutablePointer<Float>
+    private let memory: AlignedBuffer<Float>
 
     init(_ operations: [Operation], image: ImageShape, training: Bool) {
         imageShape = image
         plan = ActivationPlan(operations, image: image, training: training)
-        memory = allocateFloats(plan.count)
+        memory = AlignedBuffer(plan.count)
     }
-
-    deinit { memory.deallocate() }
 
     /// What an operation reads; `image` is activation 0.
     func inputs(of operation: Operation, image: TensorView, _ pass: Pass) -> [TensorView] {
@@ -73,6 +71,6 @@ final class Activations {
     private func view(_ buffer: MemoryPlan.Buffer?, _ shape: ImageShape) -> TensorView {
         guard let buffer else { preconditionFailure("nothing of \(shape) was planned") }
         return TensorView(
-            base: memory + plan.memory.offset(buffer), shape: shape, rowStride: shape.width * shape.channels)
+            base: memory.base + plan.memory.offset(buffer), shape: shape, rowStride: shape.width * shape.channels)
     }
 }

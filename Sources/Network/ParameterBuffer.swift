@@ -1,16 +1,19 @@
 import Kernels
 
 /// One flat buffer of a network's size: its values, or their gradients, or their momentum. Starts as zeros.
+///
+/// Sendable without a lock: layout and place never change, and the values are written by one thread, or by threads that share
+/// out the buffer, while no other reads them.
 public final class ParameterBuffer: @unchecked Sendable {
     public let layout: ParameterLayout
     public let base: UnsafeMutablePointer<Float>
+    private let memory: AlignedBuffer<Float>
 
     public init(_ layout: ParameterLayout) {
         self.layout = layout
-        base = allocateFloats(layout.count)
+        memory = AlignedBuffer(layout.count)
+        base = memory.base
     }
-
-    deinit { base.deallocate() }
 
     public var count: Int { layout.count }
     public var bytes: UnsafeMutableRawBufferPointer { UnsafeMutableRawBufferPointer(start: base, count: count * 4) }

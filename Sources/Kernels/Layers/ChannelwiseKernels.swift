@@ -36,7 +36,7 @@ struct ChannelwiseKernels {
         for i in channels..<max(channels, period) { values[i] = values[i &- channels] }
     }
 
-    /// Two sums for each channel over all pixels, those of the blocks added in order; the caller deallocates.
+    /// Two sums for each channel over all pixels, those of the blocks added in order.
     ///
     /// - Parameter body: adds a block's values to sums that begin at 0.
     func sums(
@@ -45,17 +45,17 @@ struct ChannelwiseKernels {
             _ values: UnsafePointer<Float>, _ count: Int, _ kernels: ChannelwiseKernels,
             _ sums: UnsafeMutablePointer<Double>
         ) -> Void
-    ) -> UnsafeMutablePointer<Double> {
+    ) -> AlignedBuffer<Double> {
         let count = 2 * channels
-        let sums = UnsafeMutablePointer<Double>.allocate(capacity: blocks * count)
-        sums.initialize(repeating: 0, count: blocks * count)
+        let sums = AlignedBuffer<Double>(blocks * count)
+        let first = sums.base
         team.forEach(blocks) { _, block in
             let range = range(block)
-            body(base + range.lowerBound, range.count, self, sums + block * count)
+            body(base + range.lowerBound, range.count, self, first + block * count)
         }
         for block in 1..<max(blocks, 1) {
-            let own = sums + block * count
-            for i in 0..<count { sums[i] += own[i] }
+            let own = first + block * count
+            for i in 0..<count { first[i] += own[i] }
         }
         return sums
     }

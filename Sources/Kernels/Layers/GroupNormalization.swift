@@ -43,13 +43,12 @@ public struct GroupNormalization: Hashable, Sendable {
         let sums = ChannelwiseKernels(input).sums(team: team) { values, count, kernels, sums in
             kernels.addMoments(values, count: count, to: sums)
         }
-        defer { sums.deallocate() }
         let count = Double(input.shape.pixels * groupChannels)
         for group in 0..<groups {
             var (sum, square) = (0.0, 0.0)
             for c in group * groupChannels..<(group + 1) * groupChannels {
-                sum += sums[c]
-                square += sums[channels + c]
+                sum += sums.base[c]
+                square += sums.base[channels + c]
             }
             let mean = sum / count
             // Rounding may bring it below 0; a value that is not a number stays one.
@@ -101,7 +100,6 @@ public struct GroupNormalization: Hashable, Sendable {
                     values, gradientBase + (values - UnsafePointer(input.base)), coefficients, activation,
                     count: count, to: sums)
             }
-            defer { sums.deallocate() }
             // dx = factor·(weight·g − mean of weight·g − x̂·mean of weight·g·x̂), the means being the group's.
             let count = Double(input.shape.pixels * groupChannels)
             let own = base + 4 * period
@@ -110,12 +108,12 @@ public struct GroupNormalization: Hashable, Sendable {
                 var (mean, product) = (0.0, 0.0)
                 let range = group * groupChannels..<(group + 1) * groupChannels
                 for c in range {
-                    mean += Double(parameters.weights[c]) * sums[c]
-                    product += Double(parameters.weights[c]) * sums[channels + c]
+                    mean += Double(parameters.weights[c]) * sums.base[c]
+                    product += Double(parameters.weights[c]) * sums.base[channels + c]
                 }
                 for c in range {
-                    gradients.bias[c] = Float(sums[c])
-                    gradients.weights[c] = Float(sums[channels + c])
+                    gradients.bias[c] = Float(sums.base[c])
+                    gradients.weights[c] = Float(sums.base[channels + c])
                     own[c] = Float(factor * Double(parameters.weights[c]))
                     own[period + c] = Float(-factor * mean / count)
                     own[2 * period + c] = Float(-factor * product / count)
