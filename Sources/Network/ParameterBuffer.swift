@@ -2,8 +2,8 @@ import Kernels
 
 /// One flat buffer of a network's size: its values, or their gradients, or their momentum. Starts as zeros.
 ///
-/// Sendable without a lock: layout and place never change, and the values are written by one thread, or by threads that share
-/// out the buffer, while no other reads them.
+/// Sendable without a lock: layout and place never change, and the values are written by one thread, or by threads that
+/// share out the buffer, while no other reads them.
 public final class ParameterBuffer: @unchecked Sendable {
     public let layout: ParameterLayout
     public let base: UnsafeMutablePointer<Float>
@@ -25,7 +25,8 @@ public final class ParameterBuffer: @unchecked Sendable {
     }
 
     /// Draws initial weights from N(0, √(2/N)), N being a weight's incoming connections (He et al. 2015; Ronneberger
-    /// et al. 2015, section 3); biases are 0 and a normalisation's factors 1. A pure function of the seed and the tensor's place.
+    /// et al. 2015, section 3); biases are 0 and a normalisation's factors 1. A pure function of the seed and the tensor's
+    /// place.
     public func initializeWeights(seed: UInt64) {
         for (index, entry) in layout.entries.enumerated() {
             let values = base + entry.offset

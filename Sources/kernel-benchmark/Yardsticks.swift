@@ -1,7 +1,7 @@
 import Glibc
 import Kernels
 
-/// What one core can do at best, measured beside each kernel so that a slow moment, or a slow machine, shows in both.
+/// The peak of one core, in products and in copies, measured beside each kernel so that a slow moment, or a slow machine, shows in both.
 final class Yardsticks {
     private let source = AlignedBuffer<Float>(Yardsticks.copied)
     private let target = AlignedBuffer<Float>(Yardsticks.copied)

@@ -1,4 +1,4 @@
-/// What a random number is for; keeps the streams of different uses apart.
+/// The use of a random stream, a part of its key: streams of different uses are independent.
 public enum RandomUse: UInt64, Sendable {
     case initialWeights = 1
     case shuffling

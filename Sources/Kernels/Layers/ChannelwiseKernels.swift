@@ -60,8 +60,7 @@ struct ChannelwiseKernels {
         return sums
     }
 
-    /// What turns a value x into its normalised one, x̂ = factor·x + term, and that into y = weight·x̂ + bias: a period of
-    /// each.
+    /// Normalises a value, x̂ = factor·x + term, then scales and shifts it, y = weight·x̂ + bias: a period of each.
     struct Coefficients {
         let factor: UnsafePointer<Float>
         let term: UnsafePointer<Float>
@@ -69,7 +68,7 @@ struct ChannelwiseKernels {
         let bias: UnsafePointer<Float>
     }
 
-    /// What makes the gradient by x: gradient·g + value·x̂ + term: a period of each.
+    /// The gradient by x is gradient·g + value·x̂ + term: a period of each.
     struct GradientCoefficients {
         let gradient: UnsafePointer<Float>
         let term: UnsafePointer<Float>
@@ -137,7 +136,7 @@ struct ChannelwiseKernels {
         }
     }
 
-    /// y with its activation function.
+    /// Writes y with its activation function.
     func normalize(
         _ values: UnsafePointer<Float>, _ by: Coefficients, _ activation: Activation, count: Int,
         to output: UnsafeMutablePointer<Float>
@@ -163,7 +162,7 @@ struct ChannelwiseKernels {
         }
     }
 
-    /// Makes of the gradients by y, activation function included, those by x.
+    /// Turns the gradients by y with its activation function into those by x, in place.
     func backward(
         _ values: UnsafePointer<Float>, _ by: Coefficients, _ back: GradientCoefficients, _ activation: Activation,
         count: Int, _ gradients: UnsafeMutablePointer<Float>

@@ -1,25 +1,25 @@
-/// Group normalisation (Wu and He 2018) of one activation, followed by an activation function: the channels of a group are brought to mean 0 and
-/// deviation 1 over all of its pixels, then each is scaled and shifted by parameters of its own. As PyTorch's
-/// `GroupNorm`, with the population's variance.
+/// Group normalisation (Wu and He 2018) of one activation, followed by an activation function: the channels of a group are
+/// brought to mean 0 and deviation 1 over all of its pixels, then each is scaled and shifted by parameters of its own. As
+/// PyTorch's `GroupNorm`, with the population's variance.
 ///
 /// Sums are taken over blocks of pixels that the image's size alone decides, so that bits depend neither on the CPU nor on
 /// the number of threads; in Double throughout for mean and variance, and from block to block for gradients, so that large
 /// images lose nothing.
-public struct GroupNormalization: Hashable, Sendable {
-    public let channels: Int
-    public let groups: Int
-    /// What follows the normalisation.
-    public let activation: Activation
+package struct GroupNormalization: Hashable, Sendable {
+    package let channels: Int
+    package let groups: Int
+    /// The activation function after the normalisation.
+    package let activation: Activation
 
-    /// What is added to the variance.
-    public static let epsilon = 1e-5
+    /// ε, added to the variance.
+    package static let epsilon = 1e-5
     /// Groups of a layer, at most.
-    public static let mostGroups = 8
+    static let mostGroups = 8
     /// Floats that `forward` leaves for `backward`: for each group the factor and the term that normalise it.
-    public static let statisticsCount = 2 * mostGroups
+    package static let statisticsCount = 2 * mostGroups
 
-    /// As many groups as divide the channels, up to eight.
-    public init(channels: Int, activation: Activation = .relu) {
+    /// The largest number of groups, up to eight, that divides the channels.
+    package init(channels: Int, activation: Activation = .relu) {
         precondition(channels > 0, "\(channels) channels")
         self.channels = channels
         self.activation = activation
@@ -35,7 +35,7 @@ public struct GroupNormalization: Hashable, Sendable {
     ///   - parameters: a factor (`weights`) and a term (`bias`) for each channel.
     ///   - statistics: `statisticsCount` floats, overwritten.
     ///   - output: of the input's shape, contiguous; may be the input.
-    public func forward(
+    package func forward(
         _ input: TensorView, _ parameters: LayerParameters, statistics: UnsafeMutablePointer<Float>,
         output: TensorView, workspace: Workspace, team: ThreadTeam
     ) {
@@ -61,7 +61,7 @@ public struct GroupNormalization: Hashable, Sendable {
     }
 
     /// The normalised activation once more, from the statistics that `forward` found.
-    public func apply(
+    package func apply(
         _ input: TensorView, _ parameters: LayerParameters, statistics: UnsafePointer<Float>, output: TensorView,
         workspace: Workspace, team: ThreadTeam
     ) {
@@ -85,7 +85,7 @@ public struct GroupNormalization: Hashable, Sendable {
     ///   - input, parameters, statistics: the forward's.
     ///   - gradient: the one by the forward's output; overwritten with the one by its input.
     ///   - gradients: those by the parameters, overwritten.
-    public func backward(
+    package func backward(
         _ input: TensorView, _ parameters: LayerParameters, statistics: UnsafePointer<Float>, gradient: TensorView,
         gradients: LayerGradients, workspace: Workspace, team: ThreadTeam
     ) {
@@ -132,8 +132,8 @@ public struct GroupNormalization: Hashable, Sendable {
         }
     }
 
-    /// What turns a value into its normalised and its scaled one, channel by channel, repeated over a period of the
-    /// kernels; `base` is of four periods.
+    /// The coefficients of normalisation and scaling of each channel, repeated over a period of the kernels; `base` is of
+    /// four periods.
     private func coefficients(
         _ parameters: LayerParameters, _ statistics: UnsafePointer<Float>, _ kernels: ChannelwiseKernels,
         _ base: UnsafeMutablePointer<Float>

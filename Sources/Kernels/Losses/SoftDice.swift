@@ -3,16 +3,16 @@
 ///
 /// The sums run over the pixels of one image that are not ignored. Where none counts, loss and gradient are 0: the ones
 /// see to that, and that a class that is neither there nor predicted costs nothing.
-public enum SoftDice {
+enum SoftDice {
     /// The loss of one image and its gradient.
     ///
     /// - Parameters:
     ///   - logits: H×W×classes.
     ///   - labels: H×W classes; `LabelMap.ignored` counts in nothing. A class beyond the logits' is a programmer's mistake.
-    ///   - gradient: the loss's derivative by the logits is added to it, or overwrites it.
+    ///   - gradient: the loss's gradient by the logits is added to it, or overwrites it.
     ///   - adds: which of the two.
     /// - Returns: the loss, from sums row by row.
-    public static func loss(
+    static func loss(
         logits: TensorView, labels: LabelMap, gradient: TensorView, adds: Bool, team: ThreadTeam
     ) -> Float {
         precondition(

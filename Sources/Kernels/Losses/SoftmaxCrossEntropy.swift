@@ -12,7 +12,7 @@ public enum SoftmaxCrossEntropy {
     ///   - weights: w, H×W, or nil for 1.
     ///   - smoothing: the share s of a pixel's target that is spread over all K classes: CE is then that of
     ///     (1 − s)·onehot + s/K, PyTorch's `label_smoothing` (Szegedy et al. 2016, section 7); 0 ≤ s < 1.
-    ///   - gradient: overwritten with the loss's derivative by the logits.
+    ///   - gradient: overwritten with the loss's gradient by the logits.
     /// - Returns: the loss, summed row by row.
     public static func loss(
         logits: TensorView, labels: LabelMap, weights: UnsafePointer<Float>? = nil, smoothing: Float = 0,

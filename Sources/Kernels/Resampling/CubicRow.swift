@@ -143,7 +143,7 @@ private struct CubicTaps: ~Copyable {
     }
 }
 
-/// Where an endlessly mirrored row's, or column's, positions lie: a table, since at the edge of a rotated tile every
+/// The offsets of an endlessly mirrored row's, or column's, positions: a table, since at the edge of a rotated tile every
 /// pixel asks for eight of them.
 private struct MirrorTable: ~Copyable {
     private let size: Int

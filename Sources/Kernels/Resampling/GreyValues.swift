@@ -29,8 +29,9 @@ public enum GreyValues {
         }
     }
 
-    /// Adds noise of mean 0 and the given deviation to every value, in place. It is Gaussian to the eye: the sum of eight
-    /// uniform numbers (Irwin 1927, Hall 1927), at most 4.9 deviations.
+    /// Adds nearly Gaussian noise of mean 0 and the given deviation to every value, in place: the sum of eight uniform
+    /// numbers (Irwin 1927, Hall 1927), at most 4.9 deviations, which takes no logarithm and no cosine for each value as
+    /// `RandomStream.gaussian` does.
     public static func addNoise(deviation: Float, stream: RandomStream, to image: Tensor) {
         var stream = stream
         let values = image.base

@@ -75,7 +75,7 @@ public struct TensorView: @unchecked Sendable {
     public var height: Int { shape.height }
     public var width: Int { shape.width }
     public var channels: Int { shape.channels }
-    public var isContiguous: Bool { rowStride == width * channels }
+    var isContiguous: Bool { rowStride == width * channels }
 
     /// The first value of row `y`.
     public func row(_ y: Int) -> UnsafeMutablePointer<Float> { base + y &* rowStride }

@@ -10,7 +10,7 @@ public final class Workspace {
     public init() {}
 
     /// Lends `count` floats of any content for the duration of `body`.
-    public func lend<R>(_ count: Int, _ body: (UnsafeMutablePointer<Float>) throws -> R) rethrows -> R {
+    func lend<R>(_ count: Int, _ body: (UnsafeMutablePointer<Float>) throws -> R) rethrows -> R {
         if depth == buffers.count { buffers.append(nil) }
         let buffer = buffer(of: count)
         depth += 1

@@ -111,7 +111,7 @@ enum WinogradTransforms {
         }
     }
 
-    /// Where the 6×6 input gradients of a tile go. Tiles overlap: a pixel is set by the first that reaches it, from
+    /// The place of a tile's 6×6 input gradients. Tiles overlap: a pixel is set by the first that reaches it, from
     /// above and from the left, and the others add.
     struct GradientTarget {
         var pixel: Int
@@ -166,7 +166,7 @@ enum WinogradTransforms {
         }
     }
 
-    /// Asks for the pixels of the next tile in the row, since no processor guesses their places: `count` lines, `row`
+    /// Prefetches the pixels of the next tile in the row, since no processor guesses their places: `count` lines, `row`
     /// floats apart.
     @inline(__always)
     private static func prefetch(_ pixel: UnsafePointer<Float>, _ row: Int, _ count: Int) {
