@@ -3,6 +3,8 @@ internal import CTarget
 /// The filters' side of Winograd's F(4×4, 3×3): G g Gᵀ, and for the gradient its transpose Gᵀ u G.
 ///
 /// Transformed filters are 36 matrices in panels of 16 columns, as the products read them.
+///
+/// The transforms of a layer's weights are never inlined, for the same reason as `WinogradTransforms`.
 struct WinogradFilters {
     private static let width = MicroKernel.columns
 
@@ -38,6 +40,7 @@ struct WinogradFilters {
 
     /// Transforms weights `[3][3][inputs][outputs]`, from output panel `first` on: rows are inputs, columns outputs.
     /// Columns beyond the outputs hold anything.
+    @inline(never)
     func pack(_ weights: UnsafePointer<Float>, inputs: Int, outputs: Int, first: Int, team: ThreadTeam) {
         // Enough parts for a team even where a layer is narrow.
         let cuts = max(1, min(8, inputs / 8))
@@ -54,6 +57,7 @@ struct WinogradFilters {
 
     /// Transforms weights `[3][3][inputs][outputs]`, from input panel `first` on: rows are outputs, columns inputs.
     /// Columns beyond the inputs hold anything.
+    @inline(never)
     func packTransposed(_ weights: UnsafePointer<Float>, inputs: Int, outputs: Int, first: Int, team: ThreadTeam) {
         let width = Self.width
         let cuts = (outputs + width - 1) / width
@@ -133,6 +137,7 @@ struct WinogradFilters {
     /// - Parameters:
     ///   - transformed: the gradient by the transformed filters, with a row for each input.
     ///   - terms, distance: how many such gradients are added, in order, and the floats from one to the next.
+    @inline(never)
     static func gradient(
         _ transformed: WinogradMatrices, terms: Int = 1, distance: Int = 0, inputs: Int, outputs: Int, first: Int,
         panels: Int, into weights: UnsafeMutablePointer<Float>, team: ThreadTeam
