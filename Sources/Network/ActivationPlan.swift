@@ -1,18 +1,18 @@
 import Kernels
 
-/// Where each activation and gradient of one step on one image lies in a block of memory: what an operation overwrites
-/// has one place, and what is never alive together may share one.
+/// The memory plan of one step on one image: the place of each activation and gradient in a block of memory. What an
+/// operation overwrites has one place, and what is never alive together may share one.
 ///
 /// The lists are indexed by activation; nil where there is none.
 struct ActivationPlan {
     typealias Buffer = MemoryPlan.Buffer
 
     let shapes: [ImageShape]
-    /// As the forward pass makes them.
+    /// Activations as the forward pass makes them.
     private(set) var forward: [Buffer?]
-    /// As the backward pass reads them: computed again, or kept.
+    /// Activations as the backward pass reads them: recomputed, or kept.
     private(set) var backward: [Buffer?]
-    /// What the operations that make them leave for the backward pass beside them.
+    /// Statistics that an operation leaves for the backward pass beside its output.
     private(set) var statistics: [Buffer?]
     private(set) var gradients: [Buffer?]
     /// The gradients that come back over skip connections, by the centre that was passed across.

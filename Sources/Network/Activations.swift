@@ -11,17 +11,15 @@ final class Activations {
     /// The image's shape.
     let imageShape: ImageShape
     private let plan: ActivationPlan
-    private let memory: UnsafeMutablePointer<Float>
+    private let memory: AlignedBuffer<Float>
 
     init(_ operations: [Operation], image: ImageShape, training: Bool) {
         imageShape = image
         plan = ActivationPlan(operations, image: image, training: training)
-        memory = allocateFloats(plan.count)
+        memory = AlignedBuffer(plan.count)
     }
 
-    deinit { memory.deallocate() }
-
-    /// What an operation reads; `image` is activation 0.
+    /// An operation's inputs; `image` is activation 0.
     func inputs(of operation: Operation, image: TensorView, _ pass: Pass) -> [TensorView] {
         operation.inputs.map { input in
             let isImage = input.activation == OperationList.image
@@ -39,7 +37,7 @@ final class Activations {
     /// The logits of a network whose last operation makes them.
     var logits: TensorView { activation(plan.shapes.count - 1, .forward) }
 
-    /// Where the loss writes the gradient by the logits; nil where nothing is trained.
+    /// The gradient by the logits, which the loss writes; nil where nothing is trained.
     var logitsGradient: TensorView? {
         plan.gradients.last.flatMap { $0 }.map { view($0, plan.shapes[plan.shapes.count - 1]) }
     }
@@ -65,7 +63,7 @@ final class Activations {
         return view(buffer, plan.skipShapes[activation])
     }
 
-    /// What an operation leaves for its backward pass beside its output.
+    /// The statistics that an operation leaves for its backward pass beside its output.
     func statistics(of operation: Operation) -> UnsafeMutablePointer<Float> {
         view(plan.statistics[operation.output], ImageShape(1, 1, operation.statisticsCount)).base
     }
@@ -73,6 +71,6 @@ final class Activations {
     private func view(_ buffer: MemoryPlan.Buffer?, _ shape: ImageShape) -> TensorView {
         guard let buffer else { preconditionFailure("nothing of \(shape) was planned") }
         return TensorView(
-            base: memory + plan.memory.offset(buffer), shape: shape, rowStride: shape.width * shape.channels)
+            base: memory.base + plan.memory.offset(buffer), shape: shape, rowStride: shape.width * shape.channels)
     }
 }

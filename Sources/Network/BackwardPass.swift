@@ -8,7 +8,7 @@ public struct BackwardPass: Sequence, IteratorProtocol {
     private let pass: ImagePass
     private let gradient: UnsafeMutablePointer<Float>
     private let trained: TrainedParameters?
-    /// Where the first trained value lies.
+    /// The offset of the first trained value.
     private let first: Int
     private var steps: ArraySlice<BackwardStep>
     /// All values from here on are final.

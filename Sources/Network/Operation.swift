@@ -33,14 +33,14 @@ struct Operation: Hashable {
     let inputs: [Input]
     /// The activation that it makes.
     let output: Int
-    /// Those of its inputs together.
+    /// Channels of its inputs together.
     let inputChannels: Int
     let outputChannels: Int
     /// First float of its parameters, weights before bias, in a flat buffer.
     let parameterOffset: Int
     /// Operations between two activations that are kept; see `isRecomputed`.
     let segment: Int
-    /// Whether its output is freed in the forward pass, and computed again as the backward pass enters the segment
+    /// Whether its output is freed in the forward pass, and recomputed as the backward pass enters the segment
     /// (Chen et al. 2016, Training Deep Nets with Sublinear Memory Cost).
     let isRecomputed: Bool
 }

@@ -1,16 +1,19 @@
 import Kernels
 
 /// One flat buffer of a network's size: its values, or their gradients, or their momentum. Starts as zeros.
+///
+/// Sendable without a lock: layout and place never change, and the values are written by one thread, or by threads that
+/// share out the buffer, while no other reads them.
 public final class ParameterBuffer: @unchecked Sendable {
     public let layout: ParameterLayout
     public let base: UnsafeMutablePointer<Float>
+    private let memory: AlignedBuffer<Float>
 
     public init(_ layout: ParameterLayout) {
         self.layout = layout
-        base = allocateFloats(layout.count)
+        memory = AlignedBuffer(layout.count)
+        base = memory.base
     }
-
-    deinit { base.deallocate() }
 
     public var count: Int { layout.count }
     public var bytes: UnsafeMutableRawBufferPointer { UnsafeMutableRawBufferPointer(start: base, count: count * 4) }
@@ -22,7 +25,8 @@ public final class ParameterBuffer: @unchecked Sendable {
     }
 
     /// Draws initial weights from N(0, √(2/N)), N being a weight's incoming connections (He et al. 2015; Ronneberger
-    /// et al. 2015, section 3); biases are 0 and a normalisation's factors 1. A pure function of the seed and the tensor's place.
+    /// et al. 2015, section 3); biases are 0 and a normalisation's factors 1. A pure function of the seed and the tensor's
+    /// place.
     public func initializeWeights(seed: UInt64) {
         for (index, entry) in layout.entries.enumerated() {
             let values = base + entry.offset
@@ -34,13 +38,5 @@ public final class ParameterBuffer: @unchecked Sendable {
             var stream = RandomStream(seed: seed, use: .initialWeights, index)
             for i in 0..<entry.count { values[i] = Float(deviation * stream.gaussian()) }
         }
-    }
-}
-
-extension RandomStream {
-    /// A standard normal number, by the cosine branch of Box and Muller (1958); the same bits on every CPU.
-    public mutating func gaussian() -> Double {
-        let radius = (-2 * Elementary.log(1 - uniform())).squareRoot()
-        return radius * Elementary.cosine(halfTurns: 2 * uniform())
     }
 }

@@ -1,7 +1,8 @@
-/// Where each of a network's tensors lies in one flat buffer; values, gradients and momentum each have such a buffer,
+/// The place of each of a network's tensors in one flat buffer; values, gradients and momentum each have such a buffer,
 /// so that summing, updating, clipping and saving are one loop each.
 public struct ParameterLayout: Sendable {
-    /// How a tensor is stored: PyTorch's index order is for files, ours for channels-last products.
+    /// The kind of a tensor, which decides its order in memory: PyTorch's index order is for files, ours for channels-last
+    /// products.
     public enum Kind: Hashable, Sendable {
         /// File `[out, in, k, k]`, memory `[k][k][in][out]`; k is 3, or 1 for the head.
         case convolution
@@ -25,7 +26,7 @@ public struct ParameterLayout: Sendable {
         public var count: Int { shape.reduce(1, *) }
 
         /// Incoming connections of one output: 9·in for 3×3, in for up-convolution and head.
-        public var incoming: Int {
+        package var incoming: Int {
             switch kind {
             case .convolution: shape[1] * shape[2] * shape[3]
             case .upConvolution: shape[0]

@@ -33,7 +33,7 @@ public struct TrainedParameters: Sendable, Hashable {
             })
     }
 
-    /// Where the first trained value lies: what is below needs no gradient, nor does what only leads there.
+    /// The offset of the first trained value: the backward pass ends there.
     var first: Int { trained.first?.lowerBound ?? .max }
 
     /// Sets the frozen values of a gradient in `range` to 0, so that they count in no norm and in no sum.

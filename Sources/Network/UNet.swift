@@ -6,7 +6,7 @@ import Kernels
 /// A network holds the activations of its last forward pass, and none of the parameters: these are passed in, so that a
 /// snapshot and the weights in training go through the same code. One thread uses a network at a time.
 public final class UNet {
-    /// Whether a network learns; one that only predicts keeps no activations for a backward pass.
+    /// The use of a network; one for inference keeps no activations for a backward pass.
     public enum Purpose: Sendable {
         case training, inference
     }
@@ -57,7 +57,7 @@ public final class UNet {
         return activations.logits
     }
 
-    /// Where the loss writes its gradient by the last forward pass's logits, for `backward` to start from.
+    /// The gradient by the last forward pass's logits: the loss writes it, and `backward` starts from it.
     public var logitsGradient: TensorView {
         guard let gradient = activations?.logitsGradient else { preconditionFailure("no forward pass in training") }
         return gradient

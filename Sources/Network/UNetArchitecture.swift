@@ -1,6 +1,6 @@
 /// The shape of a U-Net (Ronneberger, Fischer, Brox 2015, figure 1).
 public struct UNetArchitecture: Hashable, Sendable {
-    /// How a 3×3 convolution treats the edge of its input.
+    /// The padding of the 3×3 convolutions.
     public enum Padding: String, Hashable, Sendable, CaseIterable {
         /// No padding, as in the paper: the output is 2 pixels smaller each way.
         case valid
@@ -8,7 +8,7 @@ public struct UNetArchitecture: Hashable, Sendable {
         case same
     }
 
-    /// What stands between a 3×3 convolution and its ReLU.
+    /// The normalisation between a 3×3 convolution and its ReLU.
     public enum Normalization: String, Hashable, Sendable, CaseIterable {
         /// Nothing, as in the paper.
         case none
@@ -16,7 +16,7 @@ public struct UNetArchitecture: Hashable, Sendable {
         case group
     }
 
-    /// What a decoder's level takes from the encoder's, of which it is given the centre.
+    /// The skip connections: what a decoder's level takes from the encoder's, of which it is given the centre.
     public enum Skip: String, Hashable, Sendable, CaseIterable {
         /// Its channels beside the up-convolution's, as in the paper.
         case concatenate

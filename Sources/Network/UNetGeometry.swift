@@ -16,12 +16,12 @@ public struct UNetGeometry: Hashable, Sendable {
     public var margin: Int { padding == .same ? 0 : 6 * stride - 4 }
 
     /// The smallest legal input side.
-    public var smallestInput: Int {
+    package var smallestInput: Int {
         // A bottom of b pixels leaves b·2^d − 4·(2^d − 1), and that must not be empty at this level or one below.
         padding == .same ? stride : inputSide(bottom: depth == 0 ? 1 : depth == 1 ? 3 : 4)
     }
 
-    /// The legal input side whose lowest maps end `bottom` pixels wide.
+    /// The legal input side whose lowest activations end `bottom` pixels wide.
     private func inputSide(bottom: Int) -> Int { (bottom + 8) * stride - 4 }
 
     /// Whether an input of this side goes through every pooling without a remainder and leaves an output.

@@ -1,6 +1,6 @@
 import Kernels
 
-/// How the learning rate changes over a run: a linear warm-up, times a shape.
+/// The learning rate's schedule over a run: a linear warm-up, times a shape.
 ///
 /// The rates are the same bits on every machine: power and cosine are `Elementary`'s.
 public struct LearningRateSchedule: Hashable, Sendable {

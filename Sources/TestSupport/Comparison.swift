@@ -1,7 +1,7 @@
 import Kernels
 
 /// ‖a − b‖/‖b‖ in Double; 0 where both are zero or empty, infinite where only `b` is, and where a value is not a number.
-public func relativeL2(_ a: some Collection<Double>, _ b: some Collection<Double>) -> Double {
+package func relativeL2(_ a: some Collection<Double>, _ b: some Collection<Double>) -> Double {
     precondition(a.count == b.count, "\(a.count) values against \(b.count)")
     var difference = 0.0
     var norm = 0.0
@@ -15,18 +15,18 @@ public func relativeL2(_ a: some Collection<Double>, _ b: some Collection<Double
 }
 
 /// ‖a − b‖/‖b‖ of float32 values against the Double reference.
-public func relativeL2(_ a: some Collection<Float>, _ b: some Collection<Double>) -> Double {
+package func relativeL2(_ a: some Collection<Float>, _ b: some Collection<Double>) -> Double {
     relativeL2(a.map(Double.init), b)
 }
 
-/// ‖a − b‖/‖b‖ of a map against the reference, in the reference's shape.
-public func relativeL2(_ a: TensorView, _ b: ReferenceImage) -> Double {
+/// ‖a − b‖/‖b‖ of a tensor against the reference, in the reference's shape.
+package func relativeL2(_ a: TensorView, _ b: ReferenceImage) -> Double {
     precondition(a.shape == b.shape, "\(a.shape) against \(b.shape)")
     return relativeL2(ReferenceImage(a).values, b.values)
 }
 
 /// Σ a·b.
-public func innerProduct(_ a: [Double], _ b: [Double]) -> Double {
+package func innerProduct(_ a: [Double], _ b: [Double]) -> Double {
     precondition(a.count == b.count, "\(a.count) values by \(b.count)")
     // A plain loop: tests take it over millions of values in debug builds.
     var sum = 0.0
@@ -39,9 +39,9 @@ public func innerProduct(_ a: [Double], _ b: [Double]) -> Double {
 }
 
 /// √Σ a².
-public func norm(_ a: [Double]) -> Double { innerProduct(a, a).squareRoot() }
+package func norm(_ a: [Double]) -> Double { innerProduct(a, a).squareRoot() }
 
 /// Whether two runs of floats have the same bits; tells 0 from −0, and finds a value that is not a number equal to itself.
-public func sameBits(_ a: some Sequence<Float>, _ b: some Sequence<Float>) -> Bool {
+package func sameBits(_ a: some Sequence<Float>, _ b: some Sequence<Float>) -> Bool {
     a.lazy.map(\.bitPattern).elementsEqual(b.lazy.map(\.bitPattern))
 }

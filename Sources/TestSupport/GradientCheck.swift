@@ -1,8 +1,8 @@
 /// Checks of a backward pass that know nothing of how it is written.
-public enum GradientCheck {
+package enum GradientCheck {
     /// The derivative of `function` at `point` along `direction`, by central differences: to be compared with the inner
     /// product of gradient and direction. Meaningful in Double, away from kinks.
-    public static func derivative(
+    package static func derivative(
         of function: ([Double]) -> Double, at point: [Double], along direction: [Double], step: Double = 1e-5
     ) -> Double {
         precondition(point.count == direction.count, "a direction of \(direction.count) in \(point.count) dimensions")
@@ -11,7 +11,7 @@ public enum GradientCheck {
     }
 
     /// All partial derivatives of `function` at `point`, by central differences.
-    public static func gradient(
+    package static func gradient(
         of function: ([Double]) -> Double, at point: [Double], step: Double = 1e-5
     ) -> [Double] {
         point.indices.map { index in
@@ -24,9 +24,9 @@ public enum GradientCheck {
         }
     }
 
-    /// How far a linear A and what claims to be its adjoint are apart: |⟨dy, A x⟩ − ⟨Aᵀ dy, x⟩| as a share of
+    /// The adjoint test of a linear A and of what claims to be its adjoint: |⟨dy, A x⟩ − ⟨Aᵀ dy, x⟩| as a share of
     /// ‖dy‖·‖A x‖.
-    public static func adjointError(
+    package static func adjointError(
         outputGradient: [Double], output: [Double], inputGradient: [Double], input: [Double]
     ) -> Double {
         let difference = innerProduct(outputGradient, output) - innerProduct(inputGradient, input)

@@ -1,22 +1,22 @@
 import Kernels
 
 /// An H×W×C image in Double, for the reference kernels.
-public struct ReferenceImage: Sendable, Equatable {
-    public let shape: ImageShape
+package struct ReferenceImage: Sendable, Equatable {
+    package let shape: ImageShape
     /// Row by row, a pixel's channels side by side.
-    public var values: [Double]
+    package var values: [Double]
 
-    public init(_ shape: ImageShape, values: [Double]) {
+    package init(_ shape: ImageShape, values: [Double]) {
         precondition(values.count == shape.count, "\(values.count) values for \(shape)")
         self.shape = shape
         self.values = values
     }
 
     /// Zeros.
-    public init(_ shape: ImageShape) { self.init(shape, values: Array(repeating: 0, count: shape.count)) }
+    package init(_ shape: ImageShape) { self.init(shape, values: Array(repeating: 0, count: shape.count)) }
 
     /// A view's values, whatever its row stride.
-    public init(_ view: TensorView) {
+    package init(_ view: TensorView) {
         let width = view.width * view.channels
         self.init(
             view.shape,
@@ -25,19 +25,19 @@ public struct ReferenceImage: Sendable, Equatable {
             })
     }
 
-    public var height: Int { shape.height }
-    public var width: Int { shape.width }
-    public var channels: Int { shape.channels }
+    package var height: Int { shape.height }
+    package var width: Int { shape.width }
+    package var channels: Int { shape.channels }
 
-    public subscript(y: Int, x: Int, c: Int) -> Double {
+    package subscript(y: Int, x: Int, c: Int) -> Double {
         get { values[(y * width + x) * channels + c] }
         set { values[(y * width + x) * channels + c] = newValue }
     }
 }
 
 extension ReferenceKernels {
-    /// Maps of the same height and width, their channels side by side.
-    public static func concatenate(_ images: [ReferenceImage]) -> ReferenceImage {
+    /// Images of the same height and width, their channels side by side.
+    package static func concatenate(_ images: [ReferenceImage]) -> ReferenceImage {
         let shape = images[0].shape
         var result = ReferenceImage(
             ImageShape(shape.height, shape.width, images.reduce(0) { $0 + $1.channels }))
@@ -54,7 +54,7 @@ extension ReferenceKernels {
     }
 
     /// The backward of `concatenate`: the channels handed out again.
-    public static func split(_ image: ReferenceImage, channels: [Int]) -> [ReferenceImage] {
+    package static func split(_ image: ReferenceImage, channels: [Int]) -> [ReferenceImage] {
         precondition(channels.reduce(0, +) == image.channels, "\(channels) of \(image.shape)")
         var offset = 0
         return channels.map { count in
@@ -70,7 +70,7 @@ extension ReferenceKernels {
     }
 
     /// The centred rectangle of that size.
-    public static func centreCrop(_ image: ReferenceImage, height: Int, width: Int) -> ReferenceImage {
+    package static func centreCrop(_ image: ReferenceImage, height: Int, width: Int) -> ReferenceImage {
         let (top, left) = ((image.height - height) / 2, (image.width - width) / 2)
         var result = ReferenceImage(ImageShape(height, width, image.channels))
         for y in 0..<height {
@@ -82,7 +82,7 @@ extension ReferenceKernels {
     }
 
     /// The backward of `centreCrop`: zeros around the gradient.
-    public static func centreCropBackward(_ gradient: ReferenceImage, input: ImageShape) -> ReferenceImage {
+    package static func centreCropBackward(_ gradient: ReferenceImage, input: ImageShape) -> ReferenceImage {
         let (top, left) = ((input.height - gradient.height) / 2, (input.width - gradient.width) / 2)
         var result = ReferenceImage(input)
         for y in 0..<gradient.height {

@@ -2,16 +2,16 @@ import Kernels
 
 /// Every kernel once more, in Double and as the definition has it: direct loops, one sum an output, no scratch memory.
 /// Slow, and meant to be read.
-public enum ReferenceKernels {
+package enum ReferenceKernels {
     /// Gradients of a layer with weights, laid out as what they are gradients of.
-    public struct LayerGradients: Sendable {
-        public var input: ReferenceImage
-        public var weights: [Double]
-        public var bias: [Double]
+    package struct LayerGradients: Sendable {
+        package var input: ReferenceImage
+        package var weights: [Double]
+        package var bias: [Double]
     }
 
     /// 3×3 convolution with bias, without ReLU; weights `[3][3][in][out]`, `padding` zeros on each side.
-    public static func convolution3x3(
+    package static func convolution3x3(
         _ input: ReferenceImage, weights: [Double], bias: [Double], padding: Int
     ) -> ReferenceImage {
         let (inputs, outputs) = (input.channels, bias.count)
@@ -34,7 +34,7 @@ public enum ReferenceKernels {
     }
 
     /// The backward of `convolution3x3`.
-    public static func convolution3x3Backward(
+    package static func convolution3x3Backward(
         _ input: ReferenceImage, weights: [Double], outputGradient: ReferenceImage, padding: Int
     ) -> LayerGradients {
         let (inputs, outputs) = (input.channels, outputGradient.channels)
@@ -74,17 +74,17 @@ public enum ReferenceKernels {
     }
 
     /// max(0, x).
-    public static func rectify(_ image: ReferenceImage) -> ReferenceImage {
+    package static func rectify(_ image: ReferenceImage) -> ReferenceImage {
         ReferenceImage(image.shape, values: image.values.map { max(0, $0) })
     }
 
     /// The backward of `rectify`: the gradient where the output is positive.
-    public static func rectifyBackward(output: ReferenceImage, outputGradient: ReferenceImage) -> ReferenceImage {
+    package static func rectifyBackward(output: ReferenceImage, outputGradient: ReferenceImage) -> ReferenceImage {
         ReferenceImage(output.shape, values: zip(output.values, outputGradient.values).map { $0 > 0 ? $1 : 0 })
     }
 
     /// 2×2 up-convolution with stride 2 and bias; weights `[in][2][2][out]`.
-    public static func upConvolution(_ input: ReferenceImage, weights: [Double], bias: [Double]) -> ReferenceImage {
+    package static func upConvolution(_ input: ReferenceImage, weights: [Double], bias: [Double]) -> ReferenceImage {
         let outputs = bias.count
         var result = ReferenceImage(ImageShape(2 * input.height, 2 * input.width, outputs))
         for y in 0..<result.height {
@@ -101,7 +101,7 @@ public enum ReferenceKernels {
     }
 
     /// The backward of `upConvolution`.
-    public static func upConvolutionBackward(
+    package static func upConvolutionBackward(
         _ input: ReferenceImage, weights: [Double], outputGradient: ReferenceImage
     ) -> LayerGradients {
         let outputs = outputGradient.channels
@@ -126,7 +126,7 @@ public enum ReferenceKernels {
     }
 
     /// 1×1 convolution with bias; weights `[in][out]`.
-    public static func pointwiseConvolution(
+    package static func pointwiseConvolution(
         _ input: ReferenceImage, weights: [Double], bias: [Double]
     ) -> ReferenceImage {
         let outputs = bias.count
@@ -144,7 +144,7 @@ public enum ReferenceKernels {
     }
 
     /// The backward of `pointwiseConvolution`.
-    public static func pointwiseConvolutionBackward(
+    package static func pointwiseConvolutionBackward(
         _ input: ReferenceImage, weights: [Double], outputGradient: ReferenceImage
     ) -> LayerGradients {
         let outputs = outputGradient.channels

@@ -2,7 +2,7 @@ import Foundation
 
 extension ReferenceKernels {
     /// Softmax over each pixel's channels.
-    public static func softmax(_ logits: ReferenceImage) -> ReferenceImage {
+    package static func softmax(_ logits: ReferenceImage) -> ReferenceImage {
         var result = logits
         for y in 0..<logits.height {
             for x in 0..<logits.width {
@@ -21,7 +21,7 @@ extension ReferenceKernels {
     ///   - labels: H·W classes.
     ///   - weights: w, H·W values.
     ///   - smoothing: the share of each target that is spread over all classes.
-    public static func softmaxCrossEntropy(
+    package static func softmaxCrossEntropy(
         _ logits: ReferenceImage, labels: [Int], weights: [Double], smoothing: Double = 0
     ) -> (loss: Double, gradient: ReferenceImage) {
         let counted = Double(labels.count { $0 >= 0 })
@@ -48,7 +48,7 @@ extension ReferenceKernels {
 
     /// 1 − mean over classes of (2Σpy + 1)/(Σp + Σy + 1) over the pixels whose label is not negative, and its gradient by
     /// the logits, through the softmax's Jacobian.
-    public static func softDice(
+    package static func softDice(
         _ logits: ReferenceImage, labels: [Int]
     ) -> (loss: Double, gradient: ReferenceImage) {
         let classes = logits.channels
@@ -66,12 +66,12 @@ extension ReferenceKernels {
         var gradient = ReferenceImage(logits.shape)
         for pixel in counted {
             let p = (0..<classes).map { probabilities.values[pixel * classes + $0] }
-            let slopes = (0..<classes).map { c in
+            let byProbability = (0..<classes).map { c in
                 ((dice[c] - (labels[pixel] == c ? 2 : 0)) / (size[c] + 1)) / Double(classes)
             }
             for j in 0..<classes {
                 gradient.values[pixel * classes + j] = (0..<classes).reduce(0) {
-                    $0 + slopes[$1] * p[$1] * ((j == $1 ? 1 : 0) - p[j])
+                    $0 + byProbability[$1] * p[$1] * ((j == $1 ? 1 : 0) - p[j])
                 }
             }
         }
@@ -80,7 +80,7 @@ extension ReferenceKernels {
 
     /// One momentum step as PyTorch defines it: `g ← g + weightDecay·w`, `v ← momentum·v + g`, `w ← w − learningRate·v`,
     /// or with Nesterov `w ← w − learningRate·(g + momentum·v)`.
-    public static func momentumStep(
+    package static func momentumStep(
         weights: inout [Double], velocity: inout [Double], gradient: [Double], learningRate: Double, momentum: Double,
         weightDecay: Double, nesterov: Bool
     ) {

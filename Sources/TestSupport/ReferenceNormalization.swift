@@ -3,7 +3,7 @@ import Kernels
 extension ReferenceKernels {
     /// Group normalisation without ReLU: the channels of each of `groups` to mean 0 and deviation 1, then a factor and a
     /// term for each channel (Wu and He 2018, equations 1 and 6). The variance's mean is taken in a second pass.
-    public static func groupNormalization(
+    package static func groupNormalization(
         _ input: ReferenceImage, groups: Int, weights: [Double], bias: [Double]
     ) -> ReferenceImage {
         var result = ReferenceImage(input.shape)
@@ -16,7 +16,7 @@ extension ReferenceKernels {
     }
 
     /// The backward of `groupNormalization`.
-    public static func groupNormalizationBackward(
+    package static func groupNormalizationBackward(
         _ input: ReferenceImage, groups: Int, weights: [Double], outputGradient: ReferenceImage
     ) -> LayerGradients {
         let channels = input.channels
@@ -27,18 +27,18 @@ extension ReferenceKernels {
         // Of each group, the means of the gradient by x̂, and of its product with x̂.
         var (means, products) = (Array(repeating: 0.0, count: groups), Array(repeating: 0.0, count: groups))
         let count = Double(input.values.count / groups)
-        for (i, slope) in outputGradient.values.enumerated() {
+        for (i, gradient) in outputGradient.values.enumerated() {
             let c = i % channels
-            result.weights[c] += slope * normal.values[i]
-            result.bias[c] += slope
-            means[c * groups / channels] += weights[c] * slope / count
-            products[c * groups / channels] += weights[c] * slope * normal.values[i] / count
+            result.weights[c] += gradient * normal.values[i]
+            result.bias[c] += gradient
+            means[c * groups / channels] += weights[c] * gradient / count
+            products[c * groups / channels] += weights[c] * gradient * normal.values[i] / count
         }
-        for (i, slope) in outputGradient.values.enumerated() {
+        for (i, gradient) in outputGradient.values.enumerated() {
             let c = i % channels
             let group = c * groups / channels
             result.input.values[i] =
-                (weights[c] * slope - means[group] - normal.values[i] * products[group]) / deviations[group]
+                (weights[c] * gradient - means[group] - normal.values[i] * products[group]) / deviations[group]
         }
         return result
     }

@@ -2,7 +2,7 @@ import Kernels
 
 extension ReferenceKernels {
     /// The largest of each 2×2 block.
-    public static func maxPool(_ input: ReferenceImage) -> ReferenceImage {
+    package static func maxPool(_ input: ReferenceImage) -> ReferenceImage {
         var result = ReferenceImage(ImageShape(input.height / 2, input.width / 2, input.channels))
         for y in 0..<result.height {
             for x in 0..<result.width {
@@ -16,7 +16,7 @@ extension ReferenceKernels {
     }
 
     /// The backward of `maxPool`: each gradient goes to its block's first maximum in the order of rows.
-    public static func maxPoolBackward(_ input: ReferenceImage, outputGradient: ReferenceImage) -> ReferenceImage {
+    package static func maxPoolBackward(_ input: ReferenceImage, outputGradient: ReferenceImage) -> ReferenceImage {
         var result = ReferenceImage(input.shape)
         for y in 0..<outputGradient.height {
             for x in 0..<outputGradient.width {

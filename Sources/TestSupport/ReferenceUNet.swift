@@ -5,19 +5,19 @@ import Network
 ///
 /// Parameters and gradients go by the checkpoint's names and are in PyTorch's order, so that the conversion to the
 /// order of memory is tested too.
-public struct ReferenceUNet {
-    public typealias Parameters = [String: [Double]]
+package struct ReferenceUNet {
+    package typealias Parameters = [String: [Double]]
 
     private let architecture: UNetArchitecture
     private let padding: Int
 
-    public init(_ architecture: UNetArchitecture) {
+    package init(_ architecture: UNetArchitecture) {
         self.architecture = architecture
         padding = architecture.padding == .same ? 1 : 0
     }
 
     /// What a forward pass leaves for the backward pass.
-    public struct Trace {
+    package struct Trace {
         /// A block's input, its two outputs after ReLU, and those of its convolutions before all that follows them.
         struct Block {
             var input: ReferenceImage
@@ -32,27 +32,27 @@ public struct ReferenceUNet {
         var dropout: [Double]?
         /// By level.
         var decoder: [Int: Block] = [:]
-        public internal(set) var logits = ReferenceImage(ImageShape(0, 0, 0))
-        /// The shape of the map that dropout works on.
-        public var bottomShape: ImageShape { bottom.shape }
+        package internal(set) var logits = ReferenceImage(ImageShape(0, 0, 0))
+        /// The shape of the activation that dropout works on.
+        package var bottomShape: ImageShape { bottom.shape }
     }
 
     /// - Parameter dropout: what each value of the bottom is multiplied by; nil for 1.
-    public func forward(_ image: ReferenceImage, _ parameters: Parameters, dropout: [Double]? = nil) -> Trace {
+    package func forward(_ image: ReferenceImage, _ parameters: Parameters, dropout: [Double]? = nil) -> Trace {
         var trace = Trace()
-        var map = image
+        var activation = image
         for level in 0...architecture.depth {
-            if level > 0 { map = ReferenceKernels.maxPool(map) }
-            trace.encoder.append(block("encoder.\(level)", map, parameters))
-            map = trace.encoder[level].output
+            if level > 0 { activation = ReferenceKernels.maxPool(activation) }
+            trace.encoder.append(block("encoder.\(level)", activation, parameters))
+            activation = trace.encoder[level].output
         }
         trace.dropout = dropout
-        if let dropout { map.values = zip(map.values, dropout).map { $0 * $1 } }
-        trace.bottom = map
+        if let dropout { activation.values = zip(activation.values, dropout).map { $0 * $1 } }
+        trace.bottom = activation
         for level in (0..<architecture.depth).reversed() {
             let name = "decoder.\(level).up"
             let up = ReferenceKernels.upConvolution(
-                map, weights: upMemoryOrder(name, parameters), bias: tensor("\(name).bias", parameters))
+                activation, weights: upMemoryOrder(name, parameters), bias: tensor("\(name).bias", parameters))
             let skip = ReferenceKernels.centreCrop(
                 trace.encoder[level].output, height: up.height, width: up.width)
             let joined =
@@ -63,26 +63,26 @@ public struct ReferenceUNet {
                 }
             let block = block("decoder.\(level)", joined, parameters)
             trace.decoder[level] = block
-            map = block.output
+            activation = block.output
         }
         trace.logits = ReferenceKernels.pointwiseConvolution(
-            map, weights: memoryOrder("head", parameters), bias: tensor("head.bias", parameters))
+            activation, weights: memoryOrder("head", parameters), bias: tensor("head.bias", parameters))
         return trace
     }
 
-    /// The derivatives by all parameters.
-    public func backward(_ trace: Trace, _ parameters: Parameters, logitsGradient: ReferenceImage) -> Parameters {
+    /// The gradient by all parameters.
+    package func backward(_ trace: Trace, _ parameters: Parameters, logitsGradient: ReferenceImage) -> Parameters {
         var gradients: Parameters = [:]
         let last = trace.decoder[0]?.output ?? trace.bottom
         let head = ReferenceKernels.pointwiseConvolutionBackward(
             last, weights: memoryOrder("head", parameters), outputGradient: logitsGradient)
         gradients["head.weight"] = fileOrder(head.weights, inputs: last.channels, outputs: architecture.classes)
         gradients["head.bias"] = head.bias
-        var slope = head.input
+        var gradient = head.input
         var skips: [ReferenceImage] = []
         for level in 0..<architecture.depth {
             guard let block = trace.decoder[level] else { preconditionFailure("no level \(level)") }
-            let both = blockBackward("decoder.\(level)", block, slope, parameters, &gradients)
+            let both = blockBackward("decoder.\(level)", block, gradient, parameters, &gradients)
             let parts =
                 switch architecture.skip {
                 case .concatenate: ReferenceKernels.split(both, channels: [both.channels / 2, both.channels / 2])
@@ -96,14 +96,14 @@ public struct ReferenceUNet {
                 below, weights: upMemoryOrder(name, parameters), outputGradient: parts[1])
             gradients["\(name).weight"] = upFileOrder(up.weights, outputs: parts[1].channels)
             gradients["\(name).bias"] = up.bias
-            slope = up.input
+            gradient = up.input
         }
-        if let dropout = trace.dropout { slope.values = zip(slope.values, dropout).map { $0 * $1 } }
+        if let dropout = trace.dropout { gradient.values = zip(gradient.values, dropout).map { $0 * $1 } }
         for level in (0...architecture.depth).reversed() {
-            slope = blockBackward("encoder.\(level)", trace.encoder[level], slope, parameters, &gradients)
+            gradient = blockBackward("encoder.\(level)", trace.encoder[level], gradient, parameters, &gradients)
             guard level > 0 else { break }
-            let pooled = ReferenceKernels.maxPoolBackward(trace.encoder[level - 1].output, outputGradient: slope)
-            slope = ReferenceImage(pooled.shape, values: zip(pooled.values, skips[level - 1].values).map { $0 + $1 })
+            let pooled = ReferenceKernels.maxPoolBackward(trace.encoder[level - 1].output, outputGradient: gradient)
+            gradient = ReferenceImage(pooled.shape, values: zip(pooled.values, skips[level - 1].values).map { $0 + $1 })
         }
         return gradients
     }
@@ -135,32 +135,32 @@ public struct ReferenceUNet {
         return groups
     }
 
-    /// Returns the derivative by the block's input.
+    /// Returns the gradient by the block's input.
     private func blockBackward(
-        _ name: String, _ block: Trace.Block, _ slope: ReferenceImage, _ parameters: Parameters,
+        _ name: String, _ block: Trace.Block, _ gradient: ReferenceImage, _ parameters: Parameters,
         _ gradients: inout Parameters
     ) -> ReferenceImage {
-        var slope = slope
+        var gradient = gradient
         for (number, input, output) in [(2, block.middle, block.output), (1, block.input, block.middle)] {
             let convolution = "\(name).conv\(number)"
-            slope = ReferenceKernels.rectifyBackward(output: output, outputGradient: slope)
+            gradient = ReferenceKernels.rectifyBackward(output: output, outputGradient: gradient)
             if isNormalized {
                 let convolved = block.convolved[number - 1]
                 let layer = ReferenceKernels.groupNormalizationBackward(
                     convolved, groups: groups(convolved), weights: tensor("\(name).norm\(number).weight", parameters),
-                    outputGradient: slope)
+                    outputGradient: gradient)
                 gradients["\(name).norm\(number).weight"] = layer.weights
                 gradients["\(name).norm\(number).bias"] = layer.bias
-                slope = layer.input
+                gradient = layer.input
             }
             let layer = ReferenceKernels.convolution3x3Backward(
-                input, weights: memoryOrder(convolution, parameters), outputGradient: slope, padding: padding)
+                input, weights: memoryOrder(convolution, parameters), outputGradient: gradient, padding: padding)
             gradients["\(convolution).weight"] = fileOrder(
                 layer.weights, inputs: input.channels, outputs: output.channels)
             gradients["\(convolution).bias"] = layer.bias
-            slope = layer.input
+            gradient = layer.input
         }
-        return slope
+        return gradient
     }
 
     private func tensor(_ name: String, _ parameters: Parameters) -> [Double] {

@@ -3,11 +3,11 @@ import Foundation
 import Support
 
 /// Ranks as threads of one process, for tests of everything above MPI.
-public final class ThreadCommunicator: Communicator {
-    public let rank: Int
-    public let size: Int
-    public var name: String { "thread \(members[rank])" }
-    public let libraryDescription = "threads"
+package final class ThreadCommunicator: Communicator {
+    package let rank: Int
+    package let size: Int
+    package var name: String { "thread \(members[rank])" }
+    package let libraryDescription = "threads"
     private let post: PostOffice
     private let members: [Int]
     private let group: String
@@ -24,7 +24,7 @@ public final class ThreadCommunicator: Communicator {
     ///
     /// The first rank to throw ends the others, whose messages then never come; a job that takes longer than
     /// `timeout` seconds is a hang and fails.
-    public static func run<R: Sendable>(
+    package static func run<R: Sendable>(
         size: Int, timeout: Double = 60, _ body: @escaping @Sendable (ThreadCommunicator) throws -> R
     ) throws -> [R] {
         let post = PostOffice(deadline: Date(timeIntervalSinceNow: timeout))
@@ -43,18 +43,18 @@ public final class ThreadCommunicator: Communicator {
         return try results.wait(post: post)
     }
 
-    public func send(_ bytes: UnsafeRawBufferPointer, to rank: Int, tag: MessageTag) throws {
+    package func send(_ bytes: UnsafeRawBufferPointer, to rank: Int, tag: MessageTag) throws {
         try post.deliver(Data(bytes), address(from: self.rank, to: rank, tag))
     }
 
-    public func startSending(
+    package func startSending(
         _ bytes: UnsafeRawBufferPointer, to rank: Int, tag: MessageTag
     ) throws -> any PendingTransfer {
         try send(bytes, to: rank, tag: tag)
         return Delivered()
     }
 
-    public func receive(_ bytes: UnsafeMutableRawBufferPointer, from rank: Int, tag: MessageTag) throws {
+    package func receive(_ bytes: UnsafeMutableRawBufferPointer, from rank: Int, tag: MessageTag) throws {
         let address = address(from: rank, to: self.rank, tag)
         Self.fill(bytes, with: try post.collect(address, post.ticket(address)))
     }
@@ -64,17 +64,17 @@ public final class ThreadCommunicator: Communicator {
         data.copyBytes(to: bytes)
     }
 
-    public func startReceiving(
+    package func startReceiving(
         _ bytes: UnsafeMutableRawBufferPointer, from rank: Int, tag: MessageTag
     ) throws -> any PendingTransfer {
         Expected(post, bytes, address(from: rank, to: self.rank, tag))
     }
 
-    public func waitingMessage(from rank: Int, tag: MessageTag) throws -> Int? {
+    package func waitingMessage(from rank: Int, tag: MessageTag) throws -> Int? {
         try post.waiting(address(from: rank, to: self.rank, tag))
     }
 
-    public func split(_ members: [Int]) throws -> (any Communicator)? {
+    package func split(_ members: [Int]) throws -> (any Communicator)? {
         guard let place = members.firstIndex(of: rank) else { return nil }
         return ThreadCommunicator(
             post: post, members: members.map { self.members[$0] }, rank: place, group: "\(group)/\(members)")
@@ -112,6 +112,8 @@ public final class ThreadCommunicator: Communicator {
 }
 
 /// Messages on their way. At each address they are numbered as they are sent, and so are those who expect one.
+///
+/// Sendable since `condition` guards all that varies; a condition, because ranks wait for messages.
 private final class PostOffice: @unchecked Sendable {
     private struct Mailbox {
         var sent = 0
@@ -187,6 +189,7 @@ private final class PostOffice: @unchecked Sendable {
     }
 }
 
+/// What the ranks return. Sendable since `condition` guards it; a condition, because the caller waits for all of them.
 private final class Results<R: Sendable>: @unchecked Sendable {
     private let condition = NSCondition()
     private var results: [Result<R, any Error>?]

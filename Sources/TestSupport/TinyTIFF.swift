@@ -1,9 +1,9 @@
 import Foundation
 
 /// TIFF files put together byte by byte: several pages, any number of channels, 8 or 16 bits or floating-point.
-public enum TinyTIFF {
+package enum TinyTIFF {
     /// A page of `samples`, a pixel's channels side by side; little-endian, in one strip, uncompressed.
-    public struct Page: Sendable {
+    package struct Page: Sendable {
         let width: Int
         var channels = 1
         let bytes: [UInt8]
@@ -11,22 +11,22 @@ public enum TinyTIFF {
         /// SampleFormat: 1 unsigned, 3 floating-point.
         let format: Int
 
-        public init(_ width: Int, channels: Int = 1, _ samples: [UInt8]) {
+        package init(_ width: Int, channels: Int = 1, _ samples: [UInt8]) {
             (self.width, self.channels, bytes, bits, format) = (width, channels, samples, 8, 1)
         }
 
-        public init(_ width: Int, channels: Int = 1, wide samples: [UInt16]) {
+        package init(_ width: Int, channels: Int = 1, wide samples: [UInt16]) {
             (self.width, self.channels, bits, format) = (width, channels, 16, 1)
             bytes = samples.flatMap { [UInt8($0 & 255), UInt8($0 >> 8)] }
         }
 
-        public init(_ width: Int, channels: Int = 1, floats samples: [Float]) {
+        package init(_ width: Int, channels: Int = 1, floats samples: [Float]) {
             (self.width, self.channels, bits, format) = (width, channels, 32, 3)
             bytes = samples.flatMap { sample in (0..<4).map { UInt8(sample.bitPattern >> (8 * $0) & 255) } }
         }
     }
 
-    public static func data(_ pages: [Page]) -> Data {
+    package static func data(_ pages: [Page]) -> Data {
         var data = Data([0x49, 0x49, 42, 0, 0, 0, 0, 0])
         func number(_ value: Int, bytes: Int) -> Data { Data((0..<bytes).map { UInt8(value >> (8 * $0) & 255) }) }
         // Where the last page's successor, or the first page, is to be named.

@@ -5,7 +5,7 @@ import Support
 /// Ratios to the yardsticks that were measured before, by target, kernel and shape. Ratios and not times: they mean
 /// much the same on another machine of the kind.
 struct Baseline {
-    /// How far a ratio may be below its baseline.
+    /// The largest share by which a ratio may be below its baseline.
     static let allowance = 0.25
 
     private typealias Ratios = [String: [String: Double]]

@@ -2,10 +2,10 @@ import Kernels
 
 /// A kernel that is first compared with its reference and then timed.
 protocol Benchmarked: Sendable {
-    /// What it is called in tables and baselines.
+    /// Its name in tables and baselines.
     var name: String { get }
 
-    /// How far it is from the naive reference on small odd shapes.
+    /// Its deviations from the naive reference on small odd shapes.
     func deviations() -> [Deviation]
 
     /// The sizes that it is timed on.
@@ -36,7 +36,7 @@ struct Trial {
     let run: () -> Void
 }
 
-/// What one run of a kernel does.
+/// The work of one run of a kernel.
 enum Work {
     /// Floating-point operations of products, as computed and as the direct sum would take; a multiply-add is two.
     case products(operations: Double, direct: Double)

@@ -37,8 +37,8 @@ struct ConvolutionKernel: Benchmarked {
         ]
     }
 
-    /// Small shapes that between them go through every way in which the work is cut: a crop beside another map, padding,
-    /// channels enough to be shared out, tiles enough for several bands.
+    /// Small shapes that between them go through every way in which the work is cut: a crop beside another activation,
+    /// padding, channels enough to be shared out, tiles enough for several bands.
     private static let checks = [
         ConvolutionShape(height: 11, width: 9, inputs: [3, 5], outputs: 7, padding: 0, borders: [2, 0]),
         ConvolutionShape(height: 10, width: 13, inputs: [17], outputs: 33, padding: 1),

@@ -28,7 +28,7 @@ struct LayerKernel: Benchmarked {
             let input = ReferenceImage(problem.input.view)
             let weights = problem.layer.referenceWeights
             let bias = problem.layer.referenceBias
-            let slopes = ReferenceImage(problem.outputGradient.view)
+            let outputGradient = ReferenceImage(problem.outputGradient.view)
             func deviation(_ what: String, _ distance: Double) -> Deviation {
                 Deviation(
                     what: "\(what) of \(problem.description)", distance: distance, tolerance: Tolerances.float32Sum)
@@ -45,8 +45,9 @@ struct LayerKernel: Benchmarked {
                 problem.backward(engine)
                 let expected =
                     layer == .upConvolution
-                    ? ReferenceKernels.upConvolutionBackward(input, weights: weights, outputGradient: slopes)
-                    : ReferenceKernels.pointwiseConvolutionBackward(input, weights: weights, outputGradient: slopes)
+                    ? ReferenceKernels.upConvolutionBackward(input, weights: weights, outputGradient: outputGradient)
+                    : ReferenceKernels.pointwiseConvolutionBackward(
+                        input, weights: weights, outputGradient: outputGradient)
                 return [
                     deviation("input gradient", relativeL2(problem.inputGradient.view, expected.input)),
                     deviation("weight gradient", relativeL2(problem.layer.weightGradient.values, expected.weights)),

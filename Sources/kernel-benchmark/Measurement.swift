@@ -69,7 +69,7 @@ struct Measurement: Codable {
     }
 }
 
-/// How long to measure.
+/// The time that measuring may take.
 struct Effort {
     /// Repetitions of a row, but no fewer than three.
     let repetitions: Int

@@ -1,20 +1,15 @@
 import Glibc
 import Kernels
 
-/// What one core can do at best, measured beside each kernel so that a slow moment, or a slow machine, shows in both.
+/// The peak of one core, in products and in copies, measured beside each kernel so that a slow moment, or a slow machine, shows in both.
 final class Yardsticks {
-    private let source = allocateFloats(Yardsticks.copied)
-    private let target = allocateFloats(Yardsticks.copied)
+    private let source = AlignedBuffer<Float>(Yardsticks.copied)
+    private let target = AlignedBuffer<Float>(Yardsticks.copied)
     private var sink = SIMD16<Float>.zero
 
     /// Floats that are copied: more than any cache holds.
     private static let copied = 1 << 24
     private static let iterations = 1 << 19
-
-    deinit {
-        source.deallocate()
-        target.deallocate()
-    }
 
     /// The limit for this kind of work, in operations or bytes a second.
     func limit(_ work: Work) -> Double {
@@ -36,7 +31,7 @@ final class Yardsticks {
             var second = InlineArray<3, SIMD16<Float>>(repeating: .zero)
         #endif
         // Read from memory: the compiler knows neither the values nor that they are equal, and leaves nothing out.
-        let values = UnsafeRawPointer(source).assumingMemoryBound(to: SIMD16<Float>.self)
+        let values = UnsafeRawPointer(source.base).assumingMemoryBound(to: SIMD16<Float>.self)
         for i in first.indices { (first[i], second[i]) = (values[i], values[first.count + i]) }
         let factor = values[2 * first.count]
         let begin = Self.cpuSeconds()
@@ -59,8 +54,8 @@ final class Yardsticks {
     /// copy would become `memcpy`, whose streaming stores no kernel uses.
     private func copy() -> Double {
         let begin = Self.cpuSeconds()
-        var from = UnsafeRawPointer(source)
-        var to = UnsafeMutableRawPointer(target)
+        var from = UnsafeRawPointer(source.base)
+        var to = UnsafeMutableRawPointer(target.base)
         var n = Self.copied / 16
         while n > 0 {
             to.storeBytes(of: from.load(as: SIMD16<Float>.self) * 0.5, as: SIMD16<Float>.self)

@@ -61,9 +61,9 @@ extension ConvolutionShape: CustomTestStringConvertible {
         #expect(relativeL2(run.layer.weightGradient.values, expected.weights) <= weightTolerance)
         #expect(relativeL2(run.layer.biasGradient.values, expected.bias) <= Tolerances.float32Sum)
         let parts = ReferenceKernels.split(expected.input, channels: shape.inputs)
-        for (map, part) in zip(run.inputGradients, parts) {
-            #expect(relativeL2(map.view, part) <= engine.tolerance)
-            #expect(map.borderIsUntouched)
+        for (gradient, part) in zip(run.inputGradients, parts) {
+            #expect(relativeL2(gradient.view, part) <= engine.tolerance)
+            #expect(gradient.borderIsUntouched)
         }
     }
 
@@ -115,8 +115,8 @@ extension ConvolutionShape: CustomTestStringConvertible {
             #expect(sameBits(run.output.values, runs[0].output.values))
             #expect(sameBits(run.layer.weightGradient.values, runs[0].layer.weightGradient.values))
             #expect(sameBits(run.layer.biasGradient.values, runs[0].layer.biasGradient.values))
-            for (map, other) in zip(run.inputGradients, runs[0].inputGradients) {
-                #expect(ReferenceImage(map.view) == ReferenceImage(other.view))
+            for (gradient, other) in zip(run.inputGradients, runs[0].inputGradients) {
+                #expect(ReferenceImage(gradient.view) == ReferenceImage(other.view))
             }
         }
     }

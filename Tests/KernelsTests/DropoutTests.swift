@@ -46,17 +46,17 @@ import Testing
         #expect(error <= Tolerances.adjoint)
     }
 
-    @Test("a crop gets the numbers of its own places, not of the map around it")
+    @Test("a crop gets the numbers of its own places, not of the activation around it")
     func crop() {
         let shape = ImageShape(6, 5, 4)
         let stream = RandomStream(seed: 3, use: .dropout)
-        let map = CroppedMap.random(shape, border: 2, key: 510)
+        let crop = CroppedTensor.random(shape, border: 2, key: 510)
         let alone = Tensor(shape)
         var fill = RandomStream.test(510)
         fill.fill(alone.view)
-        Dropout.apply(map.view, rate: 0.5, stream: stream)
+        Dropout.apply(crop.view, rate: 0.5, stream: stream)
         Dropout.apply(alone.view, rate: 0.5, stream: stream)
-        #expect(ReferenceImage(map.view) == ReferenceImage(alone.view))
-        #expect(map.borderIsUntouched)
+        #expect(ReferenceImage(crop.view) == ReferenceImage(alone.view))
+        #expect(crop.borderIsUntouched)
     }
 }

@@ -83,7 +83,7 @@ import Testing
         #expect(sameBits(results[0], results[2]))
     }
 
-    @Test("a map may be normalised in its place")
+    @Test("an activation may be normalised in its place")
     func inPlace() {
         let run = Run(ImageShape(21, 19, 24)).pass()
         let statistics = Tensor(1, 1, GroupNormalization.statisticsCount)
@@ -94,7 +94,7 @@ import Testing
     }
 
     /// A mean a thousand deviations from 0 costs what the values themselves have lost, and not what squares would.
-    @Test("a large map far from 0 keeps its deviation")
+    @Test("a large activation far from 0 keeps its deviation")
     func farFromZero() {
         let run = Run(ImageShape(300, 310, 16), range: 999...1001)
         run.pass()
@@ -104,7 +104,7 @@ import Testing
         #expect(relativeL2(run.output.view, ReferenceKernels.rectify(linear)) <= 1e-4)
     }
 
-    @Test("a constant map becomes its biases, and has no gradient of its own")
+    @Test("a constant activation becomes its biases, and has no gradient of its own")
     func constant() {
         let run = Run(ImageShape(6, 6, 8))
         run.input.view.fill(3)

@@ -12,17 +12,19 @@ import Testing
     func reference(border: Int) {
         for (key, shape) in shapes.enumerated() {
             let full = ImageShape(2 * shape.height, 2 * shape.width, shape.channels)
-            let input = CroppedMap.random(full, border: border, key: 300 + key)
+            let input = CroppedTensor.random(full, border: border, key: 300 + key)
             let output = Tensor.unset(shape)
             MaxPool.forward(input.view, output: output.view, team: team)
             let reference = ReferenceImage(input.view)
             #expect(ReferenceImage(output.view) == ReferenceKernels.maxPool(reference))
 
-            let slope = Tensor.random(shape, key: 310 + key)
-            let gradient = CroppedMap.unset(full, border: border)
+            let outputGradient = Tensor.random(shape, key: 310 + key)
+            let gradient = CroppedTensor.unset(full, border: border)
             MaxPool.backward(
-                input.view, output: output.view, outputGradient: slope.view, inputGradient: gradient.view, team: team)
-            let expected = ReferenceKernels.maxPoolBackward(reference, outputGradient: ReferenceImage(slope.view))
+                input.view, output: output.view, outputGradient: outputGradient.view, inputGradient: gradient.view,
+                team: team)
+            let expected = ReferenceKernels.maxPoolBackward(
+                reference, outputGradient: ReferenceImage(outputGradient.view))
             #expect(ReferenceImage(gradient.view) == expected)
             #expect(gradient.borderIsUntouched)
         }
@@ -39,12 +41,13 @@ import Testing
             let input = Tensor(2, 2, 1)
             for i in 0..<4 { input.values[i] = values[i] }
             let output = Tensor(1, 1, 1)
-            let slope = Tensor(1, 1, 1)
-            slope.values[0] = 5
+            let outputGradient = Tensor(1, 1, 1)
+            outputGradient.values[0] = 5
             let gradient = Tensor(2, 2, 1)
             MaxPool.forward(input.view, output: output.view, team: team)
             MaxPool.backward(
-                input.view, output: output.view, outputGradient: slope.view, inputGradient: gradient.view, team: team)
+                input.view, output: output.view, outputGradient: outputGradient.view, inputGradient: gradient.view,
+                team: team)
             #expect(Array(gradient.values) == (0..<4).map { $0 == place ? 5 : 0 }, "block \(values)")
         }
     }
@@ -55,14 +58,15 @@ import Testing
         let input = Tensor.random(ImageShape(10, 12, 17), key: 320)
         let output = Tensor(shape)
         MaxPool.forward(input.view, output: output.view, team: team)
-        let slope = Tensor.random(shape, key: 321)
+        let outputGradient = Tensor.random(shape, key: 321)
         let crop = Tensor.random(ImageShape(10 - 2 * border, 12 - 2 * border, 17), key: 322)
         let without = Tensor.unset(input.shape)
         let with = Tensor.unset(input.shape)
         MaxPool.backward(
-            input.view, output: output.view, outputGradient: slope.view, inputGradient: without.view, team: team)
+            input.view, output: output.view, outputGradient: outputGradient.view, inputGradient: without.view,
+            team: team)
         MaxPool.backward(
-            input.view, output: output.view, outputGradient: slope.view, skipGradient: crop.view,
+            input.view, output: output.view, outputGradient: outputGradient.view, skipGradient: crop.view,
             inputGradient: with.view, team: team)
         for y in 0..<10 {
             for x in 0..<12 {

@@ -44,6 +44,19 @@ import Testing
         #expect(abs(chiSquare - 63) < 5 * 126.0.squareRoot())
     }
 
+    @Test("Gaussian numbers have mean 0, deviation 1 and the kurtosis of a normal distribution")
+    func gaussian() {
+        var stream = RandomStream(seed: 6, use: .synthesis)
+        let values = (0..<40_000).map { _ in stream.gaussian() }
+        let moments = (1...4).map { power in
+            values.reduce(0) { sum, x in sum + (1..<power).reduce(x) { product, _ in product * x } } / 40_000
+        }
+        // Five deviations of each moment's estimate: √1, √2, √15 and √96 over √n.
+        for (moment, (expected, variance)) in zip(moments, [(0.0, 1.0), (1, 2), (0, 15), (3, 96)]) {
+            #expect(abs(moment - expected) < 5 * variance.squareRoot() / 200)
+        }
+    }
+
     @Test("first draws of neighbouring keys are uncorrelated")
     func neighbours() {
         let first = (0..<10_001).map { key in

@@ -172,20 +172,21 @@ import Testing
     @Test("crops give the bits of the same image alone, and what is around them stays", arguments: [2, 3, 18])
     func crop(classes: Int) {
         let problem = Problem(ImageShape(5, 19, classes), key: 465)
-        let map = CroppedMap.random(problem.logits.shape, border: 2, key: 465)
-        let slopes = CroppedMap.unset(problem.logits.shape, border: 1)
-        for y in 0..<5 { map.view.row(y).update(from: problem.logits.view.row(y), count: 19 * classes) }
+        let logits = CroppedTensor.random(problem.logits.shape, border: 2, key: 465)
+        let croppedGradient = CroppedTensor.unset(problem.logits.shape, border: 1)
+        for y in 0..<5 { logits.view.row(y).update(from: problem.logits.view.row(y), count: 19 * classes) }
         let (loss, gradient) = problem.loss()
         let cropLoss = problem.weights.withUnsafeBufferPointer {
             SoftmaxCrossEntropy.loss(
-                logits: map.view, labels: problem.labels, weights: $0.baseAddress, gradient: slopes.view,
+                logits: logits.view, labels: problem.labels, weights: $0.baseAddress, gradient: croppedGradient.view,
                 team: ThreadTeam(threads: 1))
         }
         #expect(sameBits([loss], [cropLoss]))
-        #expect(ReferenceImage(slopes.view) == ReferenceImage(gradient.view) && slopes.borderIsUntouched)
-        SoftmaxCrossEntropy.probabilities(map.view, team: ThreadTeam(threads: 1))
+        #expect(
+            ReferenceImage(croppedGradient.view) == ReferenceImage(gradient.view) && croppedGradient.borderIsUntouched)
+        SoftmaxCrossEntropy.probabilities(logits.view, team: ThreadTeam(threads: 1))
         SoftmaxCrossEntropy.probabilities(problem.logits.view, team: ThreadTeam(threads: 1))
-        #expect(ReferenceImage(map.view) == ReferenceImage(problem.logits.view) && map.borderIsUntouched)
+        #expect(ReferenceImage(logits.view) == ReferenceImage(problem.logits.view) && logits.borderIsUntouched)
     }
 
     @Test("any number of threads gives the same bits", arguments: [2, 9])

@@ -60,9 +60,9 @@ import Testing
                 <= Tolerances.winogradWeightGradient)
         #expect(
             distance(gradients.biasGradient.values, expectedGradients.biasGradient.values) <= Tolerances.float32Sum)
-        for (map, other) in zip(run.inputGradients, expected.inputGradients) {
-            #expect(relativeL2(map.view, ReferenceImage(other.view)) <= Tolerances.winograd)
-            #expect(map.borderIsUntouched)
+        for (gradient, other) in zip(run.inputGradients, expected.inputGradients) {
+            #expect(relativeL2(gradient.view, ReferenceImage(other.view)) <= Tolerances.winograd)
+            #expect(gradient.borderIsUntouched)
         }
     }
 

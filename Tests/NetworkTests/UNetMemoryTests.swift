@@ -3,7 +3,7 @@ import Network
 import TestSupport
 import Testing
 
-/// The one block of memory that a network's maps and gradients share. A map that made room too early shows as other
+/// The one block of memory that a network's activations and gradients share. An activation that made room too early shows as other
 /// bits.
 @Suite struct UNetMemoryTests {
     /// Everything random about a network and its images.

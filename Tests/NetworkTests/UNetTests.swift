@@ -179,14 +179,14 @@ struct UNetProblem: Sendable, CustomTestStringConvertible {
         var (numeric, analytic): ([Double], [Double]) = ([], [])
         for _ in 0..<4 {
             let directions = start.mapValues { stream.direction($0.count) }
-            let slope = GradientCheck.derivative(
+            let derivative = GradientCheck.derivative(
                 of: { distance in
                     let moved = start.merging(directions) { value, direction in
                         zip(value, direction).map { $0 + distance[0] * $1 }
                     }
                     return run.reference(moved, factors).loss
                 }, at: [0], along: [1], step: 1e-6)
-            numeric.append(slope)
+            numeric.append(derivative)
             analytic.append(gradients.reduce(0) { $0 + innerProduct($1.value, directions[$1.key] ?? []) })
         }
         #expect(relativeL2(analytic, numeric) <= Tolerances.networkGradient)

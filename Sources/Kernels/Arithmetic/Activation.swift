@@ -1,4 +1,4 @@
-/// The function that a layer applies to each of its values after the bias.
+/// An activation function: what a layer applies to each of its values after the bias.
 ///
 /// Its gradient is taken from the layer's output, so that the input need not be kept.
 public enum Activation: Hashable, Sendable {
@@ -69,8 +69,8 @@ public enum Activation: Hashable, Sendable {
 #endif
 
 extension Activation {
-    /// The gradients of four vectors: one decision for all. With a decision each the loops of Winograd's transforms grow so long
-    /// that the compiler no longer inlines loads and stores, and they take twice as long.
+    /// The gradients of four vectors: one decision for all. With a decision each the loops of Winograd's transforms grow so
+    /// long that the compiler no longer inlines loads and stores, and they take twice as long.
     @inline(__always)
     func gradient(
         _ gradients: WinogradTransforms.Four, outputs: WinogradTransforms.Four

@@ -11,7 +11,7 @@ func store(_ pointer: UnsafeMutablePointer<Float>, _ value: Vector) {
     UnsafeMutableRawPointer(pointer).storeBytes(of: value, as: Vector.self)
 }
 
-/// The innermost loops of a matrix product: a tile of C stays in registers while k runs.
+/// The innermost loops of a matrix product (GEMM): a tile of C stays in registers while k runs.
 ///
 /// Each element is one chain of fused multiply-adds over k, in order, so that its bits depend neither on the CPU nor on
 /// how the matrix was cut. The loops are written as `while` with pointers that advance: indices cost a third of the
@@ -42,8 +42,8 @@ enum MicroKernel {
         var bPanel: Int
         /// Values of k.
         var inner: Int
-        /// What the next product will read, to be brought into the second-level cache meanwhile: processors do not
-        /// guess it.
+        /// What the next product will read, prefetched into the second-level cache meanwhile: the processor's own prefetcher
+        /// does not guess it.
         var ahead: UnsafePointer<Float>
         var aheadCount = 0
     }
@@ -214,7 +214,7 @@ enum MicroKernel {
         }
     }
 
-    /// Asks for the lines that the tile will be written to.
+    /// Prefetches the lines that the tile will be written to.
     @inline(__always)
     private static func prefetch(_ c: UnsafeMutablePointer<Float>, _ cRow: Int, rows: Int, wide: Bool) {
         var c = c

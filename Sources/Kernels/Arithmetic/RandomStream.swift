@@ -1,4 +1,4 @@
-/// What a random number is for; keeps the streams of different uses apart.
+/// The use of a random stream, a part of its key: streams of different uses are independent.
 public enum RandomUse: UInt64, Sendable {
     case initialWeights = 1
     case shuffling
@@ -35,6 +35,13 @@ public struct RandomStream: RandomNumberGenerator, Sendable {
 
     /// Uniform in [0, 1), a multiple of 2^-53.
     public mutating func uniform() -> Double { Double(next() >> 11) * 0x1p-53 }
+
+    /// A standard normal (Gaussian) number, by the cosine branch of Box and Muller (1958). Its logarithm and cosine are
+    /// `Elementary`'s, so that the bits are the same on every CPU.
+    public mutating func gaussian() -> Double {
+        let radius = (-2 * Elementary.log(1 - uniform())).squareRoot()
+        return radius * Elementary.cosine(halfTurns: 2 * uniform())
+    }
 
     /// An integer, uniform in 0..<`bound`.
     public mutating func integer(below bound: Int) -> Int {

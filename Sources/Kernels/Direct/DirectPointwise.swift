@@ -1,4 +1,10 @@
 extension Engine {
+    /// 1×1 convolution with bias: the same matrix product for every pixel.
+    ///
+    /// - Parameters:
+    ///   - input: H×W×in, contiguous.
+    ///   - parameters: weights `[in][out]`.
+    ///   - output: H×W×out, contiguous, overwritten.
     public func pointwiseConvolution(
         _ input: TensorView, _ parameters: LayerParameters, output: TensorView, workspace: Workspace
     ) {
@@ -13,6 +19,10 @@ extension Engine {
         }
     }
 
+    /// The backward of `pointwiseConvolution`.
+    ///
+    /// - Parameters:
+    ///   - inputGradient: of the input's shape, contiguous, overwritten.
     public func pointwiseConvolutionBackward(
         _ input: TensorView, _ parameters: LayerParameters, outputGradient: TensorView, inputGradient: TensorView,
         gradients: LayerGradients, workspace: Workspace

@@ -1,4 +1,10 @@
 extension Engine {
+    /// 2×2 up-convolution with stride 2 (transposed convolution) and bias.
+    ///
+    /// - Parameters:
+    ///   - input: H×W×in, contiguous.
+    ///   - parameters: weights `[in][2][2][out]`.
+    ///   - output: 2H×2W×out, contiguous, overwritten.
     public func upConvolution(
         _ input: TensorView, _ parameters: LayerParameters, output: TensorView, workspace: Workspace
     ) {
@@ -21,6 +27,10 @@ extension Engine {
         }
     }
 
+    /// The backward of `upConvolution`.
+    ///
+    /// - Parameters:
+    ///   - inputGradient: of the input's shape, contiguous, overwritten.
     public func upConvolutionBackward(
         _ input: TensorView, _ parameters: LayerParameters, outputGradient: TensorView, inputGradient: TensorView,
         gradients: LayerGradients, workspace: Workspace

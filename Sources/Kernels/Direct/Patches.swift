@@ -1,11 +1,12 @@
-/// The 3×3 neighbourhoods of a padded map as the rows of a matrix, `[pixel][3][3][channels]`, a band of rows at a time.
+/// im2col: the 3×3 neighbourhoods of a padded activation as the rows of a matrix, `[pixel][3][3][channels]`, a band of rows
+/// at a time.
 struct Patches {
-    /// Maps whose channels stand side by side in a patch.
+    /// Activations whose channels stand side by side in a patch.
     let inputs: [TensorView]
-    /// Zeros around the map, on each side.
+    /// Zeros around the activations, on each side.
     let padding: Int
 
-    /// Height and width of the map of patches.
+    /// Patches down and across.
     var height: Int { inputs[0].height + 2 * padding - 2 }
     var width: Int { inputs[0].width + 2 * padding - 2 }
     var channels: Int { inputs.reduce(0) { $0 + $1.channels } }
@@ -60,7 +61,7 @@ struct Patches {
         }
     }
 
-    /// The same of a single map, of which three pixels of a row are one piece.
+    /// The same of a single activation, of which three pixels of a row are one piece.
     private func layOutPixels(
         _ input: TensorView, _ source: UnsafePointer<Float>, into matrix: UnsafeMutablePointer<Float>
     ) {
@@ -87,30 +88,30 @@ struct Patches {
         }
     }
 
-    /// The adjoint of `layOut`: adds each patch of the rows in `band` to the pixels that it was taken from, in maps of
-    /// the inputs' shapes.
-    func add(_ band: Range<Int>, _ matrix: UnsafePointer<Float>, to maps: [TensorView], team: ThreadTeam) {
+    /// The adjoint of `layOut` (col2im): adds each patch of the rows in `band` to the pixels that it was taken from, in
+    /// gradients of the inputs' shapes.
+    func add(_ band: Range<Int>, _ matrix: UnsafePointer<Float>, to gradients: [TensorView], team: ThreadTeam) {
         let first = max(0, band.lowerBound - padding)
-        let end = min(maps[0].height, band.upperBound + 2 - padding)
+        let end = min(gradients[0].height, band.upperBound + 2 - padding)
         team.forEach(max(0, end - first)) { _, index in
             let y = first + index
             for ky in 0..<3 where band.contains(y + padding - ky) {
                 addRow(
-                    matrix + ((y + padding - ky - band.lowerBound) * width * length + 3 * ky * channels), to: maps,
-                    row: y)
+                    matrix + ((y + padding - ky - band.lowerBound) * width * length + 3 * ky * channels),
+                    to: gradients, row: y)
             }
         }
     }
 
     /// Adds one of the three rows of each patch of a row.
-    private func addRow(_ matrix: UnsafePointer<Float>, to maps: [TensorView], row y: Int) {
+    private func addRow(_ matrix: UnsafePointer<Float>, to gradients: [TensorView], row y: Int) {
         var offset = 0
-        for map in maps {
-            let target = map.row(y)
-            let n = map.channels
+        for gradient in gradients {
+            let target = gradient.row(y)
+            let n = gradient.channels
             for kx in 0..<3 {
                 let source = matrix + (kx &* channels &+ offset)
-                for x in max(0, padding - kx)..<max(max(0, padding - kx), min(width, map.width + padding - kx)) {
+                for x in max(0, padding - kx)..<max(max(0, padding - kx), min(width, gradient.width + padding - kx)) {
                     let from = source + x &* length
                     let to = target + (x &+ kx &- padding) &* n
                     for c in 0..<n { to[c] += from[c] }

@@ -1,4 +1,4 @@
-/// Where a layer's weights and biases lie in the flat parameter buffer.
+/// A layer's weights and biases, where they lie in the flat parameter buffer.
 public struct LayerParameters {
     public let weights: UnsafePointer<Float>
     /// One value for each output channel.
@@ -10,7 +10,7 @@ public struct LayerParameters {
     }
 }
 
-/// Where a layer's gradients go; laid out as its parameters, overwritten.
+/// The gradients by a layer's parameters; laid out as these, overwritten.
 public struct LayerGradients {
     public let weights: UnsafeMutablePointer<Float>
     public let bias: UnsafeMutablePointer<Float>
@@ -33,11 +33,11 @@ public struct Engine: Sendable {
         case openblas
     }
 
-    /// How 3×3 convolutions are computed.
+    /// The algorithm of 3×3 convolutions.
     public enum Convolution: String, Sendable, CaseIterable {
-        /// As each layer and image size is best served.
+        /// Winograd or direct, whichever is faster for a layer and an image size.
         case automatic
-        /// As the sum that defines it, by products of patches.
+        /// Direct: im2col, then a matrix product.
         case direct
         /// By Winograd's F(4×4, 3×3); native engine only.
         case winograd
@@ -47,13 +47,13 @@ public struct Engine: Sendable {
     public let convolution: Convolution
     /// Threads that share the work of one call.
     public let team: ThreadTeam
-    /// Told where time goes, if there is one.
+    /// Records where time goes; nil for none.
     public let profile: StepProfile?
     let product: any MatrixProduct
 
     /// - Parameters:
     ///   - convolution: overrides the choice of kernels, to test and to compare them.
-    ///   - profile: a stopwatch for all that the engine does.
+    ///   - profile: records the time of each layer and phase.
     public init(
         _ kind: Kind, threads: Int, convolution: Convolution = .automatic, profile: StepProfile? = nil
     ) {
@@ -125,15 +125,15 @@ public struct Engine: Sendable {
     /// Which kernel a layer gets: a function of the layer and the image size alone, found by measurement.
     ///
     /// Winograd's F(4×4, 3×3) wins by 1.5 to 3.8 times from 16×16 pixels on. Below about 12×12 its filters, 36/9 of the
-    /// weights, cost more than they save; with fewer than 8 channels the maps are all that counts. Beyond 2,048 channels
-    /// its rounding would pass 1e-5 of a result.
+    /// weights, cost more than they save; with fewer than 8 channels reading and writing the activations takes most of the
+    /// time. Beyond 2,048 channels its rounding would pass 1e-5 of a result.
     private func usesWinograd(_ inputs: [TensorView], output: TensorView) -> Bool {
         guard kind == .native, convolution == .automatic else { return convolution == .winograd }
         let channels = inputs.reduce(0) { $0 + $1.channels }
         return channels >= 8 && max(channels, output.channels) <= 2048 && output.shape.pixels >= 256
     }
 
-    /// Tells the profile what computes a 3×3 layer, and how many operations that takes.
+    /// Tells the profile which kernel computes a 3×3 layer, and with how many floating-point operations.
     private func note3x3(_ inputs: [TensorView], output: TensorView, passes: Double) {
         guard let profile else { return }
         let products = 2 * Double(inputs.reduce(0) { $0 + $1.channels }) * Double(output.channels) * passes
@@ -152,7 +152,7 @@ public struct Engine: Sendable {
         profile?.note(kernel: "product", operations: operations, directOperations: operations)
     }
 
-    /// Refuses maps that do not belong together.
+    /// Refuses shapes that do not fit together.
     func checkConvolution3x3(_ inputs: [TensorView], padding: Int, output: TensorView) {
         precondition(padding == 0 || padding == 1, "padding \(padding)")
         precondition(!inputs.isEmpty, "a convolution without an input")
@@ -164,7 +164,7 @@ public struct Engine: Sendable {
         }
     }
 
-    /// Refuses maps that do not belong together.
+    /// Refuses shapes that do not fit together.
     func checkUpConvolution(_ input: TensorView, output: TensorView) {
         precondition(
             output.height == 2 * input.height && output.width == 2 * input.width && output.isContiguous,
@@ -172,7 +172,7 @@ public struct Engine: Sendable {
         precondition(input.isContiguous, "up-convolution of a crop")
     }
 
-    /// Refuses maps that do not belong together.
+    /// Refuses shapes that do not fit together.
     func checkPointwise(_ input: TensorView, output: TensorView) {
         precondition(
             output.height == input.height && output.width == input.width && output.isContiguous && input.isContiguous,

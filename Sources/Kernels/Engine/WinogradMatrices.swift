@@ -1,5 +1,5 @@
 /// Tiles in the Winograd domain: 36 matrices, one for each position in a tile, with a row of channels for each tile.
-struct WinogradMatrices: @unchecked Sendable {
+struct WinogradMatrices {
     static let positions = 36
 
     let base: UnsafeMutablePointer<Float>
@@ -21,7 +21,7 @@ struct WinogradMatrices: @unchecked Sendable {
     /// one set of the first-level cache.
     private static func distance(rows: Int, row: Int) -> Int { (rows + 1) / 2 * 2 * row + 16 }
 
-    /// The matrix after that of a position, for `rows` tiles: what a product should ask for meanwhile.
+    /// The matrix after that of a position, for `rows` tiles: what a product should prefetch meanwhile.
     func ahead(of index: Int, rows: Int) -> (base: UnsafePointer<Float>, count: Int)? {
         let next = index + 1 < Self.positions ? index + 1 : 0
         return (UnsafePointer(self[position: next]), rows * row)

@@ -1,13 +1,15 @@
 import Dispatch
 
-/// Where the time of training steps goes: a stopwatch that the network sets to a layer's pass, and kernels to a phase
-/// of it. One thread drives it; what the others do meanwhile counts where that thread is.
+/// Profiles training steps: a stopwatch that the network sets to a layer's pass, and kernels to a phase of it.
+///
+/// Sendable without a lock: one thread drives it, lane 0 of the team included, and reads the rows afterwards. What the other
+/// threads do meanwhile counts where that thread is.
 public final class StepProfile: @unchecked Sendable {
-    /// What a kernel does within a pass.
+    /// A phase of a kernel within a pass.
     public enum Phase: Int, Sendable, CaseIterable, Codable {
-        /// Transforming and packing weights, and their gradient back.
+        /// Transforming and packing weights, and transforming their gradient back.
         case filters
-        /// Moving maps into and out of the Winograd domain.
+        /// Transforming activations and gradients into and out of the Winograd domain.
         case transforms
         /// Matrix products.
         case products
@@ -20,7 +22,7 @@ public final class StepProfile: @unchecked Sendable {
         public let layer: String
         /// "forward", "backward", or "" for what has but one.
         public let pass: String
-        /// What computed it.
+        /// The name of the kernel that computed it.
         public fileprivate(set) var kernel = ""
         public fileprivate(set) var seconds = 0.0
         /// Seconds in each phase, by its raw value.
@@ -70,7 +72,7 @@ public final class StepProfile: @unchecked Sendable {
         phase = next
     }
 
-    /// What computes the row, and how many operations that takes.
+    /// Notes which kernel computes the row, and its floating-point operations.
     func note(kernel: String, operations: Double, directOperations: Double) {
         guard let current else { return }
         rows[current].kernel = kernel

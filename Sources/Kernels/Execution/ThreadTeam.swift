@@ -17,14 +17,13 @@ public struct ThreadTeam: Sendable {
 
     /// Calls `body(lane, part)` once for every part in 0..<`parts`; `lane`, below `threads`, names the thread, so that
     /// each can have scratch memory of its own. Returns when all are done.
-    public func forEach(_ parts: Int, _ body: (_ lane: Int, _ part: Int) -> Void) {
+    package func forEach(_ parts: Int, _ body: (_ lane: Int, _ part: Int) -> Void) {
         let lanes = min(threads, parts)
         guard lanes > 1 else {
             for part in 0..<parts { body(0, part) }
             return
         }
         withoutActuallyEscaping(body) { body in
-            // The closure may be shared: parts write to places of their own, and none outlives this call.
             let shared = Shared(body: body)
             DispatchQueue.concurrentPerform(iterations: lanes) { lane in
                 // Whoever is free takes the next part: a thread that another program holds up delays none of the rest.
@@ -33,6 +32,7 @@ public struct ThreadTeam: Sendable {
         }
     }
 
+    /// Sendable although the closure is not: parts write to places of their own, and none outlives the call.
     private final class Shared: @unchecked Sendable {
         let body: (Int, Int) -> Void
         private let taken = Atomic<Int>(0)

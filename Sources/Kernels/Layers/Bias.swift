@@ -10,7 +10,7 @@ func addBias(
     }
 }
 
-/// The gradient of a bias: each channel's sum over the pixels of an H×W×C map, row sums first so that rounding grows
+/// The gradient by a bias: each channel's sum over the pixels of an H×W×C gradient, row sums first so that rounding grows
 /// with the sides and not with the area.
 func sumPixels(
     _ values: UnsafePointer<Float>, height: Int, width: Int, channels: Int, into sums: UnsafeMutablePointer<Float>

@@ -36,7 +36,7 @@ struct ChannelwiseKernels {
         for i in channels..<max(channels, period) { values[i] = values[i &- channels] }
     }
 
-    /// Two sums for each channel over all pixels, those of the blocks added in order; the caller deallocates.
+    /// Two sums for each channel over all pixels, those of the blocks added in order.
     ///
     /// - Parameter body: adds a block's values to sums that begin at 0.
     func sums(
@@ -45,23 +45,22 @@ struct ChannelwiseKernels {
             _ values: UnsafePointer<Float>, _ count: Int, _ kernels: ChannelwiseKernels,
             _ sums: UnsafeMutablePointer<Double>
         ) -> Void
-    ) -> UnsafeMutablePointer<Double> {
+    ) -> AlignedBuffer<Double> {
         let count = 2 * channels
-        let sums = UnsafeMutablePointer<Double>.allocate(capacity: blocks * count)
-        sums.initialize(repeating: 0, count: blocks * count)
+        let sums = AlignedBuffer<Double>(blocks * count)
+        let first = sums.base
         team.forEach(blocks) { _, block in
             let range = range(block)
-            body(base + range.lowerBound, range.count, self, sums + block * count)
+            body(base + range.lowerBound, range.count, self, first + block * count)
         }
         for block in 1..<max(blocks, 1) {
-            let own = sums + block * count
-            for i in 0..<count { sums[i] += own[i] }
+            let own = first + block * count
+            for i in 0..<count { first[i] += own[i] }
         }
         return sums
     }
 
-    /// What turns a value x into its normalised one, x̂ = factor·x + term, and that into y = weight·x̂ + bias: a period of
-    /// each.
+    /// Normalises a value, x̂ = factor·x + term, then scales and shifts it, y = weight·x̂ + bias: a period of each.
     struct Coefficients {
         let factor: UnsafePointer<Float>
         let term: UnsafePointer<Float>
@@ -69,7 +68,7 @@ struct ChannelwiseKernels {
         let bias: UnsafePointer<Float>
     }
 
-    /// What makes the gradient by x: gradient·g + value·x̂ + term: a period of each.
+    /// The gradient by x is gradient·g + value·x̂ + term: a period of each.
     struct GradientCoefficients {
         let gradient: UnsafePointer<Float>
         let term: UnsafePointer<Float>
@@ -137,7 +136,7 @@ struct ChannelwiseKernels {
         }
     }
 
-    /// y with its activation function.
+    /// Writes y with its activation function.
     func normalize(
         _ values: UnsafePointer<Float>, _ by: Coefficients, _ activation: Activation, count: Int,
         to output: UnsafeMutablePointer<Float>
@@ -163,7 +162,7 @@ struct ChannelwiseKernels {
         }
     }
 
-    /// Makes of the gradients by y, activation function included, those by x.
+    /// Turns the gradients by y with its activation function into those by x, in place.
     func backward(
         _ values: UnsafePointer<Float>, _ by: Coefficients, _ back: GradientCoefficients, _ activation: Activation,
         count: Int, _ gradients: UnsafeMutablePointer<Float>

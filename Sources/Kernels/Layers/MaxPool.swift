@@ -19,8 +19,8 @@ public enum MaxPool {
         }
     }
 
-    /// The gradient of a map that is pooled, and that a skip connection reads too: each output's gradient at its block's
-    /// maximum, the first in the order of rows where several are equal, as PyTorch does, plus the skip's.
+    /// The gradient by an activation that is pooled, and that a skip connection reads too: each output's gradient at its
+    /// block's maximum, the first in the order of rows where several are equal, as PyTorch does, plus the skip connection's.
     ///
     /// - Parameters:
     ///   - skipGradient: the gradient by a centred crop of `input`, or nil where there is none.

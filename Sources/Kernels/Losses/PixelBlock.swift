@@ -63,11 +63,12 @@ struct PixelBlock {
     /// Calls `body` once for every row, with a block for its pixels.
     static func forRows(of logits: TensorView, team: ThreadTeam, _ body: (PixelBlock, Int) -> Void) {
         let size = logits.channels * side
-        let scratch = allocateFloats(team.threads * size)
-        defer { scratch.deallocate() }
+        let scratch = AlignedBuffer<Float>(team.threads * size)
+        let base = scratch.base
         team.forEach(logits.height) { lane, y in
-            body(PixelBlock(values: scratch + lane * size, classes: logits.channels), y)
+            body(PixelBlock(values: base + lane * size, classes: logits.channels), y)
         }
+        withExtendedLifetime(scratch) {}
     }
 
     /// A class in every lane: compared with a scalar, vectors are taken apart.

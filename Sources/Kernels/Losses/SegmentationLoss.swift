@@ -1,4 +1,4 @@
-/// What a network's logits are scored by in training: the loss of one image, and its gradient.
+/// The training loss of one image's logits, and its gradient.
 public struct SegmentationLoss: Sendable, Equatable {
     public enum Kind: String, Sendable, CaseIterable {
         /// Σ w·CE / n, `SoftmaxCrossEntropy`: the paper's.
@@ -18,7 +18,7 @@ public struct SegmentationLoss: Sendable, Equatable {
         self.labelSmoothing = labelSmoothing
     }
 
-    /// The loss of one image; its derivative by the logits overwrites `gradient`. Both are 0 where every pixel is
+    /// The loss of one image; its gradient by the logits overwrites `gradient`. Both are 0 where every pixel is
     /// ignored.
     ///
     /// - Parameters:

@@ -3,16 +3,16 @@
 ///
 /// The sums run over the pixels of one image that are not ignored. Where none counts, loss and gradient are 0: the ones
 /// see to that, and that a class that is neither there nor predicted costs nothing.
-public enum SoftDice {
+enum SoftDice {
     /// The loss of one image and its gradient.
     ///
     /// - Parameters:
     ///   - logits: H×W×classes.
     ///   - labels: H×W classes; `LabelMap.ignored` counts in nothing. A class beyond the logits' is a programmer's mistake.
-    ///   - gradient: the loss's derivative by the logits is added to it, or overwrites it.
+    ///   - gradient: the loss's gradient by the logits is added to it, or overwrites it.
     ///   - adds: which of the two.
     /// - Returns: the loss, from sums row by row.
-    public static func loss(
+    static func loss(
         logits: TensorView, labels: LabelMap, gradient: TensorView, adds: Bool, team: ThreadTeam
     ) -> Float {
         precondition(
@@ -24,37 +24,36 @@ public enum SoftDice {
             return 0
         }
         let classes = logits.channels
-        let scratch = allocateFloats(2 * classes)
-        defer { scratch.deallocate() }
-        let slopes = Slopes(common: scratch, own: scratch + classes, count: classes)
-        let loss = slopes.settle(sums(of: logits, labels: values, team: team))
+        let table = AlignedBuffer<Float>(2 * classes)
+        let gradients = ProbabilityGradients(common: table.base, own: table.base + classes, count: classes)
+        let loss = gradients.evaluate(sums(of: logits, labels: values, team: team))
         PixelBlock.forRows(of: logits, team: team) { block, y in
             forBlocks(of: logits, labels: values, row: y, block) { x, pixels, labels, ignored in
-                differentiate(block, labels: labels, ignored: ignored, slopes: slopes)
+                differentiate(block, labels: labels, ignored: ignored, gradients)
                 let target = gradient.row(y) + x * classes
                 if adds { block.add(to: target, pixels: pixels) } else { block.write(target, pixels: pixels) }
             }
         }
+        withExtendedLifetime(table) {}
         return loss
     }
 
     /// The sums of one class.
-    private struct Sums {
+    private struct Sums: BitwiseCopyable {
         /// Σpy, Σp and Σy.
         var overlap = 0.0
         var predicted = 0.0
         var truth = 0.0
     }
 
-    /// The derivative of the loss by a pixel's probability of class c: `common[c]` − `own[c]` where c is its label, else
-    /// `common[c]`.
-    private struct Slopes {
+    /// The gradient by a pixel's probability of class c: `common[c]` − `own[c]` where c is its label, else `common[c]`.
+    private struct ProbabilityGradients {
         let common: UnsafeMutablePointer<Float>
         let own: UnsafeMutablePointer<Float>
         let count: Int
 
-        /// Takes in the sums; returns the loss.
-        func settle(_ sums: [Sums]) -> Float {
+        /// Sets them from the sums of all classes; returns the loss.
+        func evaluate(_ sums: [Sums]) -> Float {
             var mean = 0.0
             for (c, sum) in sums.enumerated() {
                 let size = sum.predicted + sum.truth + 1
@@ -70,9 +69,8 @@ public enum SoftDice {
     /// Each class's sums: of sixteen pixels in their order, of a row, and of the rows.
     private static func sums(of logits: TensorView, labels: UnsafePointer<Int32>, team: ThreadTeam) -> [Sums] {
         let classes = logits.channels
-        let rows = UnsafeMutablePointer<Sums>.allocate(capacity: logits.height * classes)
-        rows.initialize(repeating: Sums(), count: logits.height * classes)
-        defer { rows.deallocate() }
+        let rowSums = AlignedBuffer<Sums>(logits.height * classes)
+        let rows = rowSums.base
         PixelBlock.forRows(of: logits, team: team) { block, y in
             let row = rows + y * classes
             forBlocks(of: logits, labels: labels, row: y, block) { _, _, labels, ignored in
@@ -99,34 +97,38 @@ public enum SoftDice {
                 sums[c].truth += rows[y * classes + c].truth
             }
         }
+        withExtendedLifetime(rowSums) {}
         return sums
     }
 
-    /// Makes a block's logits the loss's derivatives: p_j·(g_j − Σ p·g), g being the derivatives by the probabilities.
+    /// Puts the gradient by a block's logits in their place: p_j·(g_j − Σ p·g), g being the gradients by the probabilities.
     @inline(__always)
     private static func differentiate(
-        _ block: PixelBlock, labels: SIMD16<Int32>, ignored: SIMDMask<SIMD16<Int32>>, slopes: Slopes
+        _ block: PixelBlock, labels: SIMD16<Int32>, ignored: SIMDMask<SIMD16<Int32>>,
+        _ gradients: ProbabilityGradients
     ) {
         let sum = block.exponentials().sum
         var mean = Vector.zero
         for c in 0..<block.classes {
             let p = block[c] / sum
             block[c] = p
-            mean += p * slope(c, labels, slopes)
+            mean += p * gradient(c, labels, gradients)
         }
         for c in 0..<block.classes {
-            var derivative = block[c] * (slope(c, labels, slopes) - mean)
+            var byLogit = block[c] * (gradient(c, labels, gradients) - mean)
             // Ignored pixels' logits may be anything.
-            derivative.replace(with: Vector.zero, where: ignored)
-            block[c] = derivative
+            byLogit.replace(with: Vector.zero, where: ignored)
+            block[c] = byLogit
         }
     }
 
+    /// The gradients by the probabilities of class c.
     @inline(__always)
-    private static func slope(_ c: Int, _ labels: SIMD16<Int32>, _ slopes: Slopes) -> Vector {
-        var slope = Vector(repeating: slopes.common[c])
-        slope.replace(with: Vector(repeating: slopes.common[c] - slopes.own[c]), where: labels .== PixelBlock.lanes(c))
-        return slope
+    private static func gradient(_ c: Int, _ labels: SIMD16<Int32>, _ gradients: ProbabilityGradients) -> Vector {
+        let (common, own) = (gradients.common[c], gradients.own[c])
+        var gradient = Vector(repeating: common)
+        gradient.replace(with: Vector(repeating: common - own), where: labels .== PixelBlock.lanes(c))
+        return gradient
     }
 
     /// Calls `body` for every sixteen pixels of a row, whose logits are in `block`; lanes beyond the row are ignored.

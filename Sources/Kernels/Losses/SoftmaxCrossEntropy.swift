@@ -12,7 +12,7 @@ public enum SoftmaxCrossEntropy {
     ///   - weights: w, H×W, or nil for 1.
     ///   - smoothing: the share s of a pixel's target that is spread over all K classes: CE is then that of
     ///     (1 − s)·onehot + s/K, PyTorch's `label_smoothing` (Szegedy et al. 2016, section 7); 0 ≤ s < 1.
-    ///   - gradient: overwritten with the loss's derivative by the logits.
+    ///   - gradient: overwritten with the loss's gradient by the logits.
     /// - Returns: the loss, summed row by row.
     public static func loss(
         logits: TensorView, labels: LabelMap, weights: UnsafePointer<Float>? = nil, smoothing: Float = 0,
@@ -29,8 +29,8 @@ public enum SoftmaxCrossEntropy {
         }
         let share = 1 / Float(counted)
         let width = logits.width
-        let rows = UnsafeMutablePointer<Double>.allocate(capacity: logits.height)
-        defer { rows.deallocate() }
+        let rowLosses = AlignedBuffer<Double>(logits.height)
+        let rows = rowLosses.base
         PixelBlock.forRows(of: logits, team: team) { block, y in
             var sums = SIMD16<Double>.zero
             for x in stride(from: 0, to: width, by: PixelBlock.side) {
@@ -45,17 +45,17 @@ public enum SoftmaxCrossEntropy {
                     addSmoothedLoss(
                         of: block, classes: classes, weight: weight, share: share, smoothing: smoothing, to: &sums)
                 }
-                let slopes = gradient.row(y) + x * logits.channels
-                block.write(slopes, pixels: pixels)
-                // An ignored pixel's slopes are 0 times something by now, which may not be a number.
+                let gradients = gradient.row(y) + x * logits.channels
+                block.write(gradients, pixels: pixels)
+                // An ignored pixel's gradients are 0 times something by now, which may not be a number.
                 for i in 0..<pixels where labels[place + i] == LabelMap.ignored {
-                    (slopes + i * logits.channels).update(repeating: 0, count: logits.channels)
+                    (gradients + i * logits.channels).update(repeating: 0, count: logits.channels)
                 }
             }
             rows[y] = sums.sum()
         }
         var sum = 0.0
-        for y in 0..<logits.height { sum += rows[y] }
+        for y in 0..<logits.height { sum += rowLosses.base[y] }
         return Float(sum / Double(counted))
     }
 
@@ -73,7 +73,7 @@ public enum SoftmaxCrossEntropy {
         }
     }
 
-    /// Adds w·CE of a block's pixels to `sums`, and makes its logits the loss's derivatives. An ignored pixel's logits and
+    /// Adds w·CE of a block's pixels to `sums`, and puts the gradient in place of its logits. An ignored pixel's logits and
     /// weight may be anything; they add 0.
     @inline(__always)
     private static func addLoss(
@@ -86,11 +86,11 @@ public enum SoftmaxCrossEntropy {
         var chosen = SIMD16<Float>.zero
         for c in 0..<block.classes { chosen.replace(with: block[c], where: classes .== PixelBlock.lanes(c)) }
         let (sum, maximum) = block.exponentials()
-        let slope = weight * share
-        let scale = slope / sum
+        let factor = weight * share
+        let scale = factor / sum
         for c in 0..<block.classes {
             var target = SIMD16<Float>.zero
-            target.replace(with: slope, where: classes .== PixelBlock.lanes(c))
+            target.replace(with: factor, where: classes .== PixelBlock.lanes(c))
             block[c] = block[c] * scale - target
         }
         var loss = Elementary.log(sum) - (chosen - maximum)
@@ -119,12 +119,12 @@ public enum SoftmaxCrossEntropy {
         var distances = SIMD16<Float>.zero
         for c in 0..<block.classes { distances += maximum - block[c] }
         let sum = block.exponentials().sum
-        let slope = weight * share
-        let scale = slope / sum
+        let factor = weight * share
+        let scale = factor / sum
         for c in 0..<block.classes {
             var target = SIMD16<Float>(repeating: each)
             target.replace(with: SIMD16(repeating: own + each), where: classes .== PixelBlock.lanes(c))
-            block[c] = block[c] * scale - target * slope
+            block[c] = block[c] * scale - target * factor
         }
         var loss = Elementary.log(sum) + own * (maximum - chosen) + each * distances
         loss.replace(with: SIMD16(repeating: 0), where: ignored)

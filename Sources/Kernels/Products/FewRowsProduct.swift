@@ -15,7 +15,7 @@ struct FewRowsProduct {
     /// Rows of B that are worked on together: their part of C is loaded and stored once for each block.
     private static let block = 64
 
-    /// Whether this is such a product, of whole panels and pairs of rows.
+    /// Whether this product has few rows, in pairs, and whole panels of columns.
     var applies: Bool {
         rows <= Self.mostRows && rows % 2 == 0 && columns % MicroKernel.columns == 0 && inner * columns >= 1 << 16
     }

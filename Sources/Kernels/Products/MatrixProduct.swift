@@ -23,7 +23,7 @@ struct Matrix {
     }
 }
 
-/// A way to multiply matrices.
+/// A matrix product (GEMM) of single precision.
 protocol MatrixProduct: Sendable {
     /// `c = a·b`, or `c += a·b` when `accumulate`; `a` is read as rows×inner and `b` as inner×columns. The work is
     /// shared among the team.

@@ -1,6 +1,6 @@
 internal import CTarget
 
-/// Row-major matrix products with the micro-kernel. How the work is cut does not show in the bits: each element is one
+/// Row-major matrix products (GEMM) with the micro-kernel. How the work is cut does not show in the bits: each element is one
 /// chain over the inner index.
 struct NativeProduct: MatrixProduct {
     /// Longest inner length of a block.

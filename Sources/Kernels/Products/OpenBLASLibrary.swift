@@ -1,6 +1,6 @@
 internal import COpenBLAS
 
-/// What the OpenBLAS that is linked says of itself.
+/// The OpenBLAS that is linked: its threads, version and CPU.
 public enum OpenBLASLibrary {
     /// Threads that OpenBLAS itself uses in one product: 1, unless it is built in a way that ignores what it is told.
     public static var threads: Int {

@@ -1,6 +1,6 @@
 internal import COpenBLAS
 
-/// Row-major matrix products through OpenBLAS, which runs in the calling thread alone.
+/// Row-major matrix products through OpenBLAS (`cblas_sgemm`), which runs in the calling thread alone.
 struct OpenBLASProduct: MatrixProduct {
     init() {
         // The team's threads call OpenBLAS side by side; it must not add threads of its own to each.

@@ -13,7 +13,7 @@ enum CubicConvolution {
 ///
 /// A rotated tile's pixels lie anywhere in the image, so that each pixel is put together by itself, from vectors of four
 /// values of one row (grey) or of one pixel's channels. Multiplications and additions are in a fixed order.
-struct CubicRow {
+struct CubicRow: ~Copyable {
     private let image: TensorView
     private let width: Int
     private let down: CubicTaps
@@ -21,24 +21,17 @@ struct CubicRow {
     private let rowMirror: MirrorTable
     private let columnMirror: MirrorTable
     /// The last pixel, behind which there is no memory to write to.
-    private let last: UnsafeMutablePointer<Float>
+    private let last: AlignedBuffer<Float>
 
-    /// Room for rows of `width` pixels; `deallocate()` gives it back.
+    /// Room for rows of `width` pixels.
     init(_ image: TensorView, width: Int) {
         self.image = image
         self.width = width
-        (down, across) = (CubicTaps(capacity: width), CubicTaps(capacity: width))
+        down = CubicTaps(capacity: width)
+        across = CubicTaps(capacity: width)
         rowMirror = MirrorTable(size: image.height, step: image.rowStride)
         columnMirror = MirrorTable(size: image.width, step: image.channels)
-        last = .allocate(capacity: image.channels + 4)
-    }
-
-    func deallocate() {
-        down.deallocate()
-        across.deallocate()
-        rowMirror.deallocate()
-        columnMirror.deallocate()
-        last.deallocate()
+        last = AlignedBuffer(image.channels + 4)
     }
 
     /// Sets where the row's pixels lie in the image.
@@ -49,7 +42,7 @@ struct CubicRow {
 
     /// The pixels of an image of one channel.
     func putGrey(into target: UnsafeMutablePointer<Float>) {
-        let (tops, lefts, base) = (down.first, across.first, UnsafePointer(image.base))
+        let (tops, lefts, base) = (down.first.base, across.first.base, UnsafePointer(image.base))
         // Below it, and from 0, a pixel's four neighbours in a row lie in the image and are read at once.
         let innerLefts = UInt32(truncatingIfNeeded: max(image.width - 3, 0))
         for x in 0..<width {
@@ -70,7 +63,7 @@ struct CubicRow {
     /// Pixel `x` of one channel; `read` gives the four neighbours in the row at a distance.
     @inline(__always)
     private func grey(at x: Int, _ rows: UnsafePointer<Int>, read: (Int) -> SIMD4<Float>) -> Float {
-        let (downShares, acrossShares) = (down.shares + 4 &* x, across.shares + 4 &* x)
+        let (downShares, acrossShares) = (down.shares.base + 4 &* x, across.shares.base + 4 &* x)
         var sum = read(rows[0]) * downShares[0]
         sum += read(rows[1]) * downShares[1]
         sum += read(rows[2]) * downShares[2]
@@ -82,12 +75,14 @@ struct CubicRow {
     /// The pixels of an image of several channels, four of them at a time. What is read behind the last channel of the
     /// image's last pixel is memory of the tensor's own; what is written behind a pixel is overwritten by the next one.
     func putChannels(into target: UnsafeMutablePointer<Float>) {
-        let (tops, lefts, base, channels) = (down.first, across.first, UnsafePointer(image.base), image.channels)
+        let (tops, lefts, base, channels) = (
+            down.first.base, across.first.base, UnsafePointer(image.base), image.channels
+        )
         for x in 0..<width {
             let rows = rowMirror.distances(from: tops[x])
             let columns = columnMirror.distances(from: lefts[x])
-            let (downShares, acrossShares) = (down.shares + 4 &* x, across.shares + 4 &* x)
-            let pixel = x &+ 1 < width ? target + x &* channels : last
+            let (downShares, acrossShares) = (down.shares.base + 4 &* x, across.shares.base + 4 &* x)
+            let pixel = x &+ 1 < width ? target + x &* channels : last.base
             var first = 0
             while first < channels {
                 @inline(__always)
@@ -104,7 +99,7 @@ struct CubicRow {
                 first &+= 4
             }
         }
-        (target + (width - 1) * channels).update(from: last, count: channels)
+        (target + (width - 1) * channels).update(from: last.base, count: channels)
     }
 
     @inline(__always)
@@ -115,30 +110,25 @@ struct CubicRow {
 
 /// Which pixels along one axis take part in each pixel of a resampled row, and by how much. Worked out for a whole row
 /// before it is put together, since the checks and conversions of one pixel at a time cost more than its sum.
-private struct CubicTaps {
+private struct CubicTaps: ~Copyable {
     /// For each pixel, the first of its four neighbours.
-    let first: UnsafeMutablePointer<Int32>
+    let first: AlignedBuffer<Int32>
     /// For each pixel, the shares of the four.
-    let shares: UnsafeMutablePointer<Float>
-    private let fractions: UnsafeMutablePointer<Float>
+    let shares: AlignedBuffer<Float>
+    private let fractions: AlignedBuffer<Float>
 
-    /// Room for rows of at most `capacity` pixels; `deallocate()` gives it back.
+    /// Room for rows of at most `capacity` pixels.
     init(capacity: Int) {
         let whole = IntegerRounding.roundedUp(capacity)
-        first = .allocate(capacity: whole)
-        shares = .allocate(capacity: 4 * whole)
-        fractions = .allocate(capacity: whole)
-    }
-
-    func deallocate() {
-        first.deallocate()
-        shares.deallocate()
-        fractions.deallocate()
+        first = AlignedBuffer(whole)
+        shares = AlignedBuffer(4 * whole)
+        fractions = AlignedBuffer(whole)
     }
 
     /// Sets what belongs to `count` coordinates, behind which there is memory up to a multiple of
     /// `IntegerRounding.lanes`. Those further than 2^22 from 0 are taken for that.
     func place(at coordinates: UnsafePointer<Float>, count: Int) {
+        let (first, shares, fractions) = (first.base, shares.base, fractions.base)
         for start in stride(from: 0, to: count, by: IntegerRounding.lanes) {
             let places = UnsafeRawPointer(coordinates + start).loadUnaligned(as: SIMD16<Float>.self)
             let whole = places.rounded(.down)
@@ -153,29 +143,27 @@ private struct CubicTaps {
     }
 }
 
-/// Where an endlessly mirrored row's, or column's, positions lie: a table, since at the edge of a rotated tile every
+/// The offsets of an endlessly mirrored row's, or column's, positions: a table, since at the edge of a rotated tile every
 /// pixel asks for eight of them.
-private struct MirrorTable {
+private struct MirrorTable: ~Copyable {
     private let size: Int
-    private let table: UnsafeMutablePointer<Int>
+    private let table: AlignedBuffer<Int>
 
-    /// - Parameter step: from one position to the next, in floats. `deallocate()` gives the memory back.
+    /// - Parameter step: from one position to the next, in floats.
     init(size: Int, step: Int) {
         self.size = size
         // Once mirrored on both sides, and four from the last.
-        table = .allocate(capacity: 3 * size + 4)
-        for place in 0..<3 * size + 4 {
-            table[place] = MirroredBorder.index(place - size, size: size) * step
+        table = AlignedBuffer(3 * size + 4)
+        for place in 0..<table.count {
+            table.base[place] = MirroredBorder.index(place - size, size: size) * step
         }
     }
-
-    func deallocate() { table.deallocate() }
 
     /// The distances from position 0 of `position`, any integer, and the three after it.
     @inline(__always)
     func distances(from position: Int32) -> UnsafePointer<Int> {
         let place = Int(position) &+ size
-        if UInt(bitPattern: place) <= UInt(bitPattern: 3 &* size) { return UnsafePointer(table + place) }
+        if UInt(bitPattern: place) <= UInt(bitPattern: 3 &* size) { return UnsafePointer(table.base + place) }
         return farDistances(from: Int(position))
     }
 
@@ -184,6 +172,6 @@ private struct MirrorTable {
         // Forth and back is a period, which the table covers.
         let period = max(2 * (size - 1), 1)
         let phase = position % period
-        return UnsafePointer(table + (size + (phase < 0 ? phase + period : phase)))
+        return UnsafePointer(table.base + (size + (phase < 0 ? phase + period : phase)))
     }
 }

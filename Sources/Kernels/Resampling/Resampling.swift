@@ -12,7 +12,6 @@ public enum Resampling {
                 && image.height > 0 && image.width > 0 && max(image.height, image.width) <= mostSide,
             "an image of \(image.shape) resampled to \(output.shape)")
         let row = CubicRow(image, width: field.width)
-        defer { row.deallocate() }
         for y in 0..<field.height {
             field.withRow(y, 0..<field.width) { rows, columns in row.place(rows: rows, columns: columns) }
             if image.channels == 1 { row.putGrey(into: output.row(y)) } else { row.putChannels(into: output.row(y)) }

@@ -1,4 +1,4 @@
-/// Where every pixel of a tile comes from in an image: an affine map about a point, after an elastic deformation.
+/// The coordinates in an image of a tile's pixels: an affine transformation about a point, after an elastic deformation.
 public struct Warp: Sendable {
     /// Displacements on a coarse grid of `nodes`×`nodes` that spans the tile, in pixels, row by row; between the nodes
     /// bicubic (Ronneberger et al. 2015, section 3.1).
@@ -15,7 +15,7 @@ public struct Warp: Sendable {
         }
     }
 
-    /// The point of the tile that the affine map leaves in place, row and column; pixels' centres are whole numbers.
+    /// The point of the tile that the affine transformation leaves in place, row and column; pixels' centres are whole numbers.
     public var pivot: SIMD2<Float>
     /// Where that point lies in the image.
     public var source: SIMD2<Float>
@@ -37,7 +37,7 @@ public struct Warp: Sendable {
     }
 }
 
-/// Where each pixel of a tile lies in the image; image, labels and weights are all taken at these coordinates.
+/// The coordinates of each pixel of a tile in the image; image, labels and weights are all taken at these coordinates.
 ///
 /// They are worked out a row at a time whenever they are wanted, which is cheaper than to keep them all.
 public struct WarpField {

@@ -1,6 +1,4 @@
-import Glibc
-
-/// Height, width and channels of one image or feature map.
+/// Height, width and channels of one image or activation (feature map).
 public struct ImageShape: Hashable, Sendable, CustomStringConvertible {
     public var height: Int
     public var width: Int
@@ -22,23 +20,24 @@ public struct ImageShape: Hashable, Sendable, CustomStringConvertible {
 
 /// One image's values, H×W×C (channels last), contiguous, 64-byte aligned, 32-bit floats. There is no batch dimension.
 ///
-/// A tensor is written by one thread or by threads that share out its rows; it has no lock of its own.
+/// Sendable without a lock: shape and place never change, and the values are written by one thread, or by threads that share
+/// out the rows, while no other reads them.
 public final class Tensor: @unchecked Sendable {
     public let shape: ImageShape
     public let base: UnsafeMutablePointer<Float>
+    private let memory: AlignedBuffer<Float>
 
     /// A tensor of zeros.
     public init(_ shape: ImageShape) {
         precondition(shape.height >= 0 && shape.width >= 0 && shape.channels >= 0, "negative shape \(shape)")
         self.shape = shape
-        base = allocateFloats(shape.count)
+        memory = AlignedBuffer(shape.count)
+        base = memory.base
     }
 
     public convenience init(_ height: Int, _ width: Int, _ channels: Int) {
         self.init(ImageShape(height, width, channels))
     }
-
-    deinit { base.deallocate() }
 
     public var height: Int { shape.height }
     public var width: Int { shape.width }
@@ -59,6 +58,8 @@ public final class Tensor: @unchecked Sendable {
 
 /// A rectangle of a tensor, read or written where it lies: pixels are contiguous within a row, rows are `rowStride`
 /// floats apart. A view does not keep its tensor alive.
+///
+/// Sendable as the tensor is, whose values it reaches.
 public struct TensorView: @unchecked Sendable {
     public let base: UnsafeMutablePointer<Float>
     public let shape: ImageShape
@@ -74,7 +75,7 @@ public struct TensorView: @unchecked Sendable {
     public var height: Int { shape.height }
     public var width: Int { shape.width }
     public var channels: Int { shape.channels }
-    public var isContiguous: Bool { rowStride == width * channels }
+    var isContiguous: Bool { rowStride == width * channels }
 
     /// The first value of row `y`.
     public func row(_ y: Int) -> UnsafeMutablePointer<Float> { base + y &* rowStride }
@@ -93,17 +94,4 @@ public struct TensorView: @unchecked Sendable {
     public func fill(_ value: Float) {
         for y in 0..<height { row(y).update(repeating: value, count: width * channels) }
     }
-}
-
-/// `count` zeros, aligned to a cache line and followed by one, so that the last values can be read as a whole vector;
-/// the caller deallocates. Large buffers ask for huge pages, since a Winograd tile touches dozens of rows at once, more
-/// than the first-level TLB has entries for.
-public func allocateFloats(_ count: Int) -> UnsafeMutablePointer<Float> {
-    let hugePage = 2 << 20
-    let bytes = (count + 16) * MemoryLayout<Float>.stride
-    let raw = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: bytes < hugePage ? 64 : hugePage)
-    if bytes >= hugePage { madvise(raw, bytes, MADV_HUGEPAGE) }
-    let base = raw.bindMemory(to: Float.self, capacity: count + 16)
-    base.initialize(repeating: 0, count: count + 16)
-    return base
 }

@@ -3,24 +3,34 @@
 /// Loans nest: each depth of nesting has a buffer of its own, which grows to the largest loan it has seen. One thread
 /// borrows at a time; it may share what it borrowed among a team.
 public final class Workspace {
-    private var buffers: [UnsafeMutableBufferPointer<Float>] = []
+    /// One for each depth; nil where nothing has been lent yet.
+    private var buffers: [Buffer?] = []
     private var depth = 0
 
     public init() {}
 
-    deinit { for buffer in buffers { buffer.deallocate() } }
-
     /// Lends `count` floats of any content for the duration of `body`.
-    public func lend<R>(_ count: Int, _ body: (UnsafeMutablePointer<Float>) throws -> R) rethrows -> R {
-        if depth == buffers.count {
-            buffers.append(.init(start: allocateFloats(count), count: count))
-        } else if buffers[depth].count < count {
-            buffers[depth].deallocate()
-            buffers[depth] = .init(start: allocateFloats(count), count: count)
-        }
-        let base = buffers[depth].baseAddress.unsafelyUnwrapped
+    func lend<R>(_ count: Int, _ body: (UnsafeMutablePointer<Float>) throws -> R) rethrows -> R {
+        if depth == buffers.count { buffers.append(nil) }
+        let buffer = buffer(of: count)
         depth += 1
         defer { depth -= 1 }
-        return try body(base)
+        return try body(buffer.memory.base)
+    }
+
+    /// The buffer of the current depth, of at least so many floats.
+    private func buffer(of count: Int) -> Buffer {
+        if let buffer = buffers[depth], buffer.memory.count >= count { return buffer }
+        // Freed before the larger one is asked for.
+        buffers[depth] = nil
+        let buffer = Buffer(count)
+        buffers[depth] = buffer
+        return buffer
+    }
+
+    private final class Buffer {
+        let memory: AlignedBuffer<Float>
+
+        init(_ count: Int) { memory = AlignedBuffer(count) }
     }
 }

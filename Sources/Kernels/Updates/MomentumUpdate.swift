@@ -3,7 +3,7 @@ public struct MomentumUpdate: Sendable {
     public let learningRate: Float
     public let momentum: Float
     public let weightDecay: Float
-    /// What the gradient is multiplied by first.
+    /// The factor that the gradient is multiplied by first.
     public let gradientScale: Float
     public let nesterov: Bool
 

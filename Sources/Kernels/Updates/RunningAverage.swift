@@ -1,7 +1,7 @@
 /// An exponential moving average of a flat buffer, as it is carried from one step to the next.
 public struct RunningAverage {
     public let values: UnsafeMutablePointer<Float>
-    /// What the newest values count, 0 to 1; 1 − decay.
+    /// The weight of the newest values, 0 to 1: 1 − decay.
     public let share: Float
 
     public init(values: UnsafeMutablePointer<Float>, share: Float) {

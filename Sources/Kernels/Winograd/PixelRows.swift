@@ -7,7 +7,7 @@ struct PixelRows {
     let count: Int
 }
 
-/// What is to be brought into the second-level cache while the products of a block run: a piece with each of them.
+/// Prefetches pixels into the second-level cache while the products of a block run: a piece with each of them.
 ///
 /// Products leave the memory idle, and the transforms between them would wait for it: the rows of pixels that the next
 /// block reads are asked for one cache line at a time, in the order of their addresses.
@@ -34,7 +34,7 @@ struct PrefetchSchedule {
         }
     }
 
-    /// What to ask for during the product of a position.
+    /// The piece to prefetch during the product of a position.
     subscript(position index: Int) -> (base: UnsafePointer<Float>, count: Int)? {
         index < pieces.count ? pieces[index] : nil
     }

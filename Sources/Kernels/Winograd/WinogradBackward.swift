@@ -1,5 +1,5 @@
-/// The backward pass as the forward's adjoint: the output's gradient is transformed once, for the gradients of the
-/// weights and of the input.
+/// The backward pass as the adjoint of the forward pass: the gradient by the output is transformed once, for the gradients
+/// by the weights and by the input.
 extension Engine {
     func winogradConvolution3x3Backward(
         _ inputs: [TensorView], _ parameters: LayerParameters, padding: Int, activation: Activation,
@@ -7,11 +7,12 @@ extension Engine {
         workspace: Workspace
     ) {
         let tiles = WinogradTiles(inputs, padding: padding, output: outputGradient)
-        let plan = WinogradBlocking(tiles, .backward)
+        let blocking = WinogradBlocking(tiles, .backward)
         let pass = WinogradBackward(
-            engine: self, tiles: tiles, plan: plan, parameters: parameters, activation: activation, output: output,
+            engine: self, tiles: tiles, blocking: blocking, parameters: parameters, activation: activation,
+            output: output,
             outputGradient: outputGradient, inputGradients: inputGradients ?? [], gradients: gradients)
-        if plan.sharesTiles { pass.byTiles(workspace) } else { pass.byChannels(workspace) }
+        if blocking.sharesTiles { pass.byTiles(workspace) } else { pass.byChannels(workspace) }
     }
 }
 
@@ -19,7 +20,7 @@ extension Engine {
 private struct WinogradBackward {
     let engine: Engine
     let tiles: WinogradTiles
-    let plan: WinogradBlocking
+    let blocking: WinogradBlocking
     let parameters: LayerParameters
     let activation: Activation
     /// Nil where the activation function's gradient does not need it.
@@ -35,8 +36,8 @@ private struct WinogradBackward {
 
     /// Each band of rows of tiles has sums of its own, and is one thread's.
     func byTiles(_ workspace: Workspace) {
-        let bands = plan.bands
-        let bandBlocks = bands.map { plan.blocks($0) }
+        let bands = blocking.bands
+        let bandBlocks = bands.map { blocking.blocks($0) }
         let rows = bandBlocks.flatMap { $0.map(\.count) }.max() ?? 0
         let vCount = WinogradMatrices.count(rows: rows, row: tiles.inputRow)
         let mCount = WinogradMatrices.count(rows: rows, row: tiles.outputRow)
@@ -115,7 +116,7 @@ private struct WinogradBackward {
     /// All tiles of a block together; the outputs' channels are shared out for the weights' gradient, the inputs' for
     /// the input's.
     func byChannels(_ workspace: Workspace) {
-        let blocks = plan.blocks(0..<tiles.down)
+        let blocks = blocking.blocks(0..<tiles.down)
         let rows = blocks.map(\.count).max() ?? 0
         let vCount = WinogradMatrices.count(rows: rows, row: tiles.inputRow)
         let mCount = WinogradMatrices.count(rows: rows, row: tiles.outputRow)

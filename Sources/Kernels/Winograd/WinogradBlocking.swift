@@ -1,4 +1,4 @@
-/// How a layer's work is cut up: a function of the layer and the image size alone, found by measurement.
+/// The blocking of a layer's work into tiles, channels and bands: a function of the layer and the image size alone, found by measurement.
 ///
 /// A narrow layer's transformed filters stay in the caches, and threads share out its tiles, each in blocks whose
 /// transforms stay in the caches too. A wide layer's tiles are transformed together, and threads share out its

@@ -11,7 +11,7 @@ struct WinogradBorders {
         count = max(bands - 1, 0) * band
     }
 
-    /// The border below a band, a map for each gradient.
+    /// The border below a band, a view for each gradient.
     func views(_ index: Int, _ base: UnsafeMutablePointer<Float>) -> [TensorView] {
         var start = base + index * band
         return gradients.map { gradient in

@@ -3,7 +3,9 @@ internal import CTarget
 /// The filters' side of Winograd's F(4×4, 3×3): G g Gᵀ, and for the gradient its transpose Gᵀ u G.
 ///
 /// Transformed filters are 36 matrices in panels of 16 columns, as the products read them.
-struct WinogradFilters: @unchecked Sendable {
+///
+/// The transforms of a layer's weights are never inlined, for the same reason as `WinogradTransforms`.
+struct WinogradFilters {
     private static let width = MicroKernel.columns
 
     let base: UnsafeMutablePointer<Float>
@@ -24,7 +26,7 @@ struct WinogradFilters: @unchecked Sendable {
     /// The tiles of `a` times these filters, for all positions.
     ///
     /// - Parameters:
-    ///   - ahead: what to bring into the caches meanwhile; nil for the next position's tiles.
+    ///   - ahead: what to prefetch meanwhile; nil for the next position's tiles.
     func multiply(_ a: WinogradMatrices, rows: Int, into c: WinogradMatrices, ahead schedule: PrefetchSchedule? = nil) {
         for p in 0..<WinogradMatrices.positions {
             let ahead = schedule.map { $0[position: p] } ?? a.ahead(of: p, rows: rows)
@@ -38,6 +40,7 @@ struct WinogradFilters: @unchecked Sendable {
 
     /// Transforms weights `[3][3][inputs][outputs]`, from output panel `first` on: rows are inputs, columns outputs.
     /// Columns beyond the outputs hold anything.
+    @inline(never)
     func pack(_ weights: UnsafePointer<Float>, inputs: Int, outputs: Int, first: Int, team: ThreadTeam) {
         // Enough parts for a team even where a layer is narrow.
         let cuts = max(1, min(8, inputs / 8))
@@ -54,6 +57,7 @@ struct WinogradFilters: @unchecked Sendable {
 
     /// Transforms weights `[3][3][inputs][outputs]`, from input panel `first` on: rows are outputs, columns inputs.
     /// Columns beyond the inputs hold anything.
+    @inline(never)
     func packTransposed(_ weights: UnsafePointer<Float>, inputs: Int, outputs: Int, first: Int, team: ThreadTeam) {
         let width = Self.width
         let cuts = (outputs + width - 1) / width
@@ -86,7 +90,7 @@ struct WinogradFilters: @unchecked Sendable {
     private typealias Six = (Vector, Vector, Vector, Vector, Vector, Vector)
 
     /// G g Gᵀ of 16 filters side by side, whose taps are `tap` floats apart, into one row of a panel; those that follow
-    /// `ahead` floats later are asked for.
+    /// `ahead` floats later are prefetched.
     @inline(__always)
     private func transform(_ g: UnsafePointer<Float>, tap: Int, ahead: Int, panel index: Int, row: Int) {
         if ahead > 0 { Self.prefetch(g + ahead, step: tap, count: 9) }
@@ -103,7 +107,7 @@ struct WinogradFilters: @unchecked Sendable {
         put(Self.g6(a.5, b.5, c.5), p + 5 &* step)
     }
 
-    /// Asks for lines that lie so far apart that no processor guesses them.
+    /// Prefetches lines that lie so far apart that no processor guesses them.
     @inline(__always)
     private static func prefetch(_ first: UnsafePointer<Float>, step: Int, count: Int) {
         var p = first
@@ -133,6 +137,7 @@ struct WinogradFilters: @unchecked Sendable {
     /// - Parameters:
     ///   - transformed: the gradient by the transformed filters, with a row for each input.
     ///   - terms, distance: how many such gradients are added, in order, and the floats from one to the next.
+    @inline(never)
     static func gradient(
         _ transformed: WinogradMatrices, terms: Int = 1, distance: Int = 0, inputs: Int, outputs: Int, first: Int,
         panels: Int, into weights: UnsafeMutablePointer<Float>, team: ThreadTeam

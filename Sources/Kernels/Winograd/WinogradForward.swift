@@ -6,21 +6,21 @@ extension Engine {
         output: TensorView, workspace: Workspace
     ) {
         let tiles = WinogradTiles(inputs, padding: padding, output: output)
-        let plan = WinogradBlocking(tiles, .forward)
-        if plan.sharesTiles {
-            forwardByTiles(plan, parameters, activation: activation, output: output, workspace: workspace)
+        let blocking = WinogradBlocking(tiles, .forward)
+        if blocking.sharesTiles {
+            forwardByTiles(blocking, parameters, activation: activation, output: output, workspace: workspace)
         } else {
-            forwardByChannels(plan, parameters, activation: activation, output: output, workspace: workspace)
+            forwardByChannels(blocking, parameters, activation: activation, output: output, workspace: workspace)
         }
     }
 
     private func forwardByTiles(
-        _ plan: WinogradBlocking, _ parameters: LayerParameters, activation: Activation, output: TensorView,
+        _ blocking: WinogradBlocking, _ parameters: LayerParameters, activation: Activation, output: TensorView,
         workspace: Workspace
     ) {
-        let tiles = plan.tiles
+        let tiles = blocking.tiles
         let (inputs, outputs, panels) = (tiles.inputChannels, tiles.outputChannels, tiles.outputPanels)
-        let blocks = plan.blocks(0..<tiles.down)
+        let blocks = blocking.blocks(0..<tiles.down)
         let rows = blocks.map(\.count).max() ?? 0
         let vCount = WinogradMatrices.count(rows: rows, row: tiles.inputRow)
         let mCount = WinogradMatrices.count(rows: rows, row: tiles.outputRow)
@@ -57,12 +57,12 @@ extension Engine {
     }
 
     private func forwardByChannels(
-        _ plan: WinogradBlocking, _ parameters: LayerParameters, activation: Activation, output: TensorView,
+        _ blocking: WinogradBlocking, _ parameters: LayerParameters, activation: Activation, output: TensorView,
         workspace: Workspace
     ) {
-        let tiles = plan.tiles
+        let tiles = blocking.tiles
         let (inputs, outputs) = (tiles.inputChannels, tiles.outputChannels)
-        let blocks = plan.blocks(0..<tiles.down)
+        let blocks = blocking.blocks(0..<tiles.down)
         let chunks = WinogradBlocking.chunks(tiles.outputPanels, inner: inputs)
         let rows = blocks.map(\.count).max() ?? 0
         let chunkRow = 16 * chunks[0].count

@@ -1,5 +1,5 @@
 /// A layer's output cut into 4×4 tiles, and how a tile's pixels go into the Winograd domain and come back.
-struct WinogradTiles: @unchecked Sendable {
+struct WinogradTiles {
     let inputs: [TensorView]
     let padding: Int
     /// Channels of all inputs, and of the output.
@@ -43,28 +43,28 @@ struct WinogradTiles: @unchecked Sendable {
     /// Floats of scratch memory that a thread needs.
     var scratch: Int { WinogradTransforms.scratch + 72 * max(inputRow, outputRow) }
 
-    /// The rows of pixels that some tiles' input is read from, or their input gradient goes to, for maps of the input's
-    /// size. Tiles of one row, or of whole rows.
-    func inputRows(of block: Range<Int>, in maps: [TensorView]) -> [PixelRows] {
-        maps.compactMap { pixelRows(of: block, in: $0, offset: -padding, overlap: 2) }
+    /// The rows of pixels that some tiles' input is read from, or their input gradient goes to. Tiles of one row, or of whole
+    /// rows.
+    func inputRows(of block: Range<Int>, in views: [TensorView]) -> [PixelRows] {
+        views.compactMap { pixelRows(of: block, in: $0, offset: -padding, overlap: 2) }
     }
 
-    /// The rows of pixels of some tiles' output, or of its gradient, in maps of the output's size.
-    func outputRows(of block: Range<Int>, in maps: [TensorView]) -> [PixelRows] {
-        maps.compactMap { pixelRows(of: block, in: $0, offset: 0, overlap: 0) }
+    /// The rows of pixels of some tiles' output, or of its gradient.
+    func outputRows(of block: Range<Int>, in views: [TensorView]) -> [PixelRows] {
+        views.compactMap { pixelRows(of: block, in: $0, offset: 0, overlap: 0) }
     }
 
-    private func pixelRows(of block: Range<Int>, in map: TensorView, offset: Int, overlap: Int) -> PixelRows? {
+    private func pixelRows(of block: Range<Int>, in view: TensorView, offset: Int, overlap: Int) -> PixelRows? {
         guard let last = block.last else { return nil }
         let (first, end) = (corner(block.lowerBound), corner(last))
         let top = max(first.y + offset, 0)
-        let bottom = min(end.y + 4 + overlap + offset, map.height)
+        let bottom = min(end.y + 4 + overlap + offset, view.height)
         let left = end.y > first.y ? 0 : max(first.x + offset, 0)
-        let right = end.y > first.y ? map.width : min(end.x + 4 + overlap + offset, map.width)
+        let right = end.y > first.y ? view.width : min(end.x + 4 + overlap + offset, view.width)
         guard top < bottom, left < right else { return nil }
         return PixelRows(
-            base: map.row(top) + left * map.channels, rowStride: map.rowStride, rows: bottom - top,
-            count: (right - left) * map.channels)
+            base: view.row(top) + left * view.channels, rowStride: view.rowStride, rows: bottom - top,
+            count: (right - left) * view.channels)
     }
 
     /// Row and column of a tile's first output pixel.
@@ -121,16 +121,16 @@ struct WinogradTiles: @unchecked Sendable {
         }
     }
 
-    /// Copies side×side pixels, zeros where the map has none.
-    private static func copy(_ map: TensorView, y: Int, x: Int, side: Int, to patch: UnsafeMutablePointer<Float>) {
-        let n = map.channels
+    /// Copies side×side pixels, zeros where they lie beyond the view.
+    private static func copy(_ view: TensorView, y: Int, x: Int, side: Int, to patch: UnsafeMutablePointer<Float>) {
+        let n = view.channels
         patch.update(repeating: 0, count: side * side * n + 16)
         let left = max(x, 0)
-        let right = min(x + side, map.width)
+        let right = min(x + side, view.width)
         guard left < right else { return }
-        for row in max(y, 0)..<max(max(y, 0), min(y + side, map.height)) {
+        for row in max(y, 0)..<max(max(y, 0), min(y + side, view.height)) {
             (patch + ((row - y) * side + left - x) * n).update(
-                from: map.row(row) + left * n, count: (right - left) * n)
+                from: view.row(row) + left * n, count: (right - left) * n)
         }
     }
 
@@ -171,7 +171,7 @@ struct WinogradTiles: @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - first: the first row of tiles that writes to `gradients`: above it nothing has been set.
-    ///   - below: where the last two rows of pixels go instead, one map for each of `gradients`.
+    ///   - below: where the last two rows of pixels go instead, one view for each of `gradients`.
     func addInputGradient(
         _ tile: Int, channels: Range<Int>, from v: WinogradMatrices, index: Int, to gradients: [TensorView],
         firstRow first: Int, below: [TensorView]?, scratch: UnsafeMutablePointer<Float>

@@ -12,6 +12,9 @@ internal import CTarget
 ///
 /// In the transformed domain a tile is 36 vectors, `position` floats apart. Channels are taken a register at a time;
 /// the last register may reach over the tile's channels, into memory that the caller provides.
+///
+/// The four are never inlined: in a function as long as their callers' the compiler no longer inlines loads and stores, and
+/// they take twice as long.
 enum WinogradTransforms {
     /// Floats of scratch memory that a transform needs.
     static let scratch = 36 * Lanes.scalarCount
@@ -23,6 +26,7 @@ enum WinogradTransforms {
     ///
     /// - Parameters:
     ///   - pixel, row: floats from pixel to pixel and from row to row of `input`.
+    @inline(never)
     static func input(
         _ input: UnsafePointer<Float>, pixel: Int, row: Int, channels: Int, to output: UnsafeMutablePointer<Float>,
         position: Int, scratch: UnsafeMutablePointer<Float>
@@ -51,6 +55,7 @@ enum WinogradTransforms {
     /// - Parameters:
     ///   - values: the forward's output; nil where the activation function's gradient does not need it.
     ///   - gradientRow, valuesRow: floats from row to row of `gradient` and of `values`.
+    @inline(never)
     static func outputGradient(
         _ gradient: UnsafePointer<Float>, row gradientRow: Int, activation: Activation,
         values: UnsafePointer<Float>?, row valuesRow: Int, pixel: Int, channels: Int,
@@ -82,6 +87,7 @@ enum WinogradTransforms {
     }
 
     /// Aᵀ m A, bias and activation function: 4×4 output pixels.
+    @inline(never)
     static func output(
         _ input: UnsafePointer<Float>, position: Int, channels: Int, bias: UnsafePointer<Float>,
         activation: Activation, to output: UnsafeMutablePointer<Float>, pixel: Int, row: Int,
@@ -111,7 +117,7 @@ enum WinogradTransforms {
         }
     }
 
-    /// Where the 6×6 input gradients of a tile go. Tiles overlap: a pixel is set by the first that reaches it, from
+    /// The place of a tile's 6×6 input gradients. Tiles overlap: a pixel is set by the first that reaches it, from
     /// above and from the left, and the others add.
     struct GradientTarget {
         var pixel: Int
@@ -126,6 +132,7 @@ enum WinogradTransforms {
     }
 
     /// B v Bᵀ: the 6×6 input gradients of a tile.
+    @inline(never)
     static func inputGradient(
         _ input: UnsafePointer<Float>, position: Int, channels: Int, to target: GradientTarget,
         scratch: UnsafeMutablePointer<Float>
@@ -166,7 +173,7 @@ enum WinogradTransforms {
         }
     }
 
-    /// Asks for the pixels of the next tile in the row, since no processor guesses their places: `count` lines, `row`
+    /// Prefetches the pixels of the next tile in the row, since no processor guesses their places: `count` lines, `row`
     /// floats apart.
     @inline(__always)
     private static func prefetch(_ pixel: UnsafePointer<Float>, _ row: Int, _ count: Int) {
