@@ -1,6 +1,8 @@
 import Foundation
 
-/// What a watch's thread and the threads of its rank share.
+/// What a failure detector's thread and the threads of its rank share.
+///
+/// `@unchecked`: `condition` guards every variable; the constants are `Sendable`.
 final class DetectorState: @unchecked Sendable {
     private let condition = NSCondition()
     private var ownStatus = RankStatus()

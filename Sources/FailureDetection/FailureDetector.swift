@@ -94,12 +94,12 @@ public final class FailureDetector: Sendable {
 
     /// What a test asks of this rank.
     private static func injectedFault(rank: Int) -> Result<InjectedFault?, Failure> {
-        guard let text = ProcessInfo.processInfo.environment[InjectedFault.variable] else { return .success(nil) }
+        guard let text = JobEnvironment.injectedFault else { return .success(nil) }
         do {
             let fault = try InjectedFault(text)
             return .success(fault.rank == rank ? fault : nil)
         } catch {
-            return .failure(error as? Failure ?? .running("\(error)"))
+            return .failure(Failure(wrapping: error))
         }
     }
 

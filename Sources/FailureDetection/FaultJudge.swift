@@ -1,3 +1,5 @@
+import Support
+
 /// Decides from what the ranks say, and when, which of them is at fault, if any.
 ///
 /// It has no clock: all times are passed in, as seconds of any clock that only goes forward.
@@ -137,5 +139,5 @@ private struct Pace {
     /// What happens until the next step is no measure of anything.
     mutating func pause() { last = nil }
 
-    var median: Double? { samples.isEmpty ? nil : samples.sorted()[samples.count / 2] }
+    var median: Double? { Support.median(samples) }
 }

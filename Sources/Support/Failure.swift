@@ -36,9 +36,9 @@ public struct Failure: Error, Sendable, Equatable, CustomStringConvertible {
         Failure(.running, message, repeats: repeats)
     }
 
-    /// A failure as it is; anything else as a failure while running, in its own words.
-    public init(wrapping error: any Error) {
-        self = error as? Failure ?? .running("\(error)")
+    /// A failure as it is; anything else as a failure while running, in its own words behind `what` failed.
+    public init(wrapping error: any Error, _ what: String? = nil) {
+        self = error as? Failure ?? .running("\(what.map { "\($0): " } ?? "")\(error)")
     }
 
     /// The same failure with its place behind the message, "… (rank 2 on node7, step 57)", unless it is there already.

@@ -7,7 +7,9 @@ import Logging
 import Metrics
 import Support
 
-/// A copy of a run's state, on its way to the disk and the validation images; nobody changes them any more.
+/// A copy of a run's state, on its way to the disk and the validation images.
+///
+/// `@unchecked`: whoever makes it hands it over to the coordinator's thread, and nobody changes it after that.
 final class Snapshot: @unchecked Sendable {
     let state: TrainingState
     let isCheckpoint: Bool
@@ -26,6 +28,10 @@ final class Snapshot: @unchecked Sendable {
 /// Owns a run's checkpoints, validation and logs.
 ///
 /// Reports are logged at once. Snapshots are worked on by a thread of its own, one at a time; one more may wait.
+///
+/// `@unchecked`: `condition` guards what both threads see. `progress`, `slowest` and `lastStep` belong to the thread that
+/// reports; `validator`, and the recorder's measuring of phases, to the thread of snapshots. The log, the console and the
+/// failure detector are `Sendable`.
 final class Coordinator: @unchecked Sendable {
     private let configuration: Configuration
     private let directory: RunDirectory
@@ -109,7 +115,7 @@ final class Coordinator: @unchecked Sendable {
 
     /// Logs what ends the run. A log that cannot be written may be what ends it.
     func logFailure(_ error: any Error) {
-        let failure = error as? Failure ?? .running("\(error)")
+        let failure = Failure(wrapping: error)
         try? log.append(FailureEvent(step: lastStep, message: failure.message, repeats: failure.repeats))
     }
 
@@ -120,7 +126,7 @@ final class Coordinator: @unchecked Sendable {
     }
 
     private func fail(_ error: any Error, _ what: String, step: Int) {
-        let failure = (error as? Failure ?? .running("\(what): \(error)")).at(name, step: step)
+        let failure = Failure(wrapping: error, what).at(name, step: step)
         condition.withLock { self.failure = self.failure ?? failure }
     }
 
