@@ -1,7 +1,7 @@
 import Foundation
 import Support
 
-/// A run's own folder, and where things lie in it.
+/// A run's folder: the paths of its files, its lock, and the checkpoints that are kept.
 public struct RunDirectory: Sendable {
     public let path: String
 

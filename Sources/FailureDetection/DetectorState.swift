@@ -16,7 +16,7 @@ final class DetectorState: @unchecked Sendable {
     private var listener: HeartbeatConnection?
     private var budget = SendingBudget()
     /// Wakes the thread.
-    let bell = WakeupPipe()
+    let wakeup = WakeupPipe()
 
     var status: RankStatus { condition.withLock { ownStatus } }
 
@@ -48,7 +48,7 @@ final class DetectorState: @unchecked Sendable {
         get { condition.withLock { ownAdvice } }
         set {
             condition.withLock { ownAdvice = newValue }
-            bell.ring()
+            wakeup.wake()
         }
     }
 
@@ -57,14 +57,14 @@ final class DetectorState: @unchecked Sendable {
         get { condition.withLock { ownFailure } }
         set {
             condition.withLock { ownFailure = newValue }
-            bell.ring()
+            wakeup.wake()
         }
     }
 
-    /// Ranks to watch no more, for rank 0's thread to take.
+    /// Ranks that are not to be watched any more, for rank 0's thread to take.
     func dismiss(_ ranks: [Int]) {
         condition.withLock { dismissed += ranks }
-        bell.ring()
+        wakeup.wake()
     }
 
     func takeDismissed() -> [Int] {
@@ -79,7 +79,7 @@ final class DetectorState: @unchecked Sendable {
         get { condition.withLock { leaves } }
         set {
             condition.withLock { leaves = newValue }
-            bell.ring()
+            wakeup.wake()
         }
     }
 

@@ -36,7 +36,7 @@ package struct FaultJudge {
     package mutating func dismiss(_ rank: Int) { members[rank] = nil }
 
     /// The rank takes part and cannot be watched.
-    package mutating func overlook(_ rank: Int) {
+    package mutating func leaveUnwatched(_ rank: Int) {
         members[rank] = nil
         hasUnwatched = true
     }
@@ -63,7 +63,8 @@ package struct FaultJudge {
         if members[rank]?.failure == nil { members[rank]?.failure = (reason, now) }
     }
 
-    /// Gives everybody time anew: this process was stopped itself, and what it has not heard is nobody's fault.
+    /// Starts every rank's time-outs again: this process was stopped itself, and what it has not heard is nobody's
+    /// fault.
     package mutating func startAnew(at now: Double) {
         for rank in members.keys {
             members[rank]?.heard = now

@@ -2,8 +2,8 @@ import Foundation
 import Glibc
 import Synchronization
 
-/// One end of a connection between a rank's watch and rank 0's. Any thread sends; one thread, the watch's, receives.
-/// Nothing here ever waits.
+/// One end of the TCP connection between a rank's failure detector and rank 0's. Any thread sends; one thread, the
+/// detector's, receives. Nothing here ever waits.
 package final class HeartbeatConnection: Sendable {
     /// What senders share.
     private struct Outgoing {
@@ -97,14 +97,14 @@ package final class HeartbeatConnection: Sendable {
 
 /// Wakes a thread that sleeps in `poll`.
 final class WakeupPipe: Sendable {
-    /// There is something to read once it was rung.
+    /// There is something to read once `wake` was called.
     let descriptor: Int32
-    private let rope: Int32
+    private let writingEnd: Int32
 
     init() {
         var ends: [Int32] = [-1, -1]
         pipe(&ends)
-        (descriptor, rope) = (ends[0], ends[1])
+        (descriptor, writingEnd) = (ends[0], ends[1])
         for end in ends {
             _ = fcntl(end, F_SETFL, fcntl(end, F_GETFL) | O_NONBLOCK)
             _ = fcntl(end, F_SETFD, FD_CLOEXEC)
@@ -113,16 +113,16 @@ final class WakeupPipe: Sendable {
 
     deinit {
         close(descriptor)
-        close(rope)
+        close(writingEnd)
     }
 
-    func ring() {
+    func wake() {
         var byte: UInt8 = 0
-        _ = write(rope, &byte, 1)
+        _ = write(writingEnd, &byte, 1)
     }
 
-    /// Makes it silent again.
-    func answer() {
+    /// Takes what `wake` wrote, so that the next sleep is one.
+    func clear() {
         withUnsafeTemporaryAllocation(byteCount: 64, alignment: 1) { while read(descriptor, $0.baseAddress, 64) > 0 {} }
     }
 }

@@ -29,7 +29,7 @@ package struct InjectedFault: Sendable, Equatable {
         (self.rank, self.phase, self.step, self.kind) = (rank, phase, step, kind)
     }
 
-    /// Does it.
+    /// Kills or stops this process, or throws.
     ///
     /// - Parameter name: how messages name this process.
     func strike(_ name: String) throws {

@@ -31,7 +31,7 @@ public struct Failure: Error, Sendable, Equatable, CustomStringConvertible {
     /// The request itself is wrong.
     public static func request(_ message: String) -> Failure { Failure(.request, message) }
 
-    /// Something failed while running; `repeats`: and would again.
+    /// Something failed while running; `repeats` says whether it would only fail again.
     public static func running(_ message: String, repeats: Bool = false) -> Failure {
         Failure(.running, message, repeats: repeats)
     }

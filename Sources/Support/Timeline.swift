@@ -1,7 +1,7 @@
 import Foundation
 import Synchronization
 
-/// What this process did when, for a picture of all ranks' time. Any thread may add to it.
+/// The timeline of this process's activities, for a trace of all ranks. Any thread may add to it.
 public final class Timeline: Sendable {
     /// One activity.
     public struct Span: Codable, Sendable, Hashable {

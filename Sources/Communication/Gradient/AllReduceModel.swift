@@ -26,7 +26,7 @@ public struct AllReduceModel: Sendable {
         }
     }
 
-    /// What joins the hosts.
+    /// The network link of each host.
     public struct Link: Sendable {
         /// Of each host, in either direction.
         public var bytesPerSecond: Double

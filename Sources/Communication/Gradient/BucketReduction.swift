@@ -8,7 +8,8 @@ public enum GradientCompression: String, Sendable, CaseIterable {
     case bf16
 }
 
-/// What is the same for all buckets of all steps: who computes which slots, and who adds up which part of a bucket.
+/// What is the same for all buckets of all steps: which worker computes which slots, and which one adds up which chunk
+/// of a bucket.
 struct SlotAssignment {
     let tree: SlotTree
     let communicator: any Communicator
@@ -33,7 +34,8 @@ struct SlotAssignment {
     var others: [Int] { (1..<max(communicator.size, 1)).map { (communicator.rank + $0) % communicator.size } }
 }
 
-/// One bucket's sum over all workers: a reduce-scatter and an all-gather, in which additions follow the slot tree.
+/// One bucket's all-reduce over all workers: a reduce-scatter and an all-gather, in which additions follow the slot
+/// tree.
 ///
 /// 1. Each worker sends each other one its own nodes' values of that one's chunk, a W-th of the bucket.
 /// 2. It adds up its chunk along the tree from all workers' nodes, and sends the sum to all others.
@@ -90,7 +92,7 @@ final class BucketReduction {
         }
         switch stage {
         case .reducing:
-            addUp()
+            reduceOwnChunk()
             try sendSum()
             stage = .gathering
             // Alone there is nothing to wait for.
@@ -128,8 +130,8 @@ final class BucketReduction {
         }
     }
 
-    /// The tree over the chunk of this worker, into the first own record.
-    private func addUp() {
+    /// Sums this worker's chunk along the slot tree, into the first of its own records.
+    private func reduceOwnChunk() {
         let chunk = ownChunk
         guard !chunk.isEmpty else { return }
         var values: [Range<Int>: UnsafeMutablePointer<Float>] = [:]
@@ -206,7 +208,7 @@ final class BucketReduction {
     }
 }
 
-/// Memory for what is on its way, kept from step to step.
+/// Buffers for messages under way, kept from step to step.
 final class StagingPool {
     final class Buffer {
         let base: UnsafeMutablePointer<Float>

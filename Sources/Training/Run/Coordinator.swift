@@ -42,7 +42,7 @@ final class Coordinator: @unchecked Sendable {
     private let validator: Validator?
     private let name: String
     private let isDedicated: Bool
-    private let watch: FailureDetector?
+    private let detector: FailureDetector?
     private var progress: ProgressLine
     private var slowest: SlowestWorker
     private let recorder: Recorder
@@ -66,11 +66,11 @@ final class Coordinator: @unchecked Sendable {
     ///   - isDedicated: whether this rank does nothing else.
     ///   - workers: the workers, in order.
     ///   - recorder: is told what this rank does.
-    ///   - watch: is told what can be done about the run after a fault.
+    ///   - detector: is told what can be done about the run after a fault.
     init(
         configuration: Configuration, directory: RunDirectory, images: String, console: Console, validator: Validator?,
         start: TrainingState, best: BestScore?, name: String, isDedicated: Bool, workers: [WorkerPlace],
-        recorder: Recorder, watch: FailureDetector?
+        recorder: Recorder, detector: FailureDetector?
     ) throws {
         self.recorder = recorder
         self.configuration = configuration
@@ -82,7 +82,7 @@ final class Coordinator: @unchecked Sendable {
         self.best = best
         self.name = name
         self.isDedicated = isDedicated
-        self.watch = watch
+        self.detector = detector
         log = try MetricsLog(path: directory.metrics, lastStep: start.step)
         slowest = SlowestWorker(workers: workers, slots: configuration.training.batch)
         progress = ProgressLine(batch: configuration.training.batch)
@@ -236,7 +236,7 @@ final class Coordinator: @unchecked Sendable {
                     .write(to: directory.checkpoint(step: step), by: directory.unfinishedCheckpoint)
                 try directory.adopt(step: step, best: score, keep: configuration.checkpoint.keep)
             }
-            watch?.advise(directory.adviceAfterFault)
+            detector?.advise(directory.adviceAfterFault)
         }
         if ends, let score {
             note(

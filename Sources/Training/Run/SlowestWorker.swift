@@ -21,7 +21,7 @@ package struct WorkerBehind: Codable, Sendable {
     package let share: Double
 }
 
-/// Looks for the worker that the others wait for, step by step.
+/// Finds the straggler: the worker that the others wait for, step by step.
 ///
 /// Workers are compared by the time of one of their slots, since a batch that the workers do not divide gives some of
 /// them one more. Times are moving averages, so that one slow step makes nobody slow.

@@ -120,7 +120,7 @@ public struct Benchmark: Sendable {
         let tile = randomTile(output: geometry.output(input: size))
         let trainer = Trainer(
             configuration: configuration, limit: .steps(steps + 1), workers: world, state: state, engine: engine,
-            recorder: Recorder(watch: watch, profile: profile)
+            recorder: Recorder(detector: watch, profile: profile)
         ) { _, _ in tile }
         defer { trainer.stop() }
         _ = try trainer.step()

@@ -113,7 +113,7 @@ public struct PreflightCheck: Encodable {
         var (height, width) = (configuration.data.tile, configuration.data.tile)
         if height == 0 {
             // Whole images: the largest.
-            let sizes = try setup.plan.train.map { try $0.image.readHeader() }
+            let sizes = try setup.specification.train.map { try $0.image.readHeader() }
             guard let largest = sizes.max(by: { $0.width * $0.height < $1.width * $1.height }) else { return }
             height = model.geometry.legalInput(outputAtLeast: largest.height)
             width = model.geometry.legalInput(outputAtLeast: largest.width)
