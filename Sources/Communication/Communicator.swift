@@ -96,11 +96,6 @@ extension Communicator {
         try (0..<size).map { try broadcast($0 == rank ? data : Data(), root: $0) }
     }
 
-    /// Barrier: waits until all ranks have called it.
-    public func barrier() throws {
-        _ = try gatherFromAll(Data())
-    }
-
     /// Sends data whose size the receiver does not know.
     public func sendData(_ data: Data, to rank: Int, tag: MessageTag) throws {
         try data.withUnsafeBytes { try send($0, to: rank, tag: tag) }
