@@ -1,7 +1,7 @@
 import Foundation
 import Support
 
-/// A run's own folder, and where things lie in it.
+/// A run's folder: the paths of its files, its lock, and the checkpoints that are kept.
 public struct RunDirectory: Sendable {
     public let path: String
 
@@ -116,12 +116,7 @@ public struct RunDirectory: Sendable {
             throw Failure.request("\(path) cannot be opened: \(Failure.systemReason(errno)); choose another --output")
         }
         let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-        let deadline = Timeline.now + patience
-        while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
-            guard Timeline.now >= deadline else {
-                usleep(100_000)
-                continue
-            }
+        guard handle.lock(patience: patience) else {
             throw Failure.request(
                 "\(path) is in use by another process: wait until it ends, or choose another --output")
         }

@@ -131,11 +131,13 @@ public struct SafetensorsFile {
             try file.write(contentsOf: Data((0..<8).map { UInt8(truncatingIfNeeded: count >> (8 * $0)) }))
             try file.write(contentsOf: json)
             for source in sources {
-                let values = UnsafeMutablePointer<Float>.allocate(capacity: max(source.count, 1))
-                source.fill(values)
-                let bytes = Data(
-                    bytesNoCopy: values, count: source.count * 4, deallocator: .custom { p, _ in p.deallocate() })
-                try file.write(contentsOf: bytes)
+                guard source.count > 0 else { continue }
+                try withUnsafeTemporaryAllocation(of: Float.self, capacity: source.count) { values in
+                    guard let base = values.baseAddress else { return }
+                    source.fill(base)
+                    try file.write(
+                        contentsOf: Data(bytesNoCopy: base, count: source.count * 4, deallocator: .none))
+                }
             }
         }
     }

@@ -1,6 +1,7 @@
 import Network
 
-/// All that a run needs to go on from where it is; the rest of a run is a function of its configuration.
+/// All that a run needs to go on from where it is: weights, momentum, their moving average, step and time; the rest is a
+/// function of its configuration.
 public final class TrainingState {
     /// Steps done.
     public var step: Int
@@ -34,7 +35,6 @@ public final class TrainingState {
     }
 
     /// Takes over another run's state; an average that the other does not have begins with its weights.
-
     public func copy(from other: TrainingState) {
         step = other.step
         elapsed = other.elapsed

@@ -35,7 +35,7 @@ extension Communicator {
         }
     }
 
-    /// Takes a message, with naps between looks: for waits that may be long.
+    /// Receives a message, and sleeps between looks for it: for waits that may be long.
     package func receivePatiently(from rank: Int, tag: MessageTag, microseconds: UInt32 = 2_000) throws -> Data {
         while true {
             if let data = try receiveWaiting(from: rank, tag: tag) { return data }
@@ -44,7 +44,7 @@ extension Communicator {
     }
 }
 
-/// A result or a failure, on its way between ranks.
+/// A result or a failure, as it is sent between ranks.
 private enum Attempt<T: Codable>: Codable {
     case success(T)
     case failure(FailureRecord)

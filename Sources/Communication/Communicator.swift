@@ -91,14 +91,9 @@ extension Communicator {
         return result
     }
 
-    /// Every rank's data, in the order of ranks, on every rank.
+    /// All-gather: every rank's data, in the order of ranks, on every rank.
     public func gatherFromAll(_ data: Data) throws -> [Data] {
         try (0..<size).map { try broadcast($0 == rank ? data : Data(), root: $0) }
-    }
-
-    /// Waits until all ranks are here.
-    public func barrier() throws {
-        _ = try gatherFromAll(Data())
     }
 
     /// Sends data whose size the receiver does not know.

@@ -1,6 +1,6 @@
 import Support
 
-/// A failure on its way between ranks.
+/// A failure as it is sent between ranks.
 package struct FailureRecord: Codable, Sendable {
     let kind: Int32
     let message: String
@@ -12,7 +12,7 @@ package struct FailureRecord: Codable, Sendable {
         repeats = failure.repeats
     }
 
-    /// The failure again, on the rank that it came to.
+    /// The failure, on the rank that received it.
     package var failure: Failure { Failure(Failure.Kind(rawValue: kind) ?? .running, message, repeats: repeats) }
 }
 

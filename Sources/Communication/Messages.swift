@@ -1,6 +1,6 @@
 import Foundation
 
-/// What ranks say to each other, as JSON; numbers that are not finite survive the journey.
+/// Encodes messages between ranks as JSON; numbers that are not finite survive the journey.
 package enum Messages {
     package static func encode(_ message: some Encodable) throws -> Data {
         let encoder = JSONEncoder()

@@ -1,4 +1,4 @@
-/// Which rank does what.
+/// Which ranks train, and which one coordinates.
 public struct ProcessLayout: Sendable, Hashable {
     /// What rank 0 does where there are several ranks.
     public enum CoordinatorMode: String, Sendable, CaseIterable {

@@ -1,6 +1,6 @@
 import Foundation
 
-/// One process alone: it has nobody to talk to.
+/// The communicator of a process alone, without other ranks: collectives return at once, and messages are mistakes.
 public final class SoloCommunicator: Communicator {
     public let rank = 0
     public let size = 1

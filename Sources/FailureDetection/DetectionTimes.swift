@@ -1,6 +1,6 @@
 import Support
 
-/// The times of a watch, all in seconds, which follow from `run.fault_timeout`.
+/// The time-outs of failure detection, all in seconds, which follow from `run.fault_timeout`.
 package struct DetectionTimes: Sendable, Equatable {
     /// Within this, every rank has ended after a fault; 0 = nothing is a fault.
     let timeout: Double
@@ -11,7 +11,7 @@ package struct DetectionTimes: Sendable, Equatable {
     /// before it kills them.
     package var silence: Double { min(0.75 * timeout, max(timeout - 2.5, timeout / 2)) }
 
-    /// From one beat to the next.
+    /// From one heartbeat to the next.
     var beat: Double { timeout > 0 ? min(1, silence / 4) : 1 }
 
     /// Being late by more than this means that this process was stopped, or the machine slept: all have to be given time
@@ -21,6 +21,6 @@ package struct DetectionTimes: Sendable, Equatable {
     /// For how long a rank's own failure may be the consequence of another one's, which is not yet known.
     var consequence: Double { min(2, silence / 2) }
 
-    /// The clock of the watch: it stands still while the machine sleeps.
+    /// The clock of failure detection: it stands still while the machine sleeps.
     static var now: Double { Timeline.now }
 }

@@ -1,6 +1,8 @@
 import Foundation
 
-/// What a watch's thread and the threads of its rank share.
+/// What a failure detector's thread and the threads of its rank share.
+///
+/// `@unchecked`: `condition` guards every variable; the constants are `Sendable`.
 final class DetectorState: @unchecked Sendable {
     private let condition = NSCondition()
     private var ownStatus = RankStatus()
@@ -14,7 +16,7 @@ final class DetectorState: @unchecked Sendable {
     private var listener: HeartbeatConnection?
     private var budget = SendingBudget()
     /// Wakes the thread.
-    let bell = WakeupPipe()
+    let wakeup = WakeupPipe()
 
     var status: RankStatus { condition.withLock { ownStatus } }
 
@@ -46,7 +48,7 @@ final class DetectorState: @unchecked Sendable {
         get { condition.withLock { ownAdvice } }
         set {
             condition.withLock { ownAdvice = newValue }
-            bell.ring()
+            wakeup.wake()
         }
     }
 
@@ -55,14 +57,14 @@ final class DetectorState: @unchecked Sendable {
         get { condition.withLock { ownFailure } }
         set {
             condition.withLock { ownFailure = newValue }
-            bell.ring()
+            wakeup.wake()
         }
     }
 
-    /// Ranks to watch no more, for rank 0's thread to take.
+    /// Ranks that are not to be watched any more, for rank 0's thread to take.
     func dismiss(_ ranks: [Int]) {
         condition.withLock { dismissed += ranks }
-        bell.ring()
+        wakeup.wake()
     }
 
     func takeDismissed() -> [Int] {
@@ -77,7 +79,7 @@ final class DetectorState: @unchecked Sendable {
         get { condition.withLock { leaves } }
         set {
             condition.withLock { leaves = newValue }
-            bell.ring()
+            wakeup.wake()
         }
     }
 

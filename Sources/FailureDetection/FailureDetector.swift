@@ -7,11 +7,11 @@ import Support
 /// leaving the others to wait for it.
 ///
 /// It talks past MPI: MPI is called from one thread a rank, and that thread may be the one that hangs. Each rank has a
-/// TCP connection to rank 0, and a thread that sleeps but for about one waking a second. Rank 0 sends beats, which the
-/// others answer with what they do. The kernel ends the connection of a process that is killed; one that is stopped, or
+/// TCP connection to rank 0, and a thread that sleeps but for about one waking a second. Rank 0 sends heartbeats, which
+/// the others answer with what they do. The kernel ends the connection of a process that is killed; one that is stopped, or
 /// whose machine or network is down, falls silent. Rank 0 says what is wrong, tells the others, and all end with status
 /// 1. If rank 0 is at fault itself, another rank speaks.
-public final class FailureDetector: Sendable {
+package final class FailureDetector: Sendable {
     private let shared: DetectorState
     private let name: String
     /// Rank 0's; the other ranks' while they are connected.
@@ -34,11 +34,11 @@ public final class FailureDetector: Sendable {
     ///
     /// - Parameters:
     ///   - host: how messages name this machine.
-    ///   - say: says what is wrong, in one line without "error: "; called at most once, by the thread of the watch.
+    ///   - say: says what is wrong, in one line without "error: "; called at most once, by the detector's thread.
     ///   - warn: says, on rank 0, that ranks cannot be watched.
     ///   - isBeingEnded: whether somebody is ending the whole job, so that a rank that goes is nothing to speak of.
-    ///   - end: ends this process at once; called by the thread of the watch.
-    public static func start(
+    ///   - end: ends this process at once; called by the detector's thread.
+    package static func start(
         world: any Communicator, host: String = ProcessInfo.processInfo.hostName,
         say: @escaping @Sendable (String) -> Void, warn: (String) -> Void,
         isBeingEnded: @escaping @Sendable () -> Bool = { false },
@@ -65,7 +65,7 @@ public final class FailureDetector: Sendable {
         let invitation = try JSONDecoder().decode(RendezvousInvitation.self, from: message)
         var connection: HeartbeatConnection?
         if world.rank > 0 {
-            connection = invitation.accept(rank: world.rank, host: host)
+            connection = invitation.connect(rank: world.rank, host: host)
             if let connection {
                 shared.tell(connection)
                 let rank = world.rank
@@ -94,12 +94,12 @@ public final class FailureDetector: Sendable {
 
     /// What a test asks of this rank.
     private static func injectedFault(rank: Int) -> Result<InjectedFault?, Failure> {
-        guard let text = ProcessInfo.processInfo.environment[InjectedFault.variable] else { return .success(nil) }
+        guard let text = JobEnvironment.injectedFault else { return .success(nil) }
         do {
             let fault = try InjectedFault(text)
             return .success(fault.rank == rank ? fault : nil)
         } catch {
-            return .failure(error as? Failure ?? .running("\(error)"))
+            return .failure(Failure(wrapping: error))
         }
     }
 
@@ -117,28 +117,28 @@ public final class FailureDetector: Sendable {
     }
 
     /// Sets the seconds within which all ranks have ended after a fault; 0 = nothing is a fault.
-    public func setTimeout(_ seconds: Double) {
+    package func setTimeout(_ seconds: Double) {
         shared.times = DetectionTimes(timeout: seconds)
-        shared.bell.ring()
+        shared.wakeup.wake()
     }
 
     /// Sets, on rank 0, the end of the line that says what is wrong: what the user can do about the run.
-    public func advise(_ advice: String) { shared.advice = advice }
+    package func advise(_ advice: String) { shared.advice = advice }
 
     /// Says what this rank does from now on. Any thread may say so, at every change: it costs some microseconds.
     ///
     /// - Parameter step: the step that is under way, counted from 1; nil for the same as before.
     /// - Throws: only where a test asks for it, see `InjectedFault`.
-    public func enter(_ phase: Phase, step: Int? = nil) throws {
+    package func enter(_ phase: Phase, step: Int? = nil) throws {
         guard let fault = try injected.get() else { return shared.enter(phase, step: step, isUrgent: false) }
         let isMeant = fault.phase == phase && fault.step == step ?? shared.status.step
         shared.enter(phase, step: step, isUrgent: isMeant)
         if isMeant { try fault.strike(name) }
     }
 
-    /// Says that this rank cannot go on, maybe since another one is lost, which its watch may find out in a moment.
-    /// Ends the process with the right line; returns where the watch does not, for the caller to say the reason.
-    public func giveUp(because reason: String) {
+    /// Says that this rank cannot go on, maybe since another one is lost, which the detector may find out in a moment.
+    /// Ends the process with the right line; returns where the detector does not, for the caller to say the reason.
+    package func giveUp(because reason: String) {
         let times = shared.times
         guard hasThread, times.timeout > 0 else { return }
         shared.failure = reason
@@ -147,7 +147,7 @@ public final class FailureDetector: Sendable {
     }
 
     /// Takes leave, once MPI is left: from here on it is no fault that this rank is gone. Rank 0 waits for the others.
-    public func leave() {
+    package func leave() {
         guard hasThread else { return }
         shared.isLeaving = true
         connection?.send(.goodbye)

@@ -1,4 +1,4 @@
-/// What the watch has found: the rank at fault, and what is wrong with it.
+/// What failure detection has found: the rank at fault, and what is wrong with it.
 package struct Fault: Sendable, Equatable {
     package enum Cause: Sendable, Equatable {
         /// Its connection ended and it had not taken its leave.

@@ -1,3 +1,5 @@
+import Support
+
 /// Decides from what the ranks say, and when, which of them is at fault, if any.
 ///
 /// It has no clock: all times are passed in, as seconds of any clock that only goes forward.
@@ -34,7 +36,7 @@ package struct FaultJudge {
     package mutating func dismiss(_ rank: Int) { members[rank] = nil }
 
     /// The rank takes part and cannot be watched.
-    package mutating func overlook(_ rank: Int) {
+    package mutating func leaveUnwatched(_ rank: Int) {
         members[rank] = nil
         hasUnwatched = true
     }
@@ -61,7 +63,8 @@ package struct FaultJudge {
         if members[rank]?.failure == nil { members[rank]?.failure = (reason, now) }
     }
 
-    /// Gives everybody time anew: this process was stopped itself, and what it has not heard is nobody's fault.
+    /// Starts every rank's time-outs again: this process was stopped itself, and what it has not heard is nobody's
+    /// fault.
     package mutating func startAnew(at now: Double) {
         for rank in members.keys {
             members[rank]?.heard = now
@@ -137,5 +140,5 @@ private struct Pace {
     /// What happens until the next step is no measure of anything.
     mutating func pause() { last = nil }
 
-    var median: Double? { samples.isEmpty ? nil : samples.sorted()[samples.count / 2] }
+    var median: Double? { Support.median(samples) }
 }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// The thread of every other rank: answers rank 0's beats, and ends the process when rank 0 says so or is at fault
+/// The thread of every other rank: answers rank 0's heartbeats, and ends the process when rank 0 says so or is at fault
 /// itself.
 final class HeartbeatClient {
     private let shared: DetectorState
@@ -16,7 +16,7 @@ final class HeartbeatClient {
     private var advice = ""
 
     /// Seconds that the rank which speaks for a lost rank 0 is ahead of the others.
-    private static let courtesy = 0.5
+    private static let successorLead = 0.5
 
     init(shared: DetectorState, actions: FailureActions, rank: Int, host: String, connection: HeartbeatConnection) {
         self.shared = shared
@@ -31,12 +31,12 @@ final class HeartbeatClient {
     func run() {
         var times = shared.times
         while true {
-            // A beat comes first, as a rule: one waking a beat.
+            // A heartbeat comes first, as a rule: one waking for each.
             let planned = DetectionTimes.now + 1.25 * times.beat
             _ = sleep(
-                reading: [connection.descriptor, shared.bell.descriptor], seconds: planned - DetectionTimes.now)
+                reading: [connection.descriptor, shared.wakeup.descriptor], seconds: planned - DetectionTimes.now)
             let now = DetectionTimes.now
-            shared.bell.answer()
+            shared.wakeup.clear()
             if now - planned > times.lateness || times != shared.times { heard = now }
             times = shared.times
             let (messages, hasEnded) = connection.receive()
@@ -65,12 +65,12 @@ final class HeartbeatClient {
         if status.entries >= self.status.entries { self.status = status }
     }
 
-    /// Rank 0 is at fault: one rank says so for all.
+    /// Rank 0 is at fault: its successor says so for all, and the others end a little later.
     private func end(because cause: Fault.Cause) {
         if successor == rank, cause != .lost || !actions.isBeingEnded() {
             actions.say(Fault(rank: 0, host: host, status: status, cause: cause).line(advice: advice))
         } else {
-            usleep(UInt32(Self.courtesy * 1e6))
+            usleep(UInt32(Self.successorLead * 1e6))
         }
         // For a rank 0 that comes to life again: it must not take the others for lost.
         connection.send(.end)

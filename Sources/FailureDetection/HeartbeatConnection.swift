@@ -1,15 +1,20 @@
 import Foundation
 import Glibc
+import Synchronization
 
-/// One end of a connection between a rank's watch and rank 0's. Any thread sends; one thread, the watch's, receives.
-/// Nothing here ever waits.
-package final class HeartbeatConnection: @unchecked Sendable {
+/// One end of the TCP connection between a rank's failure detector and rank 0's. Any thread sends; one thread, the
+/// detector's, receives. Nothing here ever waits.
+package final class HeartbeatConnection: Sendable {
+    /// What senders share.
+    private struct Outgoing {
+        /// What the kernel has not taken yet.
+        var unsent: [UInt8] = []
+        var isClosed = false
+    }
+
     package let descriptor: Int32
-    private let lock = NSLock()
-    /// What the kernel has not taken yet.
-    private var unsent: [UInt8] = []
-    private var isClosed = false
-    private var buffer = HeartbeatMessageBuffer()
+    private let outgoing = Mutex(Outgoing())
+    private let incoming = Mutex(HeartbeatMessageBuffer())
 
     /// Takes over a connected socket.
     init(_ descriptor: Int32) {
@@ -26,16 +31,16 @@ package final class HeartbeatConnection: @unchecked Sendable {
 
     /// Sends a message. One that repeats itself soon is left out where the other end takes nothing at the moment.
     package func send(_ message: HeartbeatMessage, isRepeated: Bool = false) {
-        lock.lock()
-        defer { lock.unlock() }
-        guard !isClosed else { return }
-        flush()
-        if isRepeated && !unsent.isEmpty { return }
-        unsent += message.bytes
-        flush()
+        outgoing.withLock { outgoing in
+            guard !outgoing.isClosed else { return }
+            flush(&outgoing.unsent)
+            if isRepeated && !outgoing.unsent.isEmpty { return }
+            outgoing.unsent += message.bytes
+            flush(&outgoing.unsent)
+        }
     }
 
-    private func flush() {
+    private func flush(_ unsent: inout [UInt8]) {
         while !unsent.isEmpty {
             // No signal where the other end is gone: that is noticed in receiving.
             let count = unsent.withUnsafeBytes {
@@ -49,6 +54,10 @@ package final class HeartbeatConnection: @unchecked Sendable {
 
     /// All that has come, and whether the connection has ended behind it.
     package func receive() -> (messages: [HeartbeatMessage], hasEnded: Bool) {
+        incoming.withLock { receive(into: &$0) }
+    }
+
+    private func receive(into buffer: inout HeartbeatMessageBuffer) -> (messages: [HeartbeatMessage], hasEnded: Bool) {
         var messages: [HeartbeatMessage] = []
         var hasEnded = false
         withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) { bytes in
@@ -74,28 +83,28 @@ package final class HeartbeatConnection: @unchecked Sendable {
 
     /// Says that nothing more will be sent; the other end notices at once.
     func finishSending() {
-        lock.withLock { if !isClosed { shutdown(descriptor, Int32(SHUT_WR)) } }
+        outgoing.withLock { _ = $0.isClosed ? 0 : shutdown(descriptor, Int32(SHUT_WR)) }
     }
 
     package func close() {
-        lock.lock()
-        defer { lock.unlock() }
-        guard !isClosed else { return }
-        isClosed = true
-        Glibc.close(descriptor)
+        outgoing.withLock { outgoing in
+            guard !outgoing.isClosed else { return }
+            outgoing.isClosed = true
+            Glibc.close(descriptor)
+        }
     }
 }
 
 /// Wakes a thread that sleeps in `poll`.
 final class WakeupPipe: Sendable {
-    /// There is something to read once it was rung.
+    /// There is something to read once `wake` was called.
     let descriptor: Int32
-    private let rope: Int32
+    private let writingEnd: Int32
 
     init() {
         var ends: [Int32] = [-1, -1]
         pipe(&ends)
-        (descriptor, rope) = (ends[0], ends[1])
+        (descriptor, writingEnd) = (ends[0], ends[1])
         for end in ends {
             _ = fcntl(end, F_SETFL, fcntl(end, F_GETFL) | O_NONBLOCK)
             _ = fcntl(end, F_SETFD, FD_CLOEXEC)
@@ -104,16 +113,16 @@ final class WakeupPipe: Sendable {
 
     deinit {
         close(descriptor)
-        close(rope)
+        close(writingEnd)
     }
 
-    func ring() {
+    func wake() {
         var byte: UInt8 = 0
-        _ = write(rope, &byte, 1)
+        _ = write(writingEnd, &byte, 1)
     }
 
-    /// Makes it silent again.
-    func answer() {
+    /// Takes what `wake` wrote, so that the next sleep is one.
+    func clear() {
         withUnsafeTemporaryAllocation(byteCount: 64, alignment: 1) { while read(descriptor, $0.baseAddress, 64) > 0 {} }
     }
 }

@@ -1,13 +1,13 @@
-/// What the ranks' watches say to each other: frames of a kind (1 byte), a length (2 bytes) and as many bytes, numbers
-/// little-endian.
+/// What the ranks' failure detectors send each other: frames of a kind (1 byte), a length (2 bytes) and as many bytes,
+/// numbers little-endian.
 package enum HeartbeatMessage: Equatable {
-    /// A rank comes; `token` shows that it belongs to the job.
+    /// A rank connects; `token` shows that it belongs to the job.
     case hello(token: UInt64, rank: Int, host: String)
     /// Rank 0's answer.
     case welcome(token: UInt64)
     /// What a rank does.
     case status(RankStatus)
-    /// What rank 0 does, who speaks should it be lost, and what the user can do then.
+    /// The heartbeat: what rank 0 does, which rank reports should it be lost, and what the user can do then.
     case beat(RankStatus, successor: Int, advice: String)
     /// A rank cannot go on.
     case failing(String)

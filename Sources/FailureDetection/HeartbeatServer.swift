@@ -1,8 +1,8 @@
 import Foundation
 
-/// What a watch does with a fault.
+/// What a failure detector does with a fault.
 struct FailureActions: Sendable {
-    /// Says the one line.
+    /// Prints the one line that says what is wrong.
     let say: @Sendable (String) -> Void
     /// Whether somebody is ending the whole job, so that ranks that go are nobody's fault.
     let isBeingEnded: @Sendable () -> Bool
@@ -21,27 +21,27 @@ final class HeartbeatServer {
     private var listener: RendezvousListener?
     private var judge: FaultJudge
     private var members: [Int: HeartbeatConnection] = [:]
-    /// Connections that have not said yet who they are.
-    private var strangers: [Stranger] = []
-    /// Who was heard of or given up; when all are, the door is shut.
+    /// Connections that have not sent their hello yet.
+    private var unidentified: [Newcomer] = []
+    /// Ranks that have not connected yet; when there are none, no connection is accepted any more.
     private var expected: Set<Int>
     private var successor: Int?
-    /// Whether somebody has come since the last beat.
-    private var hasCompany = false
-    /// What the last beat said.
+    /// Whether a rank has connected since the last heartbeat.
+    private var hasNewcomer = false
+    /// What the last heartbeat said.
     private var advice = ""
     /// Whether the others have ended the job, since this rank was silent.
-    private var isGivenUp = false
+    private var isEndedByOthers = false
 
-    private struct Stranger {
+    private struct Newcomer {
         let connection: HeartbeatConnection
         let deadline: Double
     }
 
-    /// Seconds that a stranger has to say who it is.
-    private static let patience = 5.0
-    /// Seconds that the others have to take note of the end.
-    private static let lastWords = 0.5
+    /// Seconds that a connection has to send its hello.
+    private static let identificationTimeout = 5.0
+    /// Seconds that the others have to read that the job ends.
+    private static let endPatience = 0.5
 
     init(shared: DetectorState, actions: FailureActions, listener: RendezvousListener, ranks: Int) {
         self.shared = shared
@@ -58,9 +58,9 @@ final class HeartbeatServer {
     func run() {
         var due = DetectionTimes.now
         while !(shared.isLeaving && members.isEmpty) {
-            let rung = sleep(
-                reading: [shared.bell.descriptor] + (listener.map { [$0.descriptor] } ?? [])
-                    + strangers.map(\.connection.descriptor),
+            let ready = sleep(
+                reading: [shared.wakeup.descriptor] + (listener.map { [$0.descriptor] } ?? [])
+                    + unidentified.map(\.connection.descriptor),
                 ending: members.values.map(\.descriptor), seconds: due - DetectionTimes.now)
             let now = DetectionTimes.now
             let isLate = now - due > judge.times.lateness
@@ -71,38 +71,38 @@ final class HeartbeatServer {
                 due = now
             }
             let isDue = now >= due
-            shared.bell.answer()
-            for rank in shared.takeDismissed() { overlook(rank) }
+            shared.wakeup.clear()
+            for rank in shared.takeDismissed() { leaveUnwatched(rank) }
             if let failure = shared.failure { judge.fail(0, because: failure, at: now) }
-            openDoor(at: now)
-            for (rank, connection) in members where isDue || rung.contains(connection.descriptor) {
-                listen(to: rank, connection, at: now)
+            acceptConnections(at: now)
+            for (rank, connection) in members where isDue || ready.contains(connection.descriptor) {
+                receive(from: rank, connection, at: now)
             }
-            if isGivenUp { return actions.end() }
+            if isEndedByOthers { return actions.end() }
             judge.hear(0, shared.status, at: now)
             if isLate { judge.startAnew(at: now) }
             if let fault = judge.fault(at: now) { return end(because: fault) }
-            if isDue || hasCompany || advice != shared.advice {
+            if isDue || hasNewcomer || advice != shared.advice {
                 beat()
                 due = now + judge.times.beat
             }
         }
     }
 
-    /// Lets ranks in that know the word.
-    private func openDoor(at now: Double) {
+    /// Accepts connections, and takes those for ranks whose hello has the job's token.
+    private func acceptConnections(at now: Double) {
         while let connection = listener?.accept() {
-            strangers.append(Stranger(connection: connection, deadline: now + Self.patience))
+            unidentified.append(Newcomer(connection: connection, deadline: now + Self.identificationTimeout))
         }
-        strangers = strangers.filter { stranger in
-            let (messages, hasEnded) = stranger.connection.receive()
-            guard let first = messages.first else { return !hasEnded && now < stranger.deadline }
-            // A rank that was not answered in time has come by another way.
+        unidentified = unidentified.filter { newcomer in
+            let (messages, hasEnded) = newcomer.connection.receive()
+            guard let first = messages.first else { return !hasEnded && now < newcomer.deadline }
+            // A rank that was not answered in time has connected anew, by another address.
             if case .hello(token, let rank, let host) = first, expected.remove(rank) != nil || members[rank] != nil {
-                members.updateValue(stranger.connection, forKey: rank)?.close()
-                hasCompany = true
+                members.updateValue(newcomer.connection, forKey: rank)?.close()
+                hasNewcomer = true
                 judge.welcome(rank, host: host, at: now)
-                stranger.connection.send(.welcome(token: token))
+                newcomer.connection.send(.welcome(token: token))
                 take(messages.dropFirst(), from: rank, at: now)
                 if hasEnded { drop(rank, isLost: true) }
             }
@@ -111,7 +111,7 @@ final class HeartbeatServer {
         if expected.isEmpty { listener = nil }
     }
 
-    private func listen(to rank: Int, _ connection: HeartbeatConnection, at now: Double) {
+    private func receive(from rank: Int, _ connection: HeartbeatConnection, at now: Double) {
         let (messages, hasEnded) = connection.receive()
         take(messages[...], from: rank, at: now)
         // A goodbye has closed it already.
@@ -124,7 +124,7 @@ final class HeartbeatServer {
             case .status(let status): judge.hear(rank, status, at: now)
             case .failing(let reason): judge.fail(rank, because: reason, at: now)
             case .goodbye: drop(rank, isLost: false)
-            case .end: isGivenUp = true
+            case .end: isEndedByOthers = true
             case .hello, .welcome, .beat: break
             }
         }
@@ -135,14 +135,14 @@ final class HeartbeatServer {
         if isLost { judge.lose(rank) } else { judge.dismiss(rank) }
     }
 
-    private func overlook(_ rank: Int) {
+    private func leaveUnwatched(_ rank: Int) {
         expected.remove(rank)
         members.removeValue(forKey: rank)?.close()
-        judge.overlook(rank)
+        judge.leaveUnwatched(rank)
     }
 
     private func beat() {
-        hasCompany = false
+        hasNewcomer = false
         if successor != judge.successor {
             successor = judge.successor
             shared.tell(successor.flatMap { members[$0] })
@@ -152,7 +152,7 @@ final class HeartbeatServer {
         for connection in members.values { connection.send(beat, isRepeated: true) }
     }
 
-    /// Says the line, and tells the others that it is said.
+    /// Prints the line of a fault, and tells the other ranks to end without one.
     private func end(because fault: Fault) {
         if fault.cause != .lost || !actions.isBeingEnded() { actions.say(fault.line(advice: shared.advice)) }
         for connection in members.values {
@@ -161,7 +161,7 @@ final class HeartbeatServer {
         }
         // If this process ended before they had read it, they could take rank 0 for lost. A rank that is stopped never
         // reads it.
-        let deadline = DetectionTimes.now + Self.lastWords
+        let deadline = DetectionTimes.now + Self.endPatience
         while !members.isEmpty, DetectionTimes.now < deadline {
             _ = sleep(reading: members.values.map(\.descriptor), seconds: deadline - DetectionTimes.now)
             for (rank, connection) in members where connection.receive().hasEnded { members[rank] = nil }

@@ -11,8 +11,6 @@ package struct InjectedFault: Sendable, Equatable {
     package let step: Int
     package let kind: Kind
 
-    static let variable = "LOCKSTEP_FAULT"
-
     package init(_ text: String) throws {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
         guard parts.count == 4, let rank = Int(parts[0]), rank >= 0,
@@ -20,18 +18,18 @@ package struct InjectedFault: Sendable, Equatable {
             let kind = Kind(rawValue: String(parts[3]))
         else {
             throw Failure.request(
-                "\(Self.variable)=\(text): must be RANK:PHASE:STEP:KIND with a phase of "
+                "\(JobEnvironment.faultVariable)=\(text): must be RANK:PHASE:STEP:KIND with a phase of "
                     + "\(Phase.allCases.map { "\($0)" }.joined(separator: ", ")) and kill, stop or error: unset it")
         }
         guard phase != .update || kind != .error else {
             throw Failure.request(
-                "\(Self.variable)=\(text): by the update the workers have agreed on the step, and none fails alone: unset it"
+                "\(JobEnvironment.faultVariable)=\(text): by the update the workers have agreed on the step, and none fails alone: unset it"
             )
         }
         (self.rank, self.phase, self.step, self.kind) = (rank, phase, step, kind)
     }
 
-    /// Does it.
+    /// Kills or stops this process, or throws.
     ///
     /// - Parameter name: how messages name this process.
     func strike(_ name: String) throws {

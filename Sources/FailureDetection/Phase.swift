@@ -1,5 +1,5 @@
-/// What a rank is doing, as the watch over ranks tells it.
-public enum Phase: UInt8, Sendable, CaseIterable {
+/// What a rank is doing, as failure detection reports it.
+package enum Phase: UInt8, Sendable, CaseIterable {
     case start, data, forward, loss, backward, reduction, update, checkpoint, validation, waiting, shutdown
 
     /// Behind "has been": "reading images".

@@ -1,6 +1,6 @@
 import Glibc
 
-/// Where rank 0 can be met, and the word that lets a rank in.
+/// Where rank 0 can be reached, and the token that shows that a rank belongs to the job.
 package struct RendezvousInvitation: Codable, Sendable {
     package let host: String
     /// IPv4 addresses of the host's interfaces, less the loopback's, each as its four bytes.
@@ -9,7 +9,7 @@ package struct RendezvousInvitation: Codable, Sendable {
     package let token: UInt64
 }
 
-/// Rank 0's door: a socket that listens on all interfaces.
+/// Rank 0's side of the rendezvous: a socket that listens on all interfaces.
 package final class RendezvousListener: Sendable {
     let descriptor: Int32
     package let invitation: RendezvousInvitation
@@ -34,7 +34,7 @@ package final class RendezvousListener: Sendable {
 
     deinit { close(descriptor) }
 
-    /// Raises what this process may have open, within what the system allows: each rank is a connection.
+    /// Raises the limit of open files, within what the system allows: each rank is a connection.
     private static func allowFiles(_ count: Int) {
         let files = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
         var limit = rlimit()
@@ -44,7 +44,7 @@ package final class RendezvousListener: Sendable {
         setrlimit(files, &limit)
     }
 
-    /// The next one at the door.
+    /// The next connection that waits, or nil.
     package func accept() -> HeartbeatConnection? {
         while true {
             let connected = Glibc.accept(descriptor, nil, nil)
@@ -59,8 +59,8 @@ extension RendezvousInvitation {
     private static let patience = 2.0
     private static let allPatience = 10.0
 
-    /// Tries the addresses one after the other; nil where none leads to rank 0.
-    package func accept(rank: Int, host: String) -> HeartbeatConnection? {
+    /// Connects to rank 0: tries the addresses one after the other; nil where none leads to it.
+    package func connect(rank: Int, host: String) -> HeartbeatConnection? {
         let loopback: [UInt8] = [127, 0, 0, 1]
         // The same host is reached in itself, whatever its firewall says of its own addresses.
         let isSame = host == self.host
@@ -70,7 +70,7 @@ extension RendezvousInvitation {
             guard DetectionTimes.now < end else { return nil }
             guard let connection = connect(to: address, deadline: deadline) else { continue }
             connection.send(.hello(token: token, rank: rank, host: host))
-            // Another program, or another host of the same private address, does not know the word.
+            // Another program, or another host of the same private address, does not know the token.
             if isWelcome(connection, deadline: deadline) { return connection }
         }
         return nil

@@ -11,13 +11,8 @@ extension PNG {
     /// Throws `Failure.running` with the system's reason.
     public static func write(_ image: RasterImage, to path: String) throws {
         check(image)
-        let file = try UnfinishedFile(besides: path)
-        do {
-            try encode(image, to: file.descriptor, path: path)
-        } catch {
-            file.discard()
-            throw error
-        }
+        var file = try ImageOutput.begin(path)
+        try encode(image, to: file.duplicate(), path: path)
         try file.keep()
     }
 
@@ -58,7 +53,7 @@ extension PNG {
         }
         guard status == CPNG_DONE else {
             let reason = error.status == CPNG_SYSTEM ? Failure.systemReason(error.code) : text(of: error)
-            throw UnfinishedFile.failure(writing: path, reason: reason)
+            throw ImageOutput.failure(writing: path, reason: reason)
         }
     }
 

@@ -18,7 +18,7 @@ public final class TIFFWriter {
     public let height: Int
     public let channels: Int
     private let maximum: Int
-    private let file: UnfinishedFile
+    private var file: AtomicFile
     private var writer: OpaquePointer?
 
     /// Rows of a strip.
@@ -76,13 +76,10 @@ public final class TIFFWriter {
         // What cannot be packed grows a little, and the directory lists every strip.
         let isBig = rowBytes * height > 3_900_000_000
         let colors = palette.map(Self.colorMap)
-        file = try UnfinishedFile(besides: path)
+        file = try ImageOutput.begin(path)
         var error = ctiff_error()
-        guard let writer = ctiff_create(file.descriptor, isBig ? 1 : 0, &header, colors, tags.description, &error)
-        else {
-            file.discard()
-            throw Self.failure(file, error)
-        }
+        guard let writer = ctiff_create(file.duplicate(), isBig ? 1 : 0, &header, colors, tags.description, &error)
+        else { throw Self.failure(path, error) }
         self.writer = writer
         strip = .allocate(byteCount: stripRows * rowBytes, alignment: 16)
     }
@@ -152,7 +149,7 @@ public final class TIFFWriter {
         let bytes = rowsInStrip * width * channels * (isWide ? 2 : 1)
         guard ctiff_write_strip(writer, UInt32(strips), strip, bytes, &error) == CTIFF_DONE else {
             abandon()
-            throw Self.failure(file, error)
+            throw Self.failure(file.path, error)
         }
         strips += 1
         rowsInStrip = 0
@@ -167,7 +164,7 @@ public final class TIFFWriter {
         var error = ctiff_error()
         guard ctiff_finish(writer, 1, &error) == CTIFF_DONE else {
             file.discard()
-            throw Self.failure(file, error)
+            throw Self.failure(file.path, error)
         }
         try file.keep()
     }
@@ -181,9 +178,9 @@ public final class TIFFWriter {
         file.discard()
     }
 
-    private static func failure(_ file: UnfinishedFile, _ error: ctiff_error) -> Failure {
-        UnfinishedFile.failure(
-            writing: file.path,
+    private static func failure(_ path: String, _ error: ctiff_error) -> Failure {
+        ImageOutput.failure(
+            writing: path,
             reason: error.status == CTIFF_SYSTEM ? Failure.systemReason(error.code) : TIFF.text(of: error))
     }
 }

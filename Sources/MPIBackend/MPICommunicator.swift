@@ -3,11 +3,11 @@ import Communication
 import Foundation
 
 /// The ranks that `mpirun` started, or some of them.
-public final class MPICommunicator: Communicator {
-    public let rank: Int
-    public let size: Int
-    public let name: String
-    public var libraryDescription: String { Self.libraryDescription }
+package final class MPICommunicator: Communicator {
+    package let rank: Int
+    package let size: Int
+    package let name: String
+    package var libraryDescription: String { Self.libraryDescription }
     private let handle: MPI_Comm
 
     /// Bytes of one MPI message at most: MPI counts with 32 bits.
@@ -27,23 +27,23 @@ public final class MPICommunicator: Communicator {
     }
 
     /// Joins the job that `mpirun` started. MPI is called from one thread only, the caller's.
-    public static func initialize() throws -> MPICommunicator {
+    package static func initialize() throws -> MPICommunicator {
         var provided: Int32 = 0
         try check(MPI_Init_thread(nil, nil, Int32(MPI_THREAD_FUNNELED), &provided), "starting MPI")
         return try MPICommunicator(lockstep_mpi_comm_world())
     }
 
     /// Leaves the job; waits for all ranks.
-    public static func finalize() { MPI_Finalize() }
+    package static func finalize() { MPI_Finalize() }
 
     /// Ends all ranks of the job at once with this exit status.
-    public static func abort(status: Int32) { MPI_Abort(lockstep_mpi_comm_world(), status) }
+    package static func abort(status: Int32) { MPI_Abort(lockstep_mpi_comm_world(), status) }
 
-    public func send(_ bytes: UnsafeRawBufferPointer, to rank: Int, tag: MessageTag) throws {
+    package func send(_ bytes: UnsafeRawBufferPointer, to rank: Int, tag: MessageTag) throws {
         try wait(for: sendRequests(bytes, to: rank, tag: tag), "sending to rank \(rank)")
     }
 
-    public func startSending(
+    package func startSending(
         _ bytes: UnsafeRawBufferPointer, to rank: Int, tag: MessageTag
     ) throws -> any PendingTransfer {
         PendingRequests(try sendRequests(bytes, to: rank, tag: tag))
@@ -61,11 +61,11 @@ public final class MPICommunicator: Communicator {
         }
     }
 
-    public func receive(_ bytes: UnsafeMutableRawBufferPointer, from rank: Int, tag: MessageTag) throws {
+    package func receive(_ bytes: UnsafeMutableRawBufferPointer, from rank: Int, tag: MessageTag) throws {
         try wait(for: receiveRequests(bytes, from: rank, tag: tag), "receiving from rank \(rank)")
     }
 
-    public func startReceiving(
+    package func startReceiving(
         _ bytes: UnsafeMutableRawBufferPointer, from rank: Int, tag: MessageTag
     ) throws -> any PendingTransfer {
         PendingRequests(try receiveRequests(bytes, from: rank, tag: tag))
@@ -85,7 +85,7 @@ public final class MPICommunicator: Communicator {
         }
     }
 
-    public func waitingMessage(from rank: Int, tag: MessageTag) throws -> Int? {
+    package func waitingMessage(from rank: Int, tag: MessageTag) throws -> Int? {
         var flag: Int32 = 0
         var status = MPI_Status()
         try check(
@@ -96,7 +96,7 @@ public final class MPICommunicator: Communicator {
         return Int(count)
     }
 
-    public func broadcast(_ bytes: UnsafeMutableRawBufferPointer, root: Int) throws {
+    package func broadcast(_ bytes: UnsafeMutableRawBufferPointer, root: Int) throws {
         for range in chunks(of: bytes.count) {
             let start = bytes.baseAddress.map { $0 + range.lowerBound }
             try check(
@@ -105,7 +105,7 @@ public final class MPICommunicator: Communicator {
         }
     }
 
-    public func split(_ members: [Int]) throws -> (any Communicator)? {
+    package func split(_ members: [Int]) throws -> (any Communicator)? {
         let place = members.firstIndex(of: rank)
         var part: MPI_Comm?
         try check(
@@ -170,7 +170,7 @@ private func check(_ code: Int32, _ what: String) throws {
 
 extension MPICommunicator {
     /// MPI's name and version, in its own words; works before MPI is started.
-    public static var libraryDescription: String {
+    package static var libraryDescription: String {
         var length: Int32 = 0
         return withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(MPI_MAX_LIBRARY_VERSION_STRING) + 1) {
             $0.initialize(repeating: 0)

@@ -1,32 +1,47 @@
 import Foundation
 import Glibc
 import Logging
+import Synchronization
 
 /// What a run says to the person who started it: one progress line that is drawn again and again on a terminal, plain
 /// lines elsewhere, all on standard error. The run's `train.log` gets every line, and the progress now and then.
-public final class Console: @unchecked Sendable {
-    private let lock = NSLock()
+public final class Console: Sendable {
+    private struct State {
+        var file: FileHandle?
+        /// Whether a progress line stands on the terminal.
+        var drawn = false
+        /// What was said before the log was opened.
+        var earlier: [String] = []
+        var lastPlain = Date.distantPast
+
+        mutating func log(_ line: String) {
+            guard let file else { return earlier.append(line) }
+            try? file.write(contentsOf: Data("\(Date().formatted(.iso8601)) \(line)\n".utf8))
+        }
+
+        /// Takes the progress line away.
+        mutating func erase() {
+            if drawn { Console.write(Console.erasing) }
+            drawn = false
+        }
+    }
+
+    private let state = Mutex(State())
+    private let silent: Bool
     /// Columns of the terminal; nil where standard error is none.
     private let columns: Int?
-    private var file: FileHandle?
-    private var drawn = false
-    /// What was said before the log was opened.
-    private var earlier: [String] = []
-    private var lastPlain = Date.distantPast
 
     /// Seconds between plain progress lines.
     private static let plainInterval = 10.0
+    /// Clears the terminal's line.
+    private static let erasing = "\r\u{1B}[K"
 
     /// - Parameters:
     ///   - silent: says nothing at all: ranks that do not coordinate.
     public init(silent: Bool = false) {
         self.silent = silent
-        // mpirun puts a pipe between its ranks and the terminal; the launch script says what is behind it.
-        let told = ProcessInfo.processInfo.environment["LOCKSTEP_TERMINAL"].flatMap(Int.init)
-        columns = told ?? (isatty(STDERR_FILENO) == 1 ? Self.terminalColumns : nil)
+        columns = JobEnvironment.terminalColumns ?? (isatty(STDERR_FILENO) == 1 ? Self.terminalColumns : nil)
     }
-
-    private let silent: Bool
 
     private static var terminalColumns: Int {
         var size = winsize()
@@ -39,69 +54,65 @@ public final class Console: @unchecked Sendable {
         guard descriptor >= 0 else {
             throw Failure.running("\(path) cannot be written: \(Failure.systemReason(errno))")
         }
-        lock.withLock {
-            file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-            for line in earlier { log(line) }
-            earlier = []
+        state.withLock { state in
+            state.file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+            for line in state.earlier { state.log(line) }
+            state.earlier = []
         }
     }
 
     /// Shows how far the run is.
     public func progress(_ line: @autoclosure () -> String) {
         guard !silent else { return }
-        lock.lock()
-        defer { lock.unlock() }
-        let isPlainDue = Date().timeIntervalSince(lastPlain) >= Self.plainInterval
-        guard columns != nil || isPlainDue else { return }
-        let line = line()
-        if isPlainDue {
-            lastPlain = Date()
-            log(line)
-        }
-        if let columns {
-            write("\r\u{1B}[K" + line.prefix(max(columns - 1, 20)))
-            drawn = true
-        } else {
-            write(line + "\n")
+        state.withLock { state in
+            let isPlainDue = Date().timeIntervalSince(state.lastPlain) >= Self.plainInterval
+            guard columns != nil || isPlainDue else { return }
+            let line = line()
+            if isPlainDue {
+                state.lastPlain = Date()
+                state.log(line)
+            }
+            if let columns {
+                Self.write(Self.erasing + line.prefix(max(columns - 1, 20)))
+                state.drawn = true
+            } else {
+                Self.write(line + "\n")
+            }
         }
     }
 
     /// Says something that stays.
     public func say(_ line: String) {
         guard !silent else { return }
-        lock.lock()
-        defer { lock.unlock() }
-        if drawn { write("\r\u{1B}[K") }
-        drawn = false
-        write(line + "\n")
-        log(line)
-    }
-
-    /// Says the last words of a job, also on a console that is silent otherwise. Waits for no other thread, which may be
-    /// stuck.
-    public func complain(_ message: String) {
-        let isLocked = lock.lock(before: Date(timeIntervalSinceNow: 0.2))
-        defer { if isLocked { lock.unlock() } }
-        write("\(drawn ? "\r\u{1B}[K" : "")error: \(message)\n")
-        drawn = false
-        if !silent { log("error: \(message)") }
-    }
-
-    /// Takes the progress line away.
-    public func endProgress() {
-        lock.withLock {
-            if drawn { write("\r\u{1B}[K") }
-            drawn = false
+        state.withLock { state in
+            state.erase()
+            Self.write(line + "\n")
+            state.log(line)
         }
     }
 
-    /// A terminal that is gone or a full disk behind standard error must not end a run.
-    private func write(_ text: String) { try? FileHandle.standardError.write(contentsOf: Data(text.utf8)) }
-
-    private func log(_ line: String) {
-        guard let file else { return earlier.append(line) }
-        try? file.write(contentsOf: Data("\(Date().formatted(.iso8601)) \(line)\n".utf8))
+    /// Says the last words of a job, also on a console that is silent otherwise. Waits for no other thread for long: one
+    /// that holds the console may be stuck, and then the line is not in the log.
+    public func complain(_ message: String) {
+        let deadline = Timeline.now + 0.2
+        while true {
+            let isSaid: Void? = state.withLockIfAvailable { state in
+                state.erase()
+                Self.write("error: \(message)\n")
+                if !silent { state.log("error: \(message)") }
+            }
+            if isSaid != nil { return }
+            guard Timeline.now < deadline else { break }
+            usleep(10_000)
+        }
+        Self.write("\(columns == nil ? "" : Self.erasing)error: \(message)\n")
     }
+
+    /// Takes the progress line away.
+    public func endProgress() { state.withLock { $0.erase() } }
+
+    /// A terminal that is gone or a full disk behind standard error must not end a run.
+    private static func write(_ text: String) { try? FileHandle.standardError.write(contentsOf: Data(text.utf8)) }
 
     /// A logger whose messages appear here.
     public var logger: Logger {

@@ -31,14 +31,14 @@ public struct Failure: Error, Sendable, Equatable, CustomStringConvertible {
     /// The request itself is wrong.
     public static func request(_ message: String) -> Failure { Failure(.request, message) }
 
-    /// Something failed while running; `repeats`: and would again.
+    /// Something failed while running; `repeats` says whether it would only fail again.
     public static func running(_ message: String, repeats: Bool = false) -> Failure {
         Failure(.running, message, repeats: repeats)
     }
 
-    /// A failure as it is; anything else as a failure while running, in its own words.
-    public init(wrapping error: any Error) {
-        self = error as? Failure ?? .running("\(error)")
+    /// A failure as it is; anything else as a failure while running, in its own words behind `what` failed.
+    public init(wrapping error: any Error, _ what: String? = nil) {
+        self = error as? Failure ?? .running("\(what.map { "\($0): " } ?? "")\(error)")
     }
 
     /// The same failure with its place behind the message, "… (rank 2 on node7, step 57)", unless it is there already.

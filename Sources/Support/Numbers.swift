@@ -3,6 +3,13 @@ import Foundation
 /// A number with a fixed number of decimals.
 package func decimals(_ value: Double, _ count: Int) -> String { String(format: "%.\(count)f", value) }
 
+/// The median: of an even number of values, the mean of the two in the middle; nil of none.
+package func median(_ values: [Double]) -> Double? {
+    let sorted = values.sorted()
+    guard !sorted.isEmpty else { return nil }
+    return (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
+}
+
 /// Seconds as a person says them: "42 s", "3 min 10 s", "2 h 5 min".
 public func duration(_ seconds: Double) -> String {
     let whole = Int(min(seconds, 1e15).rounded())

@@ -1,7 +1,8 @@
 import Foundation
+import Synchronization
 
-/// What this process did when, for a picture of all ranks' time. Any thread may add to it.
-public final class Timeline: @unchecked Sendable {
+/// The timeline of this process's activities, for a trace of all ranks. Any thread may add to it.
+public final class Timeline: Sendable {
     /// One activity.
     public struct Span: Codable, Sendable, Hashable {
         public let name: String
@@ -17,8 +18,7 @@ public final class Timeline: @unchecked Sendable {
     /// The track of messages under way.
     public static let overlappingTrack = "messages"
 
-    private let lock = NSLock()
-    private var kept: [Span] = []
+    private let kept = Mutex<[Span]>([])
     private let limit: Int
 
     /// - Parameters:
@@ -41,12 +41,13 @@ public final class Timeline: @unchecked Sendable {
     public func add(
         _ name: String, on track: String, from begin: Double, to end: Double, step: Int, bytes: Int? = nil
     ) {
-        lock.withLock {
-            kept.append(Span(name: name, track: track, begin: begin, end: end, step: step, bytes: bytes))
-            if kept.count >= 2 * limit { kept.removeFirst(kept.count - limit) }
+        let span = Span(name: name, track: track, begin: begin, end: end, step: step, bytes: bytes)
+        kept.withLock {
+            $0.append(span)
+            if $0.count >= 2 * limit { $0.removeFirst($0.count - limit) }
         }
     }
 
     /// The latest spans.
-    public var spans: [Span] { lock.withLock { Array(kept.suffix(limit)) } }
+    public var spans: [Span] { kept.withLock { Array($0.suffix(limit)) } }
 }

@@ -15,7 +15,7 @@ public struct MPILauncher: TrialLauncher {
     }
 
     public func launch(_ launch: TrialLaunch, stop: StopRequest, tick: () -> Void) throws -> Int32 {
-        guard let mpirun = Self.find(mpirun) else {
+        guard let mpirun = JobEnvironment.executable(mpirun) else {
             throw Failure.running("\(mpirun) is not in PATH: install Open MPI (apt-get install openmpi-bin)")
         }
         guard let log = try Self.lockedLog(launch.logFile, stop: stop) else { return Failure.Kind.stopped.rawValue }
@@ -26,13 +26,10 @@ public struct MPILauncher: TrialLauncher {
             + launch.arguments
         // Should this process be killed, its trial must not run on, unwatched, into the folder that a resumed sweep
         // works on: the kernel then sends mpirun the signal to save and stop.
-        if let setpriv = Self.find("setpriv") { command = [setpriv, "--pdeathsig", "USR1"] + command }
+        if let setpriv = JobEnvironment.executable("setpriv") { command = [setpriv, "--pdeathsig", "USR1"] + command }
         process.executableURL = URL(fileURLWithPath: command[0])
         process.arguments = Array(command.dropFirst())
-        var environment = ProcessInfo.processInfo.environment
-        environment["OMPI_ALLOW_RUN_AS_ROOT"] = "1"
-        environment["OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"] = "1"
-        process.environment = environment
+        process.environment = JobEnvironment.ofLaunchedJob
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = log
         process.standardError = log
@@ -64,23 +61,9 @@ public struct MPILauncher: TrialLauncher {
         guard descriptor >= 0 else {
             throw Failure.running("\(path): cannot be written: \(Failure.systemReason(errno))")
         }
-        var waited = 0
-        while flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK {
-            guard waited < 600, !stop.isRequested else {
-                close(descriptor)
-                if stop.isRequested { return nil }
-                throw Failure.running("\(path): an earlier start of this trial is still running: end it and try again")
-            }
-            usleep(100_000)
-            waited += 1
-        }
-        return FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-    }
-
-    private static func find(_ program: String) -> String? {
-        if program.contains("/") { return program }
-        let folders = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin"
-        return folders.split(separator: ":").lazy.map { "\($0)/\(program)" }
-            .first { FileManager.default.isExecutableFile(atPath: $0) }
+        let log = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+        if log.lock(patience: 60, while: { !stop.isRequested }) { return log }
+        if stop.isRequested { return nil }
+        throw Failure.running("\(path): an earlier start of this trial is still running: end it and try again")
     }
 }

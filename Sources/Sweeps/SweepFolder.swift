@@ -1,7 +1,6 @@
 import Checkpoints
 import Configurations
 import Foundation
-import Glibc
 import Support
 
 /// A sweep's folder: copies of what it was begun with, its trials, and its results.
@@ -64,20 +63,17 @@ struct SweepFolder {
         return order(old) == order(new) ? nil : "the order of the parameters is another"
     }
 
-    /// Locks the folder for this process. The lock goes with the process, however it ends.
-    ///
-    /// - Returns: the descriptor to close.
-    func lock() throws -> Int32 {
+    /// Locks the folder for this process, for as long as the handle lives.
+    func lock() throws -> FileHandle {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
             throw Failure.running("\(path): cannot be opened: \(Failure.systemReason(errno))")
         }
-        // File systems without locks are taken as they are.
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK else {
-            close(descriptor)
+        let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+        guard handle.lock() else {
             throw Failure.request("\(path): another lockstep sweep is at work in it: wait for it or end it")
         }
-        return descriptor
+        return handle
     }
 
     /// Whether a trial that was begun can be gone on with.

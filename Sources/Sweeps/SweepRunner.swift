@@ -1,5 +1,4 @@
 import Configurations
-import Glibc
 import Support
 
 /// Runs the trials of a sweep file, one after another.
@@ -55,7 +54,7 @@ public struct SweepRunner {
     public func run() throws -> SweepSummary {
         try folder.prepare(sweepPath: path, basePath: file.base, resume: resume)
         let lock = try folder.lock()
-        defer { close(lock) }
+        defer { withExtendedLifetime(lock) {} }
         let table = SweepResults(path: folder.results, parameters: file.parameters.map(\.key))
         // What failed before may have been mended since.
         var results = try table.read(trials: trials).filter { $0.status == .done }

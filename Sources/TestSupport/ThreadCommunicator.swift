@@ -211,3 +211,8 @@ private final class Results<R: Sendable>: @unchecked Sendable {
         return try results.compactMap { try $0?.get() }
     }
 }
+
+extension Communicator {
+    /// Barrier: waits until all ranks have called it.
+    public func barrier() throws { _ = try gatherFromAll(Data()) }
+}

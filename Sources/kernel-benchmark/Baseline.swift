@@ -51,7 +51,7 @@ struct Baseline {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         do {
-            try (encoder.encode(targets) + Data("\n".utf8)).write(to: URL(filePath: path), options: .atomic)
+            try AtomicFile.write(String(decoding: encoder.encode(targets), as: UTF8.self) + "\n", to: path)
         } catch {
             throw Failure.running("cannot write the baseline \(path)")
         }

@@ -1,3 +1,5 @@
+import Support
+
 /// A kernel's speed on one shape.
 struct Measurement: Codable {
     let kernel: String
@@ -36,10 +38,10 @@ struct Measurement: Codable {
             ratios.append(trial.work.amount / time / ((before + after) / 2))
             before = after
         }
-        let time = median(times)
+        let time = median(times) ?? 0
         var measurement = Measurement(
             kernel: kernel.name, shape: problem.shape, milliseconds: 1000 * time, gflops: nil, effectiveGflops: nil,
-            gigabytesPerSecond: nil, ratio: median(ratios))
+            gigabytesPerSecond: nil, ratio: median(ratios) ?? 0)
         switch trial.work {
         case .products(let operations, let direct):
             measurement = measurement.with(gflops: operations / time / 1e9, effective: direct / time / 1e9)
@@ -60,12 +62,6 @@ struct Measurement: Codable {
         let begin = Yardsticks.cpuSeconds()
         for _ in 0..<runs { trial.run() }
         return (Yardsticks.cpuSeconds() - begin) / Double(runs)
-    }
-
-    private static func median(_ values: [Double]) -> Double {
-        let sorted = values.sorted()
-        let middle = sorted.count / 2
-        return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
     }
 }
 

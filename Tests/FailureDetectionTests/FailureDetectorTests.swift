@@ -4,10 +4,10 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// Watches of several ranks in one process, over real sockets of this machine. Where a rank must be lost or silent the
-/// test plays its part by hand.
+/// Failure detectors of several ranks in one process, over real sockets of this machine. Where a rank must be lost or
+/// silent the test plays its part by hand.
 @Suite(.serialized) struct FailureDetectorTests {
-    /// What the watches of a job have done.
+    /// What the failure detectors of a job have done.
     private final class Record: Sendable {
         private let events = Mutex<[String]>([])
         func add(_ event: String) { events.withLock { $0.append(event) } }
@@ -24,10 +24,10 @@ import Testing
         -> FailureDetector
     {
         let rank = world.rank
-        let watch = try FailureDetector.start(
+        let detector = try FailureDetector.start(
             world: world, host: "node\(rank)", say: { record.add("\(rank) says: \($0)") },
             warn: { record.add("\(rank) warns: \($0)") }, end: { record.add("\(rank) ends") })
-        let started = try #require(watch)
+        let started = try #require(detector)
         started.setTimeout(timeout)
         return started
     }
@@ -35,7 +35,7 @@ import Testing
     /// The part of a rank that connects, if it does, and then does nothing; returns its connection.
     private static func pretend(_ world: ThreadCommunicator, connects: Bool = true) throws -> HeartbeatConnection? {
         let invitation = try JSONDecoder().decode(RendezvousInvitation.self, from: world.broadcast(Data(), root: 0))
-        let connection = connects ? invitation.accept(rank: world.rank, host: "node\(world.rank)") : nil
+        let connection = connects ? invitation.connect(rank: world.rank, host: "node\(world.rank)") : nil
         #expect((connection != nil) == connects)
         _ = try world.gatherFromAll(Data((connects ? "" : "node\(world.rank)").utf8))
         return connection
@@ -50,10 +50,10 @@ import Testing
     func allLeaveAndNothingIsSaid(ranks: Int) throws {
         let record = Record()
         _ = try ThreadCommunicator.run(size: ranks) { world in
-            let watch = try Self.start(world, record)
-            for step in 1...100 { try watch.enter(.data, step: step) }
+            let detector = try Self.start(world, record)
+            for step in 1...100 { try detector.enter(.data, step: step) }
             try world.barrier()
-            watch.leave()
+            detector.leave()
         }
         #expect(record.all == [])
     }
@@ -67,10 +67,10 @@ import Testing
                 try world.barrier()
                 connection?.close()
             } else {
-                let watch = try Self.start(world, record)
-                watch.advise("go on")
+                let detector = try Self.start(world, record)
+                detector.advise("go on")
                 try world.barrier()
-                withExtendedLifetime(watch) { record.wait(for: 4) }
+                withExtendedLifetime(detector) { record.wait(for: 4) }
             }
             try world.barrier()
         }
@@ -89,8 +89,8 @@ import Testing
                 let connection = try Self.pretend(world)
                 try withExtendedLifetime(connection) { try Self.wait(world, record, for: 3) }
             } else {
-                let watch = try Self.start(world, record)
-                try withExtendedLifetime(watch) { try Self.wait(world, record, for: 3) }
+                let detector = try Self.start(world, record)
+                try withExtendedLifetime(detector) { try Self.wait(world, record, for: 3) }
             }
         }
         #expect(record.all.count == 3 && record.all[0] == "0 ends" && record.all[2] == "2 ends", "\(record.all)")
@@ -104,9 +104,9 @@ import Testing
         let timeout = isKilled ? 15.0 : 5.0
         _ = try ThreadCommunicator.run(size: 4) { world in
             guard world.rank == 0 else {
-                let watch = try Self.start(world, record, timeout: timeout)
+                let detector = try Self.start(world, record, timeout: timeout)
                 try world.barrier()
-                return try withExtendedLifetime(watch) { try Self.wait(world, record, for: 4) }
+                return try withExtendedLifetime(detector) { try Self.wait(world, record, for: 4) }
             }
             let door = try #require(RendezvousListener(host: "node0", ranks: 4))
             let guests = Guests()
@@ -151,9 +151,9 @@ import Testing
                 usleep(2_000_000)
                 try world.barrier()
             } else {
-                let watch = try Self.start(world, record)
+                let detector = try Self.start(world, record)
                 try world.barrier()
-                watch.leave()
+                detector.leave()
             }
         }
         #expect(record.all.count == 1, "\(record.all)")
@@ -163,10 +163,10 @@ import Testing
     @Test func aRankThatCannotGoOnIsNamedByRankZero() throws {
         let record = Record()
         _ = try ThreadCommunicator.run(size: 3) { world in
-            let watch = try Self.start(world, record)
-            try watch.enter(.reduction, step: 5)
+            let detector = try Self.start(world, record)
+            try detector.enter(.reduction, step: 5)
             try world.barrier()
-            if world.rank == 1 { watch.giveUp(because: "MPI failed") }
+            if world.rank == 1 { detector.giveUp(because: "MPI failed") }
             try Self.wait(world, record, for: 4)
         }
         #expect(
@@ -186,17 +186,17 @@ import Testing
                 var text = String(decoding: try JSONEncoder().encode(invitation), as: UTF8.self)
                 text = text.replacingOccurrences(of: "\(invitation.token)", with: "12345")
                 let guess = try JSONDecoder().decode(RendezvousInvitation.self, from: Data(text.utf8))
-                #expect(guess.token == 12345 && guess.accept(rank: 2, host: "node2") == nil)
-                let connection = try #require(invitation.accept(rank: 1, host: "node1"))
+                #expect(guess.token == 12345 && guess.connect(rank: 2, host: "node2") == nil)
+                let connection = try #require(invitation.connect(rank: 1, host: "node1"))
                 _ = try world.gatherFromAll(Data())
                 try world.barrier()
                 connection.send(.goodbye)
                 // Rank 0 closes the connection.
                 while !connection.receive().hasEnded { usleep(1000) }
             } else {
-                let watch = try Self.start(world, record)
+                let detector = try Self.start(world, record)
                 try world.barrier()
-                watch.leave()
+                detector.leave()
             }
         }
         #expect(record.all == [])

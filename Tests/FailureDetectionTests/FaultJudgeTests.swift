@@ -155,7 +155,7 @@ import Testing
     @Test func oneThatCannotBeWatchedMayBeWhatTheOthersWaitFor() {
         var judge = Self.judge()
         _ = Self.hear(&judge, 0...9, Self.training)
-        judge.overlook(1)
+        judge.leaveUnwatched(1)
         let fault = Self.hear(&judge, 10...1000) { _, _ in RankStatus(step: 10, phase: .reduction, entries: 500) }
         #expect(fault == nil)
     }

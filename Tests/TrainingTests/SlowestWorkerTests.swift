@@ -4,17 +4,17 @@ import Training
 @Suite struct SlowestWorkerTests {
     private static let places = (1...3).map { WorkerPlace(rank: $0, host: "node\($0)") }
 
-    /// What a watch says after steps in which each worker's slots took so long.
+    /// What is said after steps in which each worker's slots took so long.
     private func judge(
         _ seconds: [Double], slots: Int, steps: Int = 30
     ) -> (last: WorkerBehind?, warnings: [String]) {
-        var watch = SlowestWorker(workers: Self.places, slots: slots)
+        var slowest = SlowestWorker(workers: Self.places, slots: slots)
         var last: WorkerBehind?
         var warnings: [String] = []
         for _ in 0..<steps {
             let times = seconds.map { WorkerTimes(data: 0.1 * $0, forward: 0.3 * $0, backward: 0.6 * $0) }
-            last = watch.judge(workers: times, seconds: (seconds.max() ?? 0) + 0.1)
-            warnings += [watch.warning].compactMap { $0 }
+            last = slowest.judge(workers: times, seconds: (seconds.max() ?? 0) + 0.1)
+            warnings += [slowest.warning].compactMap { $0 }
         }
         return (last, warnings)
     }
@@ -41,16 +41,16 @@ import Training
 
     @Test func aFewSlowStepsAreNothing() {
         #expect(judge([1, 2, 1], slots: 3, steps: 5).last == nil)
-        var watch = SlowestWorker(workers: Self.places, slots: 3)
+        var slowest = SlowestWorker(workers: Self.places, slots: 3)
         for step in 0..<40 {
             let times = [1, step == 20 ? 3 : 1, 1].map { WorkerTimes(forward: $0) }
-            _ = watch.judge(workers: times, seconds: step == 20 ? 3 : 1)
-            #expect(watch.warning == nil)
+            _ = slowest.judge(workers: times, seconds: step == 20 ? 3 : 1)
+            #expect(slowest.warning == nil)
         }
     }
 
     @Test func oneWorkerAloneIsNeverSlow() {
-        var watch = SlowestWorker(workers: [WorkerPlace(rank: 0, host: "a")], slots: 3)
-        for _ in 0..<20 { #expect(watch.judge(workers: [WorkerTimes(forward: 1)], seconds: 2) == nil) }
+        var slowest = SlowestWorker(workers: [WorkerPlace(rank: 0, host: "a")], slots: 3)
+        for _ in 0..<20 { #expect(slowest.judge(workers: [WorkerTimes(forward: 1)], seconds: 2) == nil) }
     }
 }

@@ -1,5 +1,5 @@
 /// Predicts a step's time on more workers than are at hand, from one worker's measured step and a model of what
-/// `GradientTree` sends.
+/// `GradientAllReduce` sends.
 ///
 /// Each host has one link, which sends one bucket after another in the order in which they become ready: in a first
 /// phase every worker's nodes to those who add, then, once all have arrived and been added, the sums to all. Messages
@@ -26,7 +26,7 @@ public struct AllReduceModel: Sendable {
         }
     }
 
-    /// What joins the hosts.
+    /// The network link of each host.
     public struct Link: Sendable {
         /// Of each host, in either direction.
         public var bytesPerSecond: Double

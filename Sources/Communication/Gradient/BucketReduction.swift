@@ -8,7 +8,8 @@ public enum GradientCompression: String, Sendable, CaseIterable {
     case bf16
 }
 
-/// What is the same for all buckets of all steps: who computes which slots, and who adds up which part of a bucket.
+/// What is the same for all buckets of all steps: which worker computes which slots, and which one adds up which chunk
+/// of a bucket.
 struct SlotAssignment {
     let tree: SlotTree
     let communicator: any Communicator
@@ -33,7 +34,8 @@ struct SlotAssignment {
     var others: [Int] { (1..<max(communicator.size, 1)).map { (communicator.rank + $0) % communicator.size } }
 }
 
-/// One bucket's sum over all workers: a reduce-scatter and an all-gather, in which additions follow the slot tree.
+/// One bucket's all-reduce over all workers: a reduce-scatter and an all-gather, in which additions follow the slot
+/// tree.
 ///
 /// 1. Each worker sends each other one its own nodes' values of that one's chunk, a W-th of the bucket.
 /// 2. It adds up its chunk along the tree from all workers' nodes, and sends the sum to all others.
@@ -49,7 +51,7 @@ final class BucketReduction {
 
     let bucket: Int
     let range: Range<Int>
-    private let shares: SlotAssignment
+    private let assignment: SlotAssignment
     private let own: [UnsafeMutablePointer<Float>]
     private let compression: GradientCompression
     private let staging: StagingPool
@@ -66,20 +68,20 @@ final class BucketReduction {
     /// - Parameters:
     ///   - own: the record of each of this worker's nodes, final at `range`; the first takes the sum.
     init(
-        bucket: Int, range: Range<Int>, own: [UnsafeMutablePointer<Float>], shares: SlotAssignment,
+        bucket: Int, range: Range<Int>, own: [UnsafeMutablePointer<Float>], assignment: SlotAssignment,
         compression: GradientCompression, staging: StagingPool
     ) throws {
         self.bucket = bucket
         self.range = range
         self.own = own
-        self.shares = shares
+        self.assignment = assignment
         self.compression = compression
         self.staging = staging
         try sendParts()
     }
 
-    private var communicator: any Communicator { shares.communicator }
-    private var ownChunk: Range<Int> { shares.chunk(of: range, worker: communicator.rank) }
+    private var communicator: any Communicator { assignment.communicator }
+    private var ownChunk: Range<Int> { assignment.chunk(of: range, worker: communicator.rank) }
     private var bytesPerFloat: Int { compression == .none ? 4 : 2 }
 
     /// Goes on as far as messages allow; returns whether anything came to an end.
@@ -90,7 +92,7 @@ final class BucketReduction {
         }
         switch stage {
         case .reducing:
-            addUp()
+            reduceOwnChunk()
             try sendSum()
             stage = .gathering
             // Alone there is nothing to wait for.
@@ -109,8 +111,8 @@ final class BucketReduction {
 
     private func sendParts() throws {
         let tag = MessageTag.parts(bucket: bucket)
-        for worker in shares.others where !ownChunk.isEmpty {
-            for node in shares.nodes[worker] {
+        for worker in assignment.others where !ownChunk.isEmpty {
+            for node in assignment.nodes[worker] {
                 let bytes = stage(ownChunk.count * bytesPerFloat)
                 arriving.append((node, bytes))
                 pending.append(
@@ -119,8 +121,8 @@ final class BucketReduction {
                         from: worker, tag: tag))
             }
         }
-        for worker in shares.others {
-            let chunk = shares.chunk(of: range, worker: worker)
+        for worker in assignment.others {
+            let chunk = assignment.chunk(of: range, worker: worker)
             guard !chunk.isEmpty else { continue }
             for record in own {
                 pending.append(try communicator.startSending(packed(record, chunk), to: worker, tag: tag))
@@ -128,12 +130,12 @@ final class BucketReduction {
         }
     }
 
-    /// The tree over the chunk of this worker, into the first own record.
-    private func addUp() {
+    /// Sums this worker's chunk along the slot tree, into the first of its own records.
+    private func reduceOwnChunk() {
         let chunk = ownChunk
         guard !chunk.isEmpty else { return }
         var values: [Range<Int>: UnsafeMutablePointer<Float>] = [:]
-        for (node, record) in zip(shares.nodes[communicator.rank], own) { values[node] = record + chunk.lowerBound }
+        for (node, record) in zip(assignment.nodes[communicator.rank], own) { values[node] = record + chunk.lowerBound }
         for (node, bytes) in arriving { values[node] = unpacked(bytes, count: chunk.count) }
         func sum(_ node: Range<Int>) -> UnsafeMutablePointer<Float> {
             if let known = values[node] { return known }
@@ -142,15 +144,15 @@ final class BucketReduction {
             FlatBuffers.add(sum(middle..<node.upperBound), to: left, count: chunk.count, team: .solo)
             return left
         }
-        let total = sum(shares.tree.root)
+        let total = sum(assignment.tree.root)
         let target = own[0] + chunk.lowerBound
         if total != target { target.update(from: total, count: chunk.count) }
     }
 
     private func sendSum() throws {
         let tag = MessageTag.sum(bucket: bucket)
-        for worker in shares.others {
-            let chunk = shares.chunk(of: range, worker: worker)
+        for worker in assignment.others {
+            let chunk = assignment.chunk(of: range, worker: worker)
             guard !chunk.isEmpty else { continue }
             let count = chunk.count * bytesPerFloat
             // Uncompressed sums arrive in their place: what was there has been sent.
@@ -164,7 +166,7 @@ final class BucketReduction {
         let chunk = ownChunk
         guard !chunk.isEmpty, communicator.size > 1 else { return }
         let bytes = packed(own[0], chunk)
-        for worker in shares.others { pending.append(try communicator.startSending(bytes, to: worker, tag: tag)) }
+        for worker in assignment.others { pending.append(try communicator.startSending(bytes, to: worker, tag: tag)) }
         // This worker too goes on with what the others get.
         if compression == .bf16, let start = bytes.baseAddress {
             BFloat16.unpack(
@@ -206,22 +208,27 @@ final class BucketReduction {
     }
 }
 
-/// Memory for what is on its way, kept from step to step.
+/// Buffers for messages under way, kept from step to step.
 final class StagingPool {
-    struct Buffer {
+    final class Buffer {
         let base: UnsafeMutablePointer<Float>
         let capacity: Int
+
+        init(_ capacity: Int) {
+            base = allocateFloats(capacity)
+            self.capacity = capacity
+        }
+
+        deinit { base.deallocate() }
     }
 
     private var free: [Buffer] = []
-
-    deinit { for buffer in free { buffer.base.deallocate() } }
 
     /// A buffer of at least so many floats: the smallest that fits.
     func take(_ count: Int) -> Buffer {
         let fitting = free.indices.filter { free[$0].capacity >= count && free[$0].capacity <= 2 * count + 1024 }
         if let best = fitting.min(by: { free[$0].capacity < free[$1].capacity }) { return free.remove(at: best) }
-        return Buffer(base: allocateFloats(count), capacity: count)
+        return Buffer(count)
     }
 
     func give(back buffer: Buffer) { free.append(buffer) }

@@ -3,6 +3,9 @@ import Support
 
 /// A thread that computes while its owner talks to other ranks: MPI is called from one thread, and only messages that
 /// somebody looks after move.
+///
+/// `@unchecked`: `condition` guards every variable. `work` is handed over: the owner waits until the thread is idle before
+/// it touches what `work` uses.
 final class ComputeThread: @unchecked Sendable {
     private let condition = NSCondition()
     private var work: (() -> Void)?
@@ -65,6 +68,9 @@ final class ComputeThread: @unchecked Sendable {
 }
 
 /// How far the compute thread is with a step.
+///
+/// `@unchecked`: `condition` guards every variable. The records that `nodes` points to are written by the compute thread up
+/// to the published buckets' completion, and only by the exchanging thread after it.
 final class ComputeProgress: @unchecked Sendable {
     private let condition = NSCondition()
     private var complete = 0

@@ -9,7 +9,7 @@ import Support
 /// meanwhile exchanges what is complete with the other workers, bucket by bucket (`BucketReduction`), while the last
 /// slot's backward pass still runs. (MPI is called from one thread, and only messages that somebody looks after move.)
 package final class GradientAllReduce {
-    private let shares: SlotAssignment
+    private let assignment: SlotAssignment
     package let buckets: GradientBuckets
     private let exchangesEarly: Bool
     private let compression: GradientCompression
@@ -30,7 +30,7 @@ package final class GradientAllReduce {
         slots: Int, communicator: any Communicator, buckets: GradientBuckets, overlap: Bool = true,
         compression: GradientCompression = .none, team: ThreadTeam
     ) {
-        shares = SlotAssignment(slots: slots, communicator: communicator)
+        assignment = SlotAssignment(slots: slots, communicator: communicator)
         self.buckets = buckets
         exchangesEarly = overlap
         self.compression = compression
@@ -41,7 +41,7 @@ package final class GradientAllReduce {
     deinit { thread.end() }
 
     /// The slots that this worker computes.
-    package var ownSlots: Range<Int> { shares.tree.slots(ofWorker: shares.communicator.rank) }
+    package var ownSlots: Range<Int> { assignment.tree.slots(ofWorker: assignment.communicator.rank) }
 
     /// A batch's sum, valid until the next one.
     package struct Sum {
@@ -71,7 +71,8 @@ package final class GradientAllReduce {
         sums = []
         let progress = ComputeProgress()
         let accumulator = GradientAccumulator(
-            nodes: shares.nodes[shares.communicator.rank], buckets: buckets, pool: pool, progress: progress, team: team)
+            nodes: assignment.nodes[assignment.communicator.rank], buckets: buckets, pool: pool, progress: progress,
+            team: team)
         // Written by the computing thread, read here once it is idle.
         nonisolated(unsafe) var failure: Failure?
         nonisolated(unsafe) var computed: [Record] = []
@@ -99,7 +100,7 @@ package final class GradientAllReduce {
     /// The first worker's failure, on all workers.
     private func sharedFailure(own: Failure?) throws -> Failure {
         let message = try own.map { try Messages.encode(FailureRecord($0)) } ?? Data()
-        for data in try shares.communicator.gatherFromAll(message) where !data.isEmpty {
+        for data in try assignment.communicator.gatherFromAll(message) where !data.isEmpty {
             return try Messages.decode(FailureRecord.self, from: data).failure
         }
         return .running("a worker failed and did not say why")
@@ -147,7 +148,7 @@ package final class GradientAllReduce {
 
     private func begin(_ bucket: Int, _ nodes: [UnsafeMutablePointer<Float>]) throws -> BucketReduction {
         try BucketReduction(
-            bucket: bucket, range: buckets.ranges[bucket], own: nodes, shares: shares,
+            bucket: bucket, range: buckets.ranges[bucket], own: nodes, assignment: assignment,
             compression: bucket == buckets.tailBucket ? .none : compression, staging: staging)
     }
 }

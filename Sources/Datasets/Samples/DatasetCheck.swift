@@ -42,7 +42,7 @@ public func checkSamples(
             for c in 0..<classes { check.pixels[c] += pixels[c] }
             check.ignoredPixels += ignored
         } catch {
-            let reason = error as? Failure ?? .running("sample \(pairs[position].stem) cannot be read: \(error)")
+            let reason = Failure(wrapping: error, "sample \(pairs[position].stem) cannot be read")
             check.failure = (position, reason)
             break
         }

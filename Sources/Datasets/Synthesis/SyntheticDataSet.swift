@@ -38,9 +38,12 @@ extension SyntheticCells {
             try PNG.write(image, to: "\(partial)/images/\(name)")
             try PNG.write(labelImage(labels), to: "\(partial)/labels/\(name)")
         }
-        for part in Self.parts where rename("\(partial)/\(part)", "\(folder)/\(part)") != 0 {
-            throw Failure.running(
-                "cannot write \(folder)/\(part) (\(Failure.systemReason(errno))): choose a folder of its own")
+        for part in Self.parts {
+            let code = AtomicFile.move("\(partial)/\(part)", to: "\(folder)/\(part)")
+            guard code == 0 else {
+                throw Failure.running(
+                    "cannot write \(folder)/\(part) (\(Failure.systemReason(code))): choose a folder of its own")
+            }
         }
     }
 

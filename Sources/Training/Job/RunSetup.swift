@@ -16,18 +16,19 @@ extension Configuration {
     }
 }
 
-/// What every rank makes of a plan before the first step: its reader of images, and the weights that all start from.
+/// What every rank makes of a run's specification before the first step: the samples and their schedule, and the state
+/// that training starts from.
 package struct RunSetup {
     package let configuration: Configuration
-    package let plan: RunSpecification
+    package let specification: RunSpecification
     package let cache: SampleCache
     private(set) var sampler: TileSampler
     let schedule: SampleSchedule
     let limit: TrainingLimit
 
-    package init(_ plan: RunSpecification) throws {
-        self.plan = plan
-        configuration = try Configuration.decode(yaml: plan.yaml, name: plan.directory, settings: [])
+    package init(_ specification: RunSpecification) throws {
+        self.specification = specification
+        configuration = try Configuration.decode(yaml: specification.yaml, name: specification.directory, settings: [])
         let model = configuration.model.architecture
         let data = configuration.data
         cache = SampleCache(
@@ -37,7 +38,7 @@ package struct RunSetup {
             geometry: model.geometry, tile: data.tile, seed: configuration.seed, foreground: data.foregroundShare,
             augmentation: configuration.augmentation, border: configuration.loss.border)
         schedule = SampleSchedule(
-            count: plan.train.count, batch: configuration.training.batch, seed: configuration.seed,
+            count: specification.train.count, batch: configuration.training.batch, seed: configuration.seed,
             shuffle: configuration.training.shuffle)
         limit = TrainingLimit(configuration.training.length, schedule: schedule)
     }
@@ -45,14 +46,15 @@ package struct RunSetup {
     /// The tile that a slot of a step trains on.
     package func tile(step: Int, slot: Int) throws -> TrainingTile {
         let place = schedule.at(step: step, slot: slot)
-        let sample = try cache.load(plan.train[place.sample])
+        let sample = try cache.load(specification.train[place.sample])
         return sampler.cut(sample: sample, epoch: place.epoch, index: place.sample)
     }
 
     /// What scores weights on the validation images; nil where there are none.
     package func validator(_ engine: Engine) -> Validator? {
-        plan.validation.isEmpty
-            ? nil : Validator(pairs: plan.validation, cache: cache, configuration: configuration, engine: engine)
+        specification.validation.isEmpty
+            ? nil
+            : Validator(pairs: specification.validation, cache: cache, configuration: configuration, engine: engine)
     }
 
     /// Whether a run that stands here has nothing left to do.
@@ -86,14 +88,15 @@ package struct RunSetup {
         let layout = ProcessLayout(ranks: world.size, mode: configuration.run.coordinator)
         let worker = layout.worker(ofRank: world.rank)
         let everyone = (index: world.rank, of: world.size)
-        let pixels = try check(plan.train, share: everyone, keeping: worker != nil)
+        let pixels = try check(specification.train, share: everyone, keeping: worker != nil)
         switch configuration.validation.place {
         case .coordinator:
-            _ = try check(plan.validation, share: everyone, keeping: world.rank == layout.coordinator)
+            _ = try check(specification.validation, share: everyone, keeping: world.rank == layout.coordinator)
         case .workers:
             // Each reads those that will be its own.
             _ = try check(
-                worker == nil ? [] : plan.validation, share: (worker ?? 0, layout.workers.count), keeping: true)
+                worker == nil ? [] : specification.validation, share: (worker ?? 0, layout.workers.count), keeping: true
+            )
         }
         sampler.classWeights = configuration.loss.classWeights.weights(pixels: pixels)
         return pixels
@@ -121,19 +124,20 @@ package struct RunSetup {
         let state = TrainingState(
             ParameterLayout(configuration.model.architecture), isAveraged: configuration.training.ema > 0)
         let start = try world.agreeOnRoot { () throws -> Start in
-            let directory = RunDirectory(plan.directory)
+            let directory = RunDirectory(specification.directory)
             // A run that was lost before its first checkpoint begins again.
-            if plan.isResume, try directory.hasCheckpoint() {
+            if specification.isResume, try directory.hasCheckpoint() {
                 let (checkpoint, damage) = try directory.newestCheckpoint()
                 var then = checkpoint.configuration.model.architecture
                 then.dropout = configuration.model.architecture.dropout
                 guard then == configuration.model.architecture else {
                     throw Failure.request(
-                        "\(plan.directory) holds a run of another network: leave model as it is in its config.yaml")
+                        "\(specification.directory) holds a run of another network: leave model as it is in its config.yaml"
+                    )
                 }
                 state.copy(from: checkpoint.state)
                 // A score of another metric or of other images is no measure of what comes.
-                let hasSameImages = checkpoint.images == nil || checkpoint.images == plan.imagesDigest
+                let hasSameImages = checkpoint.images == nil || checkpoint.images == specification.imagesDigest
                 let isComparable =
                     checkpoint.configuration.validation.metric == configuration.validation.metric
                     && checkpoint.configuration.data.validation == configuration.data.validation && hasSameImages
@@ -142,7 +146,7 @@ package struct RunSetup {
                     remarks: damage.map { "passed over: \($0)" }
                         + [
                             checkpoint.divergence(engine: configuration.run.engine),
-                            hasSameImages ? nil : plan.remarkOnOtherImages(configuration.data.validation),
+                            hasSameImages ? nil : specification.remarkOnOtherImages(configuration.data.validation),
                             state.average != nil && checkpoint.state.average == nil
                                 ? "the checkpoint has no averaged weights: averaging begins here" : nil,
                         ].compactMap { $0 }

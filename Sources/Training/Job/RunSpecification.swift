@@ -6,21 +6,21 @@ import Foundation
 import Support
 
 /// What a `lockstep train` asks for.
-public struct TrainingRequest: Sendable {
+package struct TrainingRequest: Sendable {
     /// The configuration's file; nil for the built-in sample task, or for the run's own when resuming.
-    public var configuration: String?
+    package var configuration: String?
     /// `KEY=VALUE` overrides.
-    public var settings: [String]
+    package var settings: [String]
     /// The run's folder, where it is not `run.output`/`name`.
-    public var output: String?
+    package var output: String?
     /// The folder of a run to go on with.
-    public var resume: String?
+    package var resume: String?
     /// Only look whether the run could begin.
-    public var isDryRun: Bool
+    package var isDryRun: Bool
     /// How many training samples are drawn as pictures before the first step.
-    public var previews: Int
+    package var previews: Int
 
-    public init(
+    package init(
         configuration: String? = nil, settings: [String] = [], output: String? = nil, resume: String? = nil,
         isDryRun: Bool = false, previews: Int = 0
     ) {
@@ -33,7 +33,7 @@ public struct TrainingRequest: Sendable {
     }
 }
 
-/// A run as rank 0 plans it and every rank carries it out.
+/// What a run trains on, with which configuration and where: made on rank 0 from the request, and the same on all ranks.
 package struct RunSpecification: Codable {
     /// The effective configuration.
     package let yaml: String
@@ -50,7 +50,7 @@ package struct RunSpecification: Codable {
         try self.init(request) { ProcessLayout(ranks: ranks, mode: $0).workers.count }
     }
 
-    /// The plan of so many workers, whatever ranks there are beside them.
+    /// The run of so many workers, whatever ranks there are beside them.
     package init(_ request: TrainingRequest, workers: Int) throws { try self.init(request) { _ in workers } }
 
     private init(

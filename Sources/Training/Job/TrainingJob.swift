@@ -11,41 +11,41 @@ import Pictures
 import Support
 
 /// What a training job leaves behind.
-public struct TrainingResult: Sendable {
-    public let directory: RunDirectory
+package struct TrainingResult: Sendable {
+    package let directory: RunDirectory
     /// The scores of the last validation, on the coordinator.
-    public let scores: SegmentationScores?
-    public let scoresStep: Int?
-    public let best: BestScore?
-    public let configuration: Configuration
-    public let hasValidation: Bool
+    package let scores: SegmentationScores?
+    package let scoresStep: Int?
+    package let best: BestScore?
+    package let configuration: Configuration
+    package let hasValidation: Bool
 }
 
 /// One training job, from the request to the last checkpoint; every rank runs one.
-public struct TrainingJob {
+package struct TrainingJob {
     private let world: any Communicator
     /// Ranks on this machine, which share its cores where `run.threads` is `auto`.
     private let localRanks: Int
     private let console: Console
-    private let watch: FailureDetector?
+    private let detector: FailureDetector?
 
-    /// - Parameter watch: the watch over the ranks, where there is one: on all ranks or on none.
-    public init(world: any Communicator, localRanks: Int, console: Console, watch: FailureDetector? = nil) {
+    /// - Parameter detector: watches over the ranks; on all ranks or on none.
+    package init(world: any Communicator, localRanks: Int, console: Console, detector: FailureDetector? = nil) {
         self.world = world
         self.localRanks = localRanks
         self.console = console
-        self.watch = watch
+        self.detector = detector
     }
 
     /// Runs the job; throws the same failure on every rank. A dry run ends before anything is written.
-    public func run(_ request: TrainingRequest) throws -> TrainingResult {
+    package func run(_ request: TrainingRequest) throws -> TrainingResult {
         defer { console.endProgress() }
-        let plan = try world.agreeOnRoot { try RunSpecification(request, ranks: world.size) }
-        var setup = try RunSetup(plan)
+        let specification = try world.agreeOnRoot { try RunSpecification(request, ranks: world.size) }
+        var setup = try RunSetup(specification)
         let configuration = setup.configuration
-        watch?.setTimeout(configuration.run.faultTimeout)
+        detector?.setTimeout(configuration.run.faultTimeout)
         try enterTogether(.start, step: 0)
-        let directory = RunDirectory(plan.directory)
+        let directory = RunDirectory(specification.directory)
         let layout = ProcessLayout(ranks: world.size, mode: configuration.run.coordinator)
         let pixels = try setup.checkImages(world)
         // Weights to start from that cannot be used are found before anything is written, and a folder that cannot be
@@ -56,11 +56,11 @@ public struct TrainingJob {
             guard !request.isDryRun else { return 0 }
             try directory.create()
             // A killed run's folder is free once its last write is over.
-            lock = try directory.lock(patience: plan.isResume ? 10 : 0)
+            lock = try directory.lock(patience: specification.isResume ? 10 : 0)
             return 0
         }
         defer { withExtendedLifetime(lock) {} }
-        if world.rank == layout.coordinator { introduce(setup, layout, pixels) }
+        if world.rank == layout.coordinator { logSummary(setup, layout, pixels) }
         if request.isDryRun { return result(setup, directory, nil) }
 
         let timeline = configuration.run.trace ? Timeline() : nil
@@ -71,17 +71,18 @@ public struct TrainingJob {
             try environment.write(to: directory.environment)
             try console.open(log: directory.log)
             coordinator = try Coordinator(
-                configuration: configuration, directory: directory, images: setup.plan.imagesDigest, console: console,
+                configuration: configuration, directory: directory, images: setup.specification.imagesDigest,
+                console: console,
                 validator: setup.validator(engine),
                 start: state, best: best, name: world.name,
                 isDedicated: layout.hasDedicatedCoordinator,
                 workers: layout.workers.map { WorkerPlace(rank: $0, host: environment.ranks[$0].host) },
-                recorder: Recorder(track: "coordinator", watch: watch, timeline: timeline), watch: watch)
+                recorder: Recorder(track: "coordinator", detector: detector, timeline: timeline), detector: detector)
             try drawSamples(setup, count: request.previews, from: state.step, into: directory)
-            watch?.advise(directory.adviceAfterFault)
+            detector?.advise(directory.adviceAfterFault)
             // Last: it is what marks the folder as a run's.
             try AtomicFile.write(configuration.yaml, to: directory.configuration)
-            if plan.isResume {
+            if specification.isResume {
                 for remark in remarks { coordinator?.note(step: state.step, remark) }
                 let isDone = setup.isOver(state, best: best)
                 let hasCheckpoint = !directory.checkpointSteps.isEmpty
@@ -130,7 +131,7 @@ public struct TrainingJob {
         let batch = setup.schedule.batch
         for number in 0..<count {
             let (step, slot) = (step + number / batch, number % batch)
-            let stem = setup.plan.train[setup.schedule.at(step: step, slot: slot).sample].stem
+            let stem = setup.specification.train[setup.schedule.at(step: step, slot: slot).sample].stem
             try PNG.write(
                 panel.picture(setup.tile(step: step, slot: slot)),
                 to: "\(directory.previews)/sample-\(zeroPadded(number + 1, digits: 4))-\(stem).png")
@@ -149,13 +150,13 @@ public struct TrainingJob {
         do { try file?.write(to: path) } catch { console.logger.warning("\(error)") }
     }
 
-    /// Tells the watch of a phase that all ranks begin together, so that they fail together too.
+    /// Tells the failure detector of a phase that all ranks begin together, so that they fail together too.
     private func enterTogether(_ phase: Phase, step: Int? = nil) throws {
-        guard let watch else { return }
-        try world.agree { try watch.enter(phase, step: step) }
+        guard let detector else { return }
+        try world.agree { try detector.enter(phase, step: step) }
     }
 
-    /// The part of this rank, to the end.
+    /// Trains on this rank, or coordinates, to the end of the run.
     private func train(
         _ setup: RunSetup, _ layout: ProcessLayout, _ state: TrainingState, _ engine: Engine,
         _ coordinator: Coordinator?, _ timeline: Timeline?
@@ -167,18 +168,19 @@ public struct TrainingJob {
                 world: world, lead: layout.lead, coordinator: coordinator, layout: state.weights.layout
             ).run()
         }
-        let link: (any CoordinatorClient)? =
+        let client: (any CoordinatorClient)? =
             world.rank == layout.lead
             ? coordinator.map { LocalCoordinator($0) } ?? RemoteCoordinator(world, coordinator: layout.coordinator)
             : nil
-        let recorder = Recorder(watch: watch, timeline: timeline)
+        let recorder = Recorder(detector: detector, timeline: timeline)
         let trainer = Trainer(
             configuration: setup.configuration, limit: setup.limit, workers: workers, state: state, engine: engine,
             recorder: recorder
         ) { step, slot in try setup.tile(step: step, slot: slot) }
         let worker = Worker(
-            configuration: setup.configuration, limit: setup.limit, workers: workers, trainer: trainer, link: link,
-            hasValidation: !setup.plan.validation.isEmpty,
+            configuration: setup.configuration, limit: setup.limit, workers: workers, trainer: trainer,
+            coordinator: client,
+            hasValidation: !setup.specification.validation.isEmpty,
             validator: setup.configuration.validation.place == .workers ? setup.validator(engine) : nil,
             recorder: recorder)
         let ending: Ending
@@ -190,12 +192,12 @@ public struct TrainingJob {
             ending = .failed(FailureRecord(Failure(wrapping: error)))
         }
         // From here on this worker waits for the coordinator, which may be validating.
-        try? watch?.enter(.waiting)
-        try link?.end(ending)
+        try? detector?.enter(.waiting)
+        try client?.end(ending)
         return ending
     }
 
-    /// How the job ended, by the coordinator's word once all is saved, on every rank.
+    /// How the job ended, on every rank: the coordinator decides once all is saved, and tells the others.
     private func agree(on ending: Ending, _ coordinator: Coordinator?, _ layout: ProcessLayout) throws -> Ending {
         guard let coordinator else {
             return try Messages.decode(
@@ -222,22 +224,23 @@ public struct TrainingJob {
     ) -> TrainingResult {
         TrainingResult(
             directory: directory, scores: outcome?.last?.scores, scoresStep: outcome?.last?.step, best: outcome?.best,
-            configuration: setup.configuration, hasValidation: !setup.plan.validation.isEmpty)
+            configuration: setup.configuration, hasValidation: !setup.specification.validation.isEmpty)
     }
 
-    /// Says what is about to be trained.
-    private func introduce(_ setup: RunSetup, _ layout: ProcessLayout, _ pixels: [Int]) {
+    /// Logs what is about to be trained: images, network, ranks, and how often each class occurs.
+    private func logSummary(_ setup: RunSetup, _ layout: ProcessLayout, _ pixels: [Int]) {
         let configuration = setup.configuration
         let model = configuration.model.architecture
         let workers = layout.workers.count
         let logger = console.logger
-        let images = "\(setup.plan.train.count) training and \(setup.plan.validation.count) validation images"
+        let images =
+            "\(setup.specification.train.count) training and \(setup.specification.validation.count) validation images"
         let parameters = grouped(ParameterLayout(model).count)
         let network = "U-Net of base \(model.baseChannels) and depth \(model.depth) with \(parameters) parameters"
         let ranks =
             "\(workers) worker\(workers == 1 ? "" : "s")\(layout.hasDedicatedCoordinator ? " and a coordinator" : "")"
         logger.info("\(configuration.name): \(images), \(network), \(ranks)")
-        for remark in setup.plan.remarks { logger.notice("\(remark)") }
+        for remark in setup.specification.remarks { logger.notice("\(remark)") }
         let total = max(1, pixels.reduce(0, +))
         let names = configuration.model.classNames ?? pixels.indices.map { "class \($0)" }
         let shares = zip(names, pixels).map { "\($0) \(decimals(100 * Double($1) / Double(total), 1)) %" }

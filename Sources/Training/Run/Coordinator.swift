@@ -7,7 +7,9 @@ import Logging
 import Metrics
 import Support
 
-/// A copy of a run's state, on its way to the disk and the validation images; nobody changes them any more.
+/// A copy of a run's state, on its way to the disk and the validation images.
+///
+/// `@unchecked`: whoever makes it hands it over to the coordinator's thread, and nobody changes it after that.
 final class Snapshot: @unchecked Sendable {
     let state: TrainingState
     let isCheckpoint: Bool
@@ -26,6 +28,10 @@ final class Snapshot: @unchecked Sendable {
 /// Owns a run's checkpoints, validation and logs.
 ///
 /// Reports are logged at once. Snapshots are worked on by a thread of its own, one at a time; one more may wait.
+///
+/// `@unchecked`: `condition` guards what both threads see. `progress`, `slowest` and `lastStep` belong to the thread that
+/// reports; `validator`, and the recorder's measuring of phases, to the thread of snapshots. The log, the console and the
+/// failure detector are `Sendable`.
 final class Coordinator: @unchecked Sendable {
     private let configuration: Configuration
     private let directory: RunDirectory
@@ -36,7 +42,7 @@ final class Coordinator: @unchecked Sendable {
     private let validator: Validator?
     private let name: String
     private let isDedicated: Bool
-    private let watch: FailureDetector?
+    private let detector: FailureDetector?
     private var progress: ProgressLine
     private var slowest: SlowestWorker
     private let recorder: Recorder
@@ -60,11 +66,11 @@ final class Coordinator: @unchecked Sendable {
     ///   - isDedicated: whether this rank does nothing else.
     ///   - workers: the workers, in order.
     ///   - recorder: is told what this rank does.
-    ///   - watch: is told what can be done about the run after a fault.
+    ///   - detector: is told what can be done about the run after a fault.
     init(
         configuration: Configuration, directory: RunDirectory, images: String, console: Console, validator: Validator?,
         start: TrainingState, best: BestScore?, name: String, isDedicated: Bool, workers: [WorkerPlace],
-        recorder: Recorder, watch: FailureDetector?
+        recorder: Recorder, detector: FailureDetector?
     ) throws {
         self.recorder = recorder
         self.configuration = configuration
@@ -76,7 +82,7 @@ final class Coordinator: @unchecked Sendable {
         self.best = best
         self.name = name
         self.isDedicated = isDedicated
-        self.watch = watch
+        self.detector = detector
         log = try MetricsLog(path: directory.metrics, lastStep: start.step)
         slowest = SlowestWorker(workers: workers, slots: configuration.training.batch)
         progress = ProgressLine(batch: configuration.training.batch)
@@ -109,7 +115,7 @@ final class Coordinator: @unchecked Sendable {
 
     /// Logs what ends the run. A log that cannot be written may be what ends it.
     func logFailure(_ error: any Error) {
-        let failure = error as? Failure ?? .running("\(error)")
+        let failure = Failure(wrapping: error)
         try? log.append(FailureEvent(step: lastStep, message: failure.message, repeats: failure.repeats))
     }
 
@@ -120,7 +126,7 @@ final class Coordinator: @unchecked Sendable {
     }
 
     private func fail(_ error: any Error, _ what: String, step: Int) {
-        let failure = (error as? Failure ?? .running("\(what): \(error)")).at(name, step: step)
+        let failure = Failure(wrapping: error, what).at(name, step: step)
         condition.withLock { self.failure = self.failure ?? failure }
     }
 
@@ -230,7 +236,7 @@ final class Coordinator: @unchecked Sendable {
                     .write(to: directory.checkpoint(step: step), by: directory.unfinishedCheckpoint)
                 try directory.adopt(step: step, best: score, keep: configuration.checkpoint.keep)
             }
-            watch?.advise(directory.adviceAfterFault)
+            detector?.advise(directory.adviceAfterFault)
         }
         if ends, let score {
             note(

@@ -1,12 +1,12 @@
 import Foundation
 import Support
+import Synchronization
 
 /// `metrics.jsonl`: one JSON object an event; a validation follows the steps that went on meanwhile.
 ///
 /// The coordinator's two threads write to it, in turn.
-final class MetricsLog: @unchecked Sendable {
-    private let lock = NSLock()
-    private var file: FileHandle
+final class MetricsLog: Sendable {
+    private let file: Mutex<FileHandle>
     private let path: String
     private let encoder: JSONEncoder
 
@@ -16,16 +16,15 @@ final class MetricsLog: @unchecked Sendable {
     ///   - lastStep: events of later steps are dropped first: a resumed run repeats them.
     init(path: String, lastStep: Int) throws {
         self.path = path
-        encoder = JSONEncoder()
+        let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        file = try Self.open(path, lastStep: lastStep)
+        self.encoder = encoder
+        file = Mutex(try Self.open(path, lastStep: lastStep))
     }
 
     /// Drops the events of later steps: the run has ended at `step`.
     func drop(after step: Int) throws {
-        lock.lock()
-        defer { lock.unlock() }
-        file = try Self.open(path, lastStep: step)
+        try file.withLock { $0 = try Self.open(path, lastStep: step) }
     }
 
     /// The log without the events of steps later than `lastStep`, to be added to.
@@ -47,10 +46,8 @@ final class MetricsLog: @unchecked Sendable {
 
     func append(_ event: some Encodable) throws {
         let line = try encoder.encode(event) + Data("\n".utf8)
-        lock.lock()
-        defer { lock.unlock() }
         do {
-            try file.write(contentsOf: line)
+            try file.withLock { try $0.write(contentsOf: line) }
         } catch {
             throw Failure.running("\(path) cannot be written: is the disk full?")
         }

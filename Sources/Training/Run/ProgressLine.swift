@@ -1,6 +1,6 @@
 import Support
 
-/// The line that says how far a run is.
+/// The progress line: step, loss, images a second, and time left.
 struct ProgressLine {
     private let batch: Int
     private let watch = StopWatch()

@@ -1,4 +1,5 @@
 import Communication
+import Support
 
 /// Where a worker runs.
 package struct WorkerPlace: Codable, Sendable, Hashable {
@@ -20,7 +21,7 @@ package struct WorkerBehind: Codable, Sendable {
     package let share: Double
 }
 
-/// Looks for the worker that the others wait for, step by step.
+/// Finds the straggler: the worker that the others wait for, step by step.
 ///
 /// Workers are compared by the time of one of their slots, since a batch that the workers do not divide gives some of
 /// them one more. Times are moving averages, so that one slow step makes nobody slow.
@@ -59,8 +60,8 @@ package struct SlowestWorker {
         steps += 1
         let whole = zip(averages, slots).map { $0 * Double($1) }
         guard let last = whole.indices.max(by: { whole[$0] < whole[$1] }) else { return nil }
-        let others = averages.indices.filter { $0 != last }.map { averages[$0] }.sorted()
-        let usual = others[others.count / 2] * Double(slots[last])
+        let others = averages.indices.filter { $0 != last }.map { averages[$0] }
+        let usual = (median(others) ?? 0) * Double(slots[last])
         let next = whole.indices.filter { $0 != last }.map { whole[$0] }.max() ?? 0
         let share = (whole[last] - max(usual, next)) / seconds
         guard steps >= Self.patience, share > Self.limit else {

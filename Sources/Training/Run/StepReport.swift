@@ -39,7 +39,7 @@ struct StepReport: Codable, Sendable {
     }
 }
 
-/// Where the time of a step went, in seconds.
+/// The seconds of a step by activity.
 struct StepTimes: Codable, Sendable {
     /// Waiting for images.
     let data: Double

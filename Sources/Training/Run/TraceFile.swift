@@ -2,8 +2,8 @@ import Communication
 import Foundation
 import Support
 
-/// The timelines of all ranks as one file in Chrome's trace format, which https://ui.perfetto.dev and chrome://tracing
-/// open: a process a rank, a track a kind of work, and messages as spans that may overlap.
+/// The trace: the timelines of all ranks as one file in Chrome's trace format, which https://ui.perfetto.dev and
+/// chrome://tracing open: a process a rank, a track a kind of work, and messages as spans that may overlap.
 struct TraceFile {
     /// A rank's part.
     struct Part: Codable {

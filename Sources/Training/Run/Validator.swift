@@ -9,8 +9,8 @@ import Network
 import Pictures
 import Support
 
-/// Scores a set of weights on the validation images and draws what they see.
-public final class Validator {
+/// Scores a set of weights on the validation images, and draws previews of the predictions.
+package final class Validator {
     private let pairs: [SamplePair]
     private let cache: SampleCache
     private let engine: Engine
@@ -22,7 +22,7 @@ public final class Validator {
     /// Images that are drawn.
     private static let previews = 3
 
-    public init(pairs: [SamplePair], cache: SampleCache, configuration: Configuration, engine: Engine) {
+    package init(pairs: [SamplePair], cache: SampleCache, configuration: Configuration, engine: Engine) {
         self.pairs = pairs
         self.cache = cache
         self.engine = engine
@@ -31,11 +31,11 @@ public final class Validator {
     }
 
     /// What a validation gives.
-    public struct Outcome: Sendable {
-        public let scores: SegmentationScores
+    package struct Outcome: Sendable {
+        package let scores: SegmentationScores
         /// Mean cross-entropy of the pixels that count.
-        public let loss: Double?
-        public let seconds: Double
+        package let loss: Double?
+        package let seconds: Double
     }
 
     /// What one image adds to a validation, as it travels between ranks.
@@ -50,7 +50,7 @@ public final class Validator {
     }
 
     /// Predicts every image; draws the first few into `previews` as `PREFIX-STEM.png`.
-    public func validate(_ weights: ParameterBuffer, previews: (folder: String, prefix: String)?) throws -> Outcome {
+    package func validate(_ weights: ParameterBuffer, previews: (folder: String, prefix: String)?) throws -> Outcome {
         let start = StopWatch()
         let findings = try measure(weights)
         if let previews { try draw(findings, into: previews.folder, prefix: previews.prefix) }

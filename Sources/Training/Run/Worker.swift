@@ -13,8 +13,8 @@ final class Worker {
     private let workers: any Communicator
     private let trainer: Trainer
     private let recorder: Recorder
-    /// The way to the coordinator; only the lead worker has one.
-    private let link: (any CoordinatorClient)?
+    /// The coordinator as this worker reaches it; only the lead worker does.
+    private let coordinator: (any CoordinatorClient)?
     private let hasValidation: Bool
     /// Set where the workers validate.
     private let validation: SharedValidation?
@@ -22,7 +22,7 @@ final class Worker {
     private let startElapsed: Double
     /// What validations took, which is no training.
     private var validationSeconds = 0.0
-    /// What this worker has to say to the others: once asked to stop or end, it says so with every step.
+    /// What this worker tells the others with every step: once asked to stop or end, it goes on saying so.
     private var control = Control()
     private var replicas: ReplicaCheck
 
@@ -31,14 +31,14 @@ final class Worker {
     ///   - validator: set where the workers validate.
     init(
         configuration: Configuration, limit: TrainingLimit, workers: any Communicator, trainer: Trainer,
-        link: (any CoordinatorClient)?, hasValidation: Bool, validator: Validator?, recorder: Recorder
+        coordinator: (any CoordinatorClient)?, hasValidation: Bool, validator: Validator?, recorder: Recorder
     ) {
         self.configuration = configuration
         self.limit = limit
         self.workers = workers
         self.trainer = trainer
         self.recorder = recorder
-        self.link = link
+        self.coordinator = coordinator
         self.hasValidation = hasValidation
         validation = validator.map { SharedValidation(validator: $0, workers: workers, recorder: recorder) }
         replicas = ReplicaCheck(workers: workers)
@@ -52,15 +52,15 @@ final class Worker {
         defer { trainer.stop() }
         while !limit.isReached(step: state.step, elapsed: state.elapsed) {
             try updateControl()
-            let outcome = try trainer.step(control) { try link?.isSending() ?? false }
-            try link?.report(
+            let outcome = try trainer.step(control) { try coordinator?.isSending() ?? false }
+            try coordinator?.report(
                 StepReport(outcome, progress: limit.progress(step: state.step, elapsed: state.elapsed)))
             if outcome.control.end { return .done }
             let isStopped = outcome.control.stop
             let isLast = limit.isReached(step: state.step, elapsed: state.elapsed)
             // A validation that is due is not left out for a signal: the resumed run could not make up for it.
-            try hand(
-                over: isStopped || isLast || isDue(every: configuration.checkpoint.every),
+            try submitSnapshot(
+                isCheckpoint: isStopped || isLast || isDue(every: configuration.checkpoint.every),
                 validate: hasValidation && (isLast || isDue(every: configuration.validation.every)))
             if isStopped && !isLast { return .stopped }
             if isDue(every: configuration.run.replicaCheckEvery) { try replicas.compare(state) }
@@ -68,9 +68,9 @@ final class Worker {
         return .done
     }
 
-    /// Takes in what the coordinator, a signal and the clock say.
+    /// Updates `control` by the coordinator's order, a signal, and the lead worker's clock.
     private func updateControl() throws {
-        switch try link?.order() {
+        switch try coordinator?.order() {
         case .stop: control.stop = true
         case .end: control.end = true
         case .fail(let record): control.failure = record.failure
@@ -83,12 +83,12 @@ final class Worker {
     private func isDue(every steps: Int) -> Bool { steps > 0 && state.step % steps == 0 }
 
     /// Gives the coordinator a copy of the run's state, once the replicas are known to be equal.
-    private func hand(over isCheckpoint: Bool, validate: Bool) throws {
+    private func submitSnapshot(isCheckpoint: Bool, validate: Bool) throws {
         guard isCheckpoint || validate else { return }
         try workers.agree { try recorder.enter(.checkpoint, step: state.step) }
         try replicas.compare(state)
         let found = validate ? try self.validate() : nil
-        try link?.submit(state, isCheckpoint: isCheckpoint, isValidated: validate, found: found)
+        try coordinator?.submit(state, isCheckpoint: isCheckpoint, isValidated: validate, found: found)
     }
 
     /// The workers' part of a validation, where they have one.

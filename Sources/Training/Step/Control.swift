@@ -1,11 +1,11 @@
 import Support
 
-/// What a worker has to say to the others beside its gradients. It travels behind the gradient of the worker's last slot, so
-/// that agreeing on it costs no message of its own.
+/// What a worker tells the others beside its gradients: stop, end, elapsed time, failure. It travels behind the gradient
+/// of the worker's last slot, so that agreeing on it costs no message of its own.
 package struct Control {
     /// Whether this worker was asked to save a checkpoint and stop.
     var stop = false
-    /// Whether the run ends here and well, by the coordinator's word.
+    /// Whether the run ends here and well, since the coordinator ordered it.
     var end = false
     /// Seconds of training so far by the lead worker's clock; 0 on the others.
     var elapsed = 0.0
@@ -34,7 +34,7 @@ struct StepTail {
         nonmutating set { self[.loss] = newValue }
     }
 
-    /// Adds what a worker has to say, once its last slot is computed.
+    /// Writes a worker's control values and times, once its last slot is computed.
     func write(_ control: Control, times: WorkerTimes, worker: Int) {
         self[.stop] = control.stop ? 1 : 0
         self[.end] = control.end ? 1 : 0
@@ -43,7 +43,7 @@ struct StepTail {
         (place[0], place[1], place[2]) = (Float(times.data), Float(times.forward), Float(times.backward))
     }
 
-    /// What all workers together say.
+    /// The control values of all workers together, from the sum.
     var control: Control {
         var control = Control()
         control.stop = self[.stop] > 0

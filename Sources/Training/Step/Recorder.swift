@@ -3,11 +3,11 @@ import FailureDetection
 import Kernels
 import Support
 
-/// Tells everyone who wants to know what this rank is doing: the watch over ranks, the timeline, the profile of layers, and
+/// Reports what this rank is doing to all that listen: the failure detector, the timeline, the profile of layers, and
 /// the times that workers compare.
 package final class Recorder {
     private let track: String
-    private let watch: FailureDetector?
+    private let detector: FailureDetector?
     private let timeline: Timeline?
     private let profile: StepProfile?
     /// What this worker's slots have taken since `takeTimes`.
@@ -17,10 +17,10 @@ package final class Recorder {
     ///   - track: where the timeline shows phases that belong to no slot.
     ///   - profile: the one that the network and its kernels report to.
     package init(
-        track: String = "step", watch: FailureDetector? = nil, timeline: Timeline? = nil, profile: StepProfile? = nil
+        track: String = "step", detector: FailureDetector? = nil, timeline: Timeline? = nil, profile: StepProfile? = nil
     ) {
         self.track = track
-        self.watch = watch
+        self.detector = detector
         self.timeline = timeline
         self.profile = profile
     }
@@ -49,7 +49,7 @@ package final class Recorder {
 
     /// Says that this rank is in a phase from now on whose end is not of interest. Any thread may say so.
     package func enter(_ phase: Phase, step: Int) throws {
-        try watch?.enter(phase, step: step)
+        try detector?.enter(phase, step: step)
         switch phase {
         // The network's passes have rows of their own, layer by layer.
         case .loss: profile?.enter("loss")

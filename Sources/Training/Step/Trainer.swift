@@ -73,7 +73,7 @@ package final class Trainer {
     /// The slots are computed on a thread of their own, while this one exchanges what is complete with the other workers.
     ///
     /// - Parameters:
-    ///   - control: what this worker has to say to the others.
+    ///   - control: what this worker tells the others.
     ///   - meanwhile: called again and again while slots are computed, see `GradientAllReduce.sum`.
     package func step(_ control: Control = Control(), meanwhile: () throws -> Bool = { false }) throws -> StepOutcome {
         let (begin, step, weights) = (Timeline.now, state.step + 1, state.weights.base)
@@ -165,7 +165,7 @@ package final class Trainer {
         }
     }
 
-    /// The numbers that decide what a slot's dropout leaves out.
+    /// The random numbers of a slot's dropout: which activations are set to zero.
     private func dropout(ofSlot slot: Int) -> RandomStream {
         RandomStream(seed: configuration.seed, use: .dropout, state.step, slot)
     }
@@ -182,7 +182,7 @@ package struct StepOutcome {
     package let gradientNorm: Double
     /// Whether the update was left out because the gradient was not finite.
     package let isSkipped: Bool
-    /// What all workers together have to say.
+    /// The control values of all workers together.
     let control: Control
     /// What each worker's own slots took.
     let workers: [WorkerTimes]

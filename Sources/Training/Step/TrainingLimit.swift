@@ -1,7 +1,7 @@
 import Configurations
 import Datasets
 
-/// When a run ends.
+/// When a run ends: after so many steps, or seconds of training.
 package enum TrainingLimit: Sendable, Hashable {
     case steps(Int)
     /// Seconds of training by the lead worker's clock.

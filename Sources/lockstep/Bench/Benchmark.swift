@@ -120,13 +120,13 @@ public struct Benchmark: Sendable {
         let tile = randomTile(output: geometry.output(input: size))
         let trainer = Trainer(
             configuration: configuration, limit: .steps(steps + 1), workers: world, state: state, engine: engine,
-            recorder: Recorder(watch: watch, profile: profile)
+            recorder: Recorder(detector: watch, profile: profile)
         ) { _, _ in tile }
         defer { trainer.stop() }
         _ = try trainer.step()
         profile?.reset()
         let outcomes = try (0..<steps).map { _ in try trainer.step() }
-        func median(_ value: (StepOutcome) -> Double) -> Double { Self.median(outcomes.map(value)) }
+        func median(_ value: (StepOutcome) -> Double) -> Double { Support.median(outcomes.map(value)) ?? 0 }
         let seconds = median { $0.end - $0.begin }
         let buckets = trainer.buckets.ranges.enumerated().map { number, range in
             Bucket(
@@ -166,12 +166,6 @@ public struct Benchmark: Sendable {
                 products: milliseconds(.products), realGflops: row.operations / row.seconds / 1e9,
                 effectiveGflops: row.directOperations / row.seconds / 1e9, share: row.seconds / total)
         }
-    }
-
-    private static func median(_ values: [Double]) -> Double {
-        let sorted = values.sorted()
-        let middle = sorted.count / 2
-        return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
     }
 
     /// The most memory that this process has had so far.

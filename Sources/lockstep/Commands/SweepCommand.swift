@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Support
 import Sweeps
 
 struct SweepCommand: JobCommand {
@@ -23,8 +24,9 @@ struct SweepCommand: JobCommand {
 
     func run(in job: Job) throws {
         let executable = Bundle.main.executablePath ?? CommandLine.arguments[0]
+        StopSignal.installForLauncher()
         let runner = try SweepRunner(
-            path: sweep, resume: resume, launcher: MPILauncher(executable: executable), stop: .onSignals())
+            path: sweep, resume: resume, launcher: MPILauncher(executable: executable), stop: StopSignal.request)
         let summary = try runner.run()
         try job.answer(summary.text, json: json ? summary : nil)
         if summary.exitStatus != 0 { throw ExitCode(summary.exitStatus) }

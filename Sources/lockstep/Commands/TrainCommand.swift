@@ -59,7 +59,7 @@ struct TrainCommand: JobCommand {
             throw Failure.request("--preview writes pictures and --dry-run writes nothing: give one of them")
         }
         let result = try TrainingJob(
-            world: job.world, localRanks: job.localRanks, console: job.console, watch: job.watch
+            world: job.world, localRanks: job.localRanks, console: job.console, detector: job.watch
         ).run(request)
         try job.answer(
             dryRun ? "the run can begin; nothing was written" : Self.text(result), json: json ? Answer(result) : nil)

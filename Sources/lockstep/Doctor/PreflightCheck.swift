@@ -42,12 +42,10 @@ public struct PreflightCheck: Encodable {
         guard let configuration else { return }
         do {
             try run(TrainingRequest(configuration: configuration, settings: settings), workers: workers)
-        } catch let failure as Failure {
+        } catch {
+            let failure = Failure(wrapping: error)
             add("configuration", .bad, failure.message)
             exitStatus = failure.exitStatus
-        } catch {
-            add("configuration", .bad, "\(error)")
-            exitStatus = Failure.Kind.running.rawValue
         }
     }
 
@@ -67,7 +65,7 @@ public struct PreflightCheck: Encodable {
                 ? BuildInformation.blas
                 : "\(BuildInformation.blas) insists on \(OpenBLASLibrary.threads) threads: set OPENBLAS_NUM_THREADS=1 and OMP_NUM_THREADS=1"
         )
-        if let mpirun = Self.find("mpirun") {
+        if let mpirun = JobEnvironment.executable("mpirun") {
             add("MPI", .good, "\(mpi), \(mpirun)")
         } else {
             add("MPI", .bad, "\(mpi), but mpirun is not on PATH: apt-get install openmpi-bin")
@@ -77,11 +75,6 @@ public struct PreflightCheck: Encodable {
             workers <= cores
                 ? "\(workers) workers on \(cores) cores (the coordinator sleeps most of the time)"
                 : "\(workers) workers on \(cores) cores: they will take turns; start fewer, or use more machines")
-    }
-
-    private static func find(_ program: String) -> String? {
-        (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map { "\($0)/\(program)" }
-            .first { access($0, X_OK) == 0 }
     }
 
     private mutating func run(_ request: TrainingRequest, workers: Int) throws {
@@ -120,7 +113,7 @@ public struct PreflightCheck: Encodable {
         var (height, width) = (configuration.data.tile, configuration.data.tile)
         if height == 0 {
             // Whole images: the largest.
-            let sizes = try setup.plan.train.map { try $0.image.readHeader() }
+            let sizes = try setup.specification.train.map { try $0.image.readHeader() }
             guard let largest = sizes.max(by: { $0.width * $0.height < $1.width * $1.height }) else { return }
             height = model.geometry.legalInput(outputAtLeast: largest.height)
             width = model.geometry.legalInput(outputAtLeast: largest.width)

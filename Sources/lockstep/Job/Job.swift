@@ -32,7 +32,7 @@ struct Job {
     ///
     /// - Parameter isWatched: whether a rank that is lost or stopped shall end the job.
     static func join(isWatched: Bool) throws -> Job {
-        guard LaunchEnvironment.place != nil else {
+        guard JobEnvironment.place != nil else {
             return Job(world: SoloCommunicator(), localRanks: 1, console: Console(), watch: nil)
         }
         let world = try MPICommunicator.initialize()
@@ -42,7 +42,7 @@ struct Job {
             ? try FailureDetector.start(
                 world: world, say: { console.complain($0) }, warn: { console.logger.warning("\($0)") },
                 isBeingEnded: { StopSignal.isKillDue }) : nil
-        return Job(world: world, localRanks: LaunchEnvironment.localRanks, console: console, watch: watch)
+        return Job(world: world, localRanks: JobEnvironment.localRanks, console: console, watch: watch)
     }
 
     /// Waits for the other ranks.

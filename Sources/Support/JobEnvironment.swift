@@ -1,0 +1,44 @@
+import Foundation
+
+/// What a launcher, a launch script or a test left in the environment.
+package enum JobEnvironment {
+    private static var variables: [String: String] { ProcessInfo.processInfo.environment }
+
+    private static func number(_ name: String) -> Int? { variables[name].flatMap(Int.init) }
+
+    /// This process's rank and the number of ranks, known before MPI is started; nil where no `mpirun` started it.
+    package static var place: (rank: Int, size: Int)? {
+        // Open MPI's own launcher; PMIx (srun --mpi=pmix) names the rank, and Slurm the number of tasks.
+        for (rankKey, sizeKey) in [("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"), ("PMIX_RANK", "SLURM_NTASKS")] {
+            if let rank = number(rankKey), let size = number(sizeKey) { return (rank, size) }
+        }
+        return nil
+    }
+
+    /// Ranks of this job on this machine.
+    package static var localRanks: Int {
+        number("OMPI_COMM_WORLD_LOCAL_SIZE") ?? number("SLURM_NTASKS_PER_NODE") ?? 1
+    }
+
+    /// Columns of the terminal behind the pipe that `mpirun` puts there, as the launch script tells them.
+    package static var terminalColumns: Int? { number("LOCKSTEP_TERMINAL") }
+
+    /// The variable by which a test asks for a fault.
+    package static let faultVariable = "LOCKSTEP_FAULT"
+
+    /// The fault that a test asks for.
+    package static var injectedFault: String? { variables[faultVariable] }
+
+    /// The environment of an `mpirun` that this process starts: it may run as root, as this process may.
+    package static var ofLaunchedJob: [String: String] {
+        variables.merging(["OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"]) { $1 }
+    }
+
+    /// The path of a program: looked for in PATH where it is a name without a folder; nil where it is not there.
+    package static func executable(_ program: String) -> String? {
+        if program.contains("/") { return program }
+        return (variables["PATH"] ?? "/usr/local/bin:/usr/bin:/bin").split(separator: ":").lazy
+            .map { "\($0)/\(program)" }
+            .first { FileManager.default.isExecutableFile(atPath: $0) }
+    }
+}
