@@ -71,7 +71,7 @@ let package = Package(
             ]),
         .target(name: "Pictures", dependencies: ["Datasets", "Metrics", "Kernels", "Images"]),
         .target(name: "Datasets", dependencies: ["Metrics", "Network", "Kernels", "Images", "Support"]),
-        .target(name: "Metrics", dependencies: ["Kernels", "Images"]),
+        .target(name: "Metrics", dependencies: ["Kernels", "Images", "Support"]),
         .target(name: "Network", dependencies: ["Kernels"]),
         .target(name: "Optimization", dependencies: ["Kernels"]),
         .target(name: "Communication", dependencies: ["Kernels", "Support"]),
@@ -93,6 +93,7 @@ let package = Package(
 
         .target(name: "TestSupport", dependencies: ["Network", "Communication", "Kernels", "Support"]),
         .target(name: "TestTraits"),
+        .testTarget(name: "SupportTests", dependencies: ["Support"]),
         .testTarget(name: "KernelsTests", dependencies: ["Kernels", "TestSupport"], exclude: ["Vectors"]),
         .testTarget(
             name: "NetworkTests",
@@ -101,12 +102,10 @@ let package = Package(
         .testTarget(name: "ImagesTests", dependencies: ["Images", "Support", "TestTraits"], exclude: ["Vectors"]),
         .testTarget(
             name: "DatasetsTests",
-            dependencies: [
-                "Inference", "Datasets", "Metrics", "Network", "Kernels", "Images", "Support", "TestSupport",
-            ]),
+            dependencies: ["Datasets", "Metrics", "Network", "Kernels", "Images", "Support", "TestSupport"]),
         .testTarget(
             name: "MetricsTests",
-            dependencies: ["Pictures", "Metrics", "Kernels", "Images", "TestSupport", "TestTraits"],
+            dependencies: ["Metrics", "Kernels", "Images", "TestSupport", "TestTraits"],
             exclude: ["Vectors"]),
         .testTarget(name: "PicturesTests", dependencies: ["Pictures", "Datasets", "Kernels", "Images"]),
         .testTarget(

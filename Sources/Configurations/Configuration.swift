@@ -8,7 +8,7 @@ import Network
 import Optimization
 import Pictures
 
-/// What a run does: what the sections and keys of a configuration file say, with their defaults.
+/// The configuration of a run: the values of a configuration file's sections and keys, with their defaults.
 ///
 /// The keys themselves, their checks and their documentation are in the table of `ConfigurationKeys.swift`.
 ///
@@ -70,9 +70,7 @@ public struct Configuration: Sendable, Equatable {
         }
 
         /// The colours of pictures: `classColors`, or colours that go together.
-        package var pictureColors: ClassColors {
-            classColors.map { ClassColors($0) } ?? ClassColors(classes: architecture.classes)
-        }
+        package var pictureColors: ClassColors { ClassColors(classColors, classes: architecture.classes) }
     }
 
     /// Where the validation images come from.
@@ -100,6 +98,7 @@ public struct Configuration: Sendable, Equatable {
         public var tile: Int
         /// Megabytes that decoded images may take in memory, on each rank.
         public var cacheMegabytes: Int
+        /// Threads that prefetch samples.
         public var loaderThreads: Int
         /// The share of training tiles that are drawn to show a labelled object, 0 to 1.
         public var foregroundShare: Double
@@ -128,7 +127,7 @@ public struct Configuration: Sendable, Equatable {
         }
     }
 
-    /// The section `loss`: what training makes small.
+    /// The section `loss`: the objective that training minimises.
     public struct Loss: Sendable, Equatable {
         public var kind: SegmentationLoss.Kind
         /// The share s of a pixel's target that is spread over all K classes: (1 − s)·onehot + s/K, as PyTorch's
@@ -160,7 +159,7 @@ public struct Configuration: Sendable, Equatable {
         public var momentum: Double
         public var nesterov: Bool
         public var weightDecay: Double
-        /// The largest L2 norm of the gradient; 0 = any.
+        /// Clipping: the largest L2 norm of the gradient; 0 = no clipping.
         public var clipNorm: Double
         public var schedule: LearningRateSchedule
 
@@ -186,7 +185,7 @@ public struct Configuration: Sendable, Equatable {
         case minutes(Double)
     }
 
-    /// What to do about a loss or gradient that is not finite.
+    /// What happens at a loss or gradient that is not finite.
     public enum OnNonFinite: String, Sendable, CaseIterable {
         /// End the run.
         case stop
@@ -318,11 +317,11 @@ public struct Configuration: Sendable, Equatable {
         }
     }
 
-    /// The section `communication`: how gradients travel between workers.
+    /// The section `communication`: the all-reduce of gradients over the workers.
     public struct Communication: Sendable, Equatable {
-        /// Whether a gradient's parts leave while the rest of it is computed.
+        /// Whether the all-reduce of a gradient's buckets begins while the backward pass computes the rest.
         public var overlap: Bool
-        /// Size of a part in MiB, at most.
+        /// The largest size of a bucket, in MiB.
         public var bucketMegabytes: Double
         /// `bf16` halves the bytes, and gives up that results do not depend on the number of workers.
         public var compression: GradientCompression

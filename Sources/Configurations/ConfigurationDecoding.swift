@@ -27,11 +27,10 @@ extension Configuration {
 
     /// The text of a file that the user named.
     package static func readText(path: String, what: String) throws -> String {
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+        guard let isFolder = Support.isFolder(path) else {
             throw Failure.request("\(path): no such file: check the path of the \(what)")
         }
-        guard !isFolder.boolValue else {
+        guard !isFolder else {
             throw Failure.request("\(path): is a folder: give the path of a \(what) file")
         }
         guard let bytes = FileManager.default.contents(atPath: path) else {

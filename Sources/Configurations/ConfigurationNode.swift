@@ -12,7 +12,7 @@ package enum ConfigurationOrigin: Sendable, Equatable, CustomStringConvertible {
         }
     }
 
-    package var isSetting: Bool { if case .setting = self { true } else { false } }
+    var isSetting: Bool { if case .setting = self { true } else { false } }
 }
 
 /// A YAML document as a tree whose every value remembers where it came from.

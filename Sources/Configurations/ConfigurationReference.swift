@@ -75,25 +75,17 @@ package struct ConfigurationReference: Sendable, Encodable {
 
     /// The keys for a person to read: of each, a line with type and default in columns, and what it means below.
     package var text: String {
-        let rows = keys.map { entry in
+        let entries = keys.map { entry in
             let type = "\(entry.type)"
             // A long list of words would push the default out of sight.
             let isLong = type.count > 60
             let fact = isLong ? "one of the words below" : entry.allowed.map { "\(type), \($0)" } ?? type
             let lines = Self.wrapped(entry.meaning) + (isLong ? Self.wrapped("One of \(type).") : [])
-            return (key: entry.key, fact: fact, value: Self.value(of: entry), lines: lines)
+            return (columns: [entry.key, fact, Self.value(of: entry)], lines: lines)
         }
-        let keyWidth = rows.map(\.key.count).max() ?? 0
-        let factWidth = rows.map(\.fact.count).max() ?? 0
-        return rows.map { row in
-            let line = Self.padded(row.key, to: keyWidth) + "  " + row.fact
-            let value = row.value.isEmpty ? "" : Self.padded("", to: factWidth - row.fact.count) + "  " + row.value
-            return ([line + value] + row.lines.map { "    \($0)" }).joined(separator: "\n")
+        return zip(alignedLines(entries.map(\.columns), left: 3), entries).map { line, entry in
+            ([line] + entry.lines.map { "    \($0)" }).joined(separator: "\n")
         }.joined(separator: "\n\n")
-    }
-
-    private static func padded(_ text: String, to width: Int) -> String {
-        text + String(repeating: " ", count: max(0, width - text.count))
     }
 
     private static func value(of entry: Entry) -> String {

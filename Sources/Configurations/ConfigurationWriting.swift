@@ -13,7 +13,7 @@ package enum YAMLText {
     }
 
     /// Whether the text, number or truth value, can stand anywhere in YAML without quotes.
-    package static func needsNoQuotes(_ text: String) -> Bool {
+    static func needsNoQuotes(_ text: String) -> Bool {
         guard let first = text.unicodeScalars.first, !"*-".unicodeScalars.contains(first) || Double(text) != nil
         else { return false }
         return text.unicodeScalars.allSatisfy {

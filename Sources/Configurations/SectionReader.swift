@@ -108,7 +108,7 @@ package final class SectionReader {
     }
 
     /// Whether a `--set` gives the key itself.
-    package func isSetting(_ key: String) -> Bool { origins.byKey[dotted(key)]?.isSetting ?? false }
+    func isSetting(_ key: String) -> Bool { origins.byKey[dotted(key)]?.isSetting ?? false }
 
     package func text(_ key: String) throws -> String? {
         guard let node = node(key) else { return nil }

@@ -14,7 +14,7 @@ public enum ImageFile {
     }
 
     /// The extension of an image's name, without its dot; nil where it is none of `extensions`.
-    public static func fileExtension(of name: String) -> Substring? {
+    static func fileExtension(of name: String) -> Substring? {
         guard let dot = name.lastIndex(of: ".") else { return nil }
         let found = name[name.index(after: dot)...]
         return extensions.contains(found.lowercased()) ? found : nil

@@ -28,14 +28,9 @@ public enum JPEG {
                 "image \(path) claims \(header.width)×\(header.height) pixels, and more than \(PNG.mostSamples) samples "
                     + "are not supported: cut it into smaller ones")
         }
-        let bytes = UnsafeMutablePointer<UInt8>.allocate(capacity: count)
-        defer { bytes.deallocate() }
-        var error = cjpeg_error()
-        guard cjpeg_read(reader, bytes, &error) == CJPEG_DONE else { throw failure(reading: path, error) }
-        let samples = [UInt16](unsafeUninitializedCapacity: count) { buffer, filled in
-            let out = buffer.baseAddress!
-            for i in 0..<count { out[i] = UInt16(truncatingIfNeeded: bytes[i]) }
-            filled = count
+        let samples = try [UInt16](widening: count) { bytes in
+            var error = cjpeg_error()
+            guard cjpeg_read(reader, bytes, &error) == CJPEG_DONE else { throw failure(reading: path, error) }
         }
         return RasterImage(width: header.width, height: header.height, channels: header.channels, samples: samples)
     }

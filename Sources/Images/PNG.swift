@@ -103,15 +103,7 @@ public enum PNG {
     }
 
     private static func narrowSamples(_ reader: OpaquePointer, count: Int, path: String) throws -> [UInt16] {
-        let bytes = UnsafeMutablePointer<UInt8>.allocate(capacity: count)
-        defer { bytes.deallocate() }
-        bytes.initialize(repeating: 0, count: count)
-        try decode(reader, into: bytes, path: path)
-        return [UInt16](unsafeUninitializedCapacity: count) { buffer, filled in
-            let out = buffer.baseAddress!
-            for i in 0..<count { out[i] = UInt16(truncatingIfNeeded: bytes[i]) }
-            filled = count
-        }
+        try [UInt16](widening: count) { try decode(reader, into: $0, path: path) }
     }
 
     private static func decode(_ reader: OpaquePointer, into samples: UnsafeMutableRawPointer, path: String) throws {

@@ -77,3 +77,20 @@ extension RasterImage {
         return RasterImage(width: width, height: height, channels: 3, samples: expanded)
     }
 }
+
+extension [UInt16] {
+    /// Samples that a decoder gives in 8 bits each.
+    ///
+    /// - Parameter decode: writes `count` bytes, which are 0 before.
+    init(widening count: Int, _ decode: (UnsafeMutablePointer<UInt8>) throws -> Void) rethrows {
+        try self.init(unsafeUninitializedCapacity: count) { buffer, filled in
+            try withUnsafeTemporaryAllocation(of: UInt8.self, capacity: count) { bytes in
+                bytes.initialize(repeating: 0)
+                guard let bytes = bytes.baseAddress, let out = buffer.baseAddress else { return }
+                try decode(bytes)
+                for i in 0..<count { out[i] = UInt16(truncatingIfNeeded: bytes[i]) }
+            }
+            filled = count
+        }
+    }
+}

@@ -1,8 +1,8 @@
 import Images
 import Kernels
 
-/// A picture in the making: RGB, 8 bits a channel.
-package struct Canvas {
+/// An RGB picture of 8 bits a channel that is being drawn.
+struct Canvas {
     let width: Int
     let height: Int
     private var pixels: [RGBColor]
@@ -46,8 +46,18 @@ package struct Canvas {
         self[y, x] = self[y, x].mixed(with: color, opacity)
     }
 
+    /// Pictures of one size side by side, with white gaps between them.
+    static func sideBySide(_ panels: [Canvas]) -> Canvas {
+        let gap = 6
+        let (width, height) = (panels.first?.width ?? 0, panels.first?.height ?? 0)
+        var whole = Canvas(
+            width: panels.count * (width + gap) - gap, height: height, filledWith: RGBColor(255, 255, 255))
+        for (number, panel) in panels.enumerated() { whole.paste(panel, x: number * (width + gap)) }
+        return whole
+    }
+
     /// Copies another picture into this one.
-    mutating func paste(_ other: Canvas, x: Int) {
+    private mutating func paste(_ other: Canvas, x: Int) {
         for y in 0..<other.height {
             for column in 0..<other.width { self[y, x + column] = other[y, column] }
         }

@@ -19,7 +19,12 @@ public struct ClassColors: Hashable, Sendable {
         }
     }
 
-    /// Colours that a configuration names (`model.class_colors`), one a class.
+    /// Colours that a configuration names (`model.class_colors`), one a class; nil: the default ones.
+    public init(_ colors: [RGBColor]?, classes: Int) {
+        self = colors.map { ClassColors($0) } ?? ClassColors(classes: classes)
+    }
+
+    /// One colour a class.
     public init(_ colors: [RGBColor]) {
         self.colors = colors
     }

@@ -7,9 +7,6 @@ import Kernels
 public struct TrainingPanel: Sendable {
     public let colors: ClassColors
 
-    /// Pixels between two panels.
-    private static let gap = 6
-
     public init(colors: ClassColors) {
         self.colors = colors
     }
@@ -28,11 +25,7 @@ public struct TrainingPanel: Sendable {
         let input = Canvas(image, scale: Canvas.scale(forWidth: image.width))
         var panels = [input, Overlay(colors: colors).canvas(image: image, classes: classes)]
         if let weights = tile.weights { panels.append(heat(weights, classes: classes, margin: margin)) }
-        var whole = Canvas(
-            width: panels.count * input.width + (panels.count - 1) * Self.gap, height: input.height,
-            filledWith: RGBColor(255, 255, 255))
-        for (number, panel) in panels.enumerated() { whole.paste(panel, x: number * (input.width + Self.gap)) }
-        return whole.raster
+        return Canvas.sideBySide(panels).raster
     }
 
     private func heat(_ weights: Tensor, classes: LabelMap, margin: Int) -> Canvas {

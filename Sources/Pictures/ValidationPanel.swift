@@ -9,8 +9,6 @@ import Kernels
 public struct ValidationPanel: Sendable {
     public let colors: ClassColors
 
-    /// Pixels between two panels.
-    private static let gap = 6
     private static let errorOpacity: Float = 0.85
 
     public init(colors: ClassColors) {
@@ -31,14 +29,7 @@ public struct ValidationPanel: Sendable {
         let plain = Canvas(image, scale: Canvas.scale(forWidth: image.width))
         var found = overlay.canvas(image: image, classes: prediction)
         markErrors(on: &found, over: plain, truth: truth, prediction: prediction)
-
-        let step = plain.width + Self.gap
-        var whole = Canvas(
-            width: 3 * plain.width + 2 * Self.gap, height: plain.height, filledWith: RGBColor(255, 255, 255))
-        whole.paste(plain, x: 0)
-        whole.paste(overlay.canvas(image: image, classes: truth), x: step)
-        whole.paste(found, x: 2 * step)
-        return whole.raster
+        return Canvas.sideBySide([plain, overlay.canvas(image: image, classes: truth), found]).raster
     }
 
     private func markErrors(

@@ -1,14 +1,15 @@
 import Foundation
 import Glibc
+import Support
 
-/// Shows how a sweep goes: on a terminal a table that is drawn again and again, elsewhere a line for each event.
-public final class SweepDisplay {
+/// Displays the progress of a sweep: on a terminal a table that is drawn again and again, elsewhere a line for each event.
+package final class SweepDisplay {
     /// The height and width of a terminal.
-    public struct Size: Sendable {
-        public let rows: Int
-        public let columns: Int
+    package struct Size: Sendable {
+        package let rows: Int
+        package let columns: Int
 
-        public init(rows: Int, columns: Int) {
+        package init(rows: Int, columns: Int) {
             self.rows = rows
             self.columns = columns
         }
@@ -26,13 +27,13 @@ public final class SweepDisplay {
     /// - Parameters:
     ///   - size: the terminal's size at the moment; nil where the text goes to a file or pipe.
     ///   - write: takes the text.
-    public init(size: @escaping () -> Size?, write: @escaping (String) -> Void) {
+    package init(size: @escaping () -> Size?, write: @escaping (String) -> Void) {
         self.size = size
         self.write = write
     }
 
     /// Draws on standard error.
-    public static var standardError: SweepDisplay {
+    package static var standardError: SweepDisplay {
         SweepDisplay(
             size: {
                 guard isatty(STDERR_FILENO) == 1 else { return nil }
@@ -64,7 +65,7 @@ public final class SweepDisplay {
     func progress(_ trial: SweepTrial, step: Int?, seconds: Double) {
         guard size() != nil else { return }
         lines[current][header.count - 2] = step.map(String.init) ?? ""
-        lines[current][header.count - 1] = String(format: "%.0f", seconds)
+        lines[current][header.count - 1] = decimals(seconds, 0)
         draw()
     }
 
@@ -90,8 +91,8 @@ public final class SweepDisplay {
         lines[index].replaceSubrange(
             (header.count - 3)...,
             with: [
-                result.objective.map { String(format: "%.4f", $0) } ?? "", result.step.map(String.init) ?? "",
-                String(format: "%.1f", result.seconds),
+                result.objective.map { decimals($0, 4) } ?? "", result.step.map(String.init) ?? "",
+                decimals(result.seconds, 1),
             ])
     }
 
@@ -105,13 +106,10 @@ public final class SweepDisplay {
         let room = max(1, size.rows - 3)
         let first = max(0, min(current - room + 2, lines.count - room))
         let rows = [header] + lines[first..<min(lines.count, first + room)]
-        let widths = header.indices.map { column in rows.map(\.[column].count).max() ?? 0 }
         let done = lines.count { $0[1] == "done" || $0[1] == "failed" }
         let text =
             ["sweep \(title.name): \(done) of \(lines.count) trials"]
-            + rows.map { row in
-                zip(row, widths).map { $0.padding(toLength: $1, withPad: " ", startingAt: 0) }.joined(separator: "  ")
-            }
+            + alignedLines(rows, left: header.count)
         let back = drawn > 0 ? "\u{1B}[\(drawn)A" : ""
         write(back + text.map { "\u{1B}[2K" + $0.prefix(size.columns - 1) + "\n" }.joined() + "\u{1B}[J")
         drawn = text.count

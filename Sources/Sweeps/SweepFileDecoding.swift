@@ -7,12 +7,12 @@ extension SweepFile {
     /// Reads a sweep file.
     ///
     /// - Throws: a request's failure with file, line and dotted key for anything that is wrong with it.
-    public static func load(path: String) throws -> SweepFile {
+    package static func load(path: String) throws -> SweepFile {
         try decode(yaml: Configuration.readText(path: path, what: "sweep"), path: path)
     }
 
     /// Reads a sweep from its text; `path` says where the base configuration is looked for, and what errors call it.
-    public static func decode(yaml: String, path: String) throws -> SweepFile {
+    package static func decode(yaml: String, path: String) throws -> SweepFile {
         let document = try ConfigurationNode.parse(yaml: yaml, name: path)
         let reader = try SectionReader(document, name: path, keys: keys, everyKey: everyKey)
         let objective = try reader.section("objective", keys: ["metric", "direction"])

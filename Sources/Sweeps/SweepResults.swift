@@ -3,19 +3,19 @@ import Foundation
 import Support
 
 /// How a trial ended.
-public struct TrialResult: Sendable, Equatable {
-    public enum Status: String, Sendable, Encodable {
+package struct TrialResult: Sendable, Equatable {
+    package enum Status: String, Sendable, Encodable {
         case done, failed
     }
 
-    public let trial: SweepTrial
-    public let status: Status
+    package let trial: SweepTrial
+    package let status: Status
     /// The best value of the objective over the trial's validations; nil for a failed trial.
-    public let objective: Double?
+    package let objective: Double?
     /// The step of that validation.
-    public let step: Int?
+    package let step: Int?
     /// Seconds of its training steps, over all its starts.
-    public let seconds: Double
+    package let seconds: Double
 }
 
 /// `results.csv`: one row a finished trial (RFC 4180, lines ended by a line feed).
@@ -30,17 +30,21 @@ struct SweepResults {
         let rows = results.sorted { $0.trial.number < $1.trial.number }.map { result in
             [result.trial.name, result.status.rawValue] + result.trial.settings.map(\.value) + [
                 result.objective.map { "\($0)" } ?? "", result.step.map(String.init) ?? "",
-                String(format: "%.1f", result.seconds),
+                decimals(result.seconds, 1),
             ]
         }
-        let text = ([header] + rows).map { $0.map(Self.quoted).joined(separator: ",") + "\n" }.joined()
-        try AtomicFile.write(text, to: path)
+        try AtomicFile.write(CSV.text([header] + rows), to: path)
     }
 
     /// The results of earlier runs of the sweep; none where there is no file yet.
     func read(trials: [SweepTrial]) throws -> [TrialResult] {
         guard FileManager.default.fileExists(atPath: path) else { return [] }
-        var rows = Self.rows(of: try Configuration.readText(path: path, what: "sweep's results"))
+        var rows: [[String]]
+        do {
+            rows = try CSV.records(Configuration.readText(path: path, what: "sweep's results")).map(\.fields)
+        } catch let flaw as CSV.Flaw {
+            throw unreadable("line \(flaw.line)")
+        }
         guard !rows.isEmpty, rows.removeFirst() == header else { throw unreadable("its first line") }
         return try rows.map { row in
             guard row.count == header.count, let trial = trials.first(where: { $0.name == row[0] }),
@@ -59,35 +63,6 @@ struct SweepResults {
 
     private func unreadable(_ part: String) -> Failure {
         .request("\(path): \(part) is not of this sweep: put the file back as it was, or remove it")
-    }
-
-    private static func quoted(_ field: String) -> String {
-        guard field.contains(where: { ",\"\n\r".contains($0) }) else { return field }
-        return "\"" + field.replacingOccurrences(of: "\"", with: "\"\"") + "\""
-    }
-
-    private static func rows(of text: String) -> [[String]] {
-        var rows: [[String]] = []
-        var row: [String] = []
-        var field = ""
-        var isQuoted = false
-        var characters = Array(text)[...]
-        while let character = characters.popFirst() {
-            switch character {
-            case "\"" where isQuoted && characters.first == "\"":
-                field.append(character)
-                characters.removeFirst()
-            case "\"": isQuoted.toggle()
-            case "," where !isQuoted:
-                row.append(field)
-                field = ""
-            case _ where character.isNewline && !isQuoted:
-                rows.append(row + [field])
-                (row, field) = ([], "")
-            default: field.append(character)
-            }
-        }
-        return field.isEmpty && row.isEmpty ? rows : rows + [row + [field]]
     }
 }
 

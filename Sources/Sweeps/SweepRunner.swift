@@ -5,7 +5,7 @@ import Support
 ///
 /// A trial is done once its row stands in `results.csv`. One that was begun goes on from its latest checkpoint, or from
 /// the start where it has none; so a sweep may be killed at any moment, and ends with the same results.
-public struct SweepRunner {
+package struct SweepRunner {
     private let path: String
     private let file: SweepFile
     private let trials: [SweepTrial]
@@ -23,7 +23,7 @@ public struct SweepRunner {
     ///   - resume: whether to go on with a sweep that was begun.
     ///   - root: the folder that the sweep's folder is in.
     /// - Throws: a request's failure for a mistake in the sweep file, the base, or any trial's configuration.
-    public init(
+    package init(
         path: String, resume: Bool, launcher: any TrialLauncher, stop: StopRequest = StopRequest(),
         display: SweepDisplay = .standardError, root: String = "sweeps"
     ) throws {
@@ -51,7 +51,7 @@ public struct SweepRunner {
     /// Runs what is left of the sweep.
     ///
     /// - Throws: a failure where the sweep cannot go on at all; a trial that fails is in the summary.
-    public func run() throws -> SweepSummary {
+    package func run() throws -> SweepSummary {
         try folder.prepare(sweepPath: path, basePath: file.base, resume: resume)
         let lock = try folder.lock()
         defer { withExtendedLifetime(lock) {} }
@@ -166,40 +166,40 @@ public struct SweepRunner {
 }
 
 /// How a sweep ended.
-public struct SweepSummary: Sendable, Equatable, Encodable {
+package struct SweepSummary: Sendable, Equatable, Encodable {
     /// The best trial.
-    public struct Best: Sendable, Equatable, Encodable {
-        public let trial: String
+    package struct Best: Sendable, Equatable, Encodable {
+        package let trial: String
         /// Values as YAML by their dotted keys.
-        public let parameters: [String: String]
-        public let metric: String
-        public let objective: Double
-        public let step: Int
+        package let parameters: [String: String]
+        package let metric: String
+        package let objective: Double
+        package let step: Int
         /// The trial's run directory.
-        public let run: String
+        package let run: String
         /// `best.yaml`, ready for `train`.
-        public let configuration: String
+        package let configuration: String
     }
 
-    public let name: String
+    package let name: String
     /// Trials of the whole sweep.
-    public let trials: Int
-    public let done: Int
-    public let failed: Int
+    package let trials: Int
+    package let done: Int
+    package let failed: Int
     /// Whether a signal ended the sweep before all trials had run.
-    public let isStopped: Bool
+    package let isStopped: Bool
     /// nil where no trial is done.
-    public let best: Best?
+    package let best: Best?
     /// The path of `results.csv`.
-    public let results: String
+    package let results: String
 
     /// 0; 1 where a trial failed; 75 where the sweep was stopped.
-    public var exitStatus: Int32 {
+    package var exitStatus: Int32 {
         isStopped ? Failure.Kind.stopped.rawValue : failed > 0 ? Failure.Kind.running.rawValue : 0
     }
 
     /// The summary in a few lines for people.
-    public var text: String {
+    package var text: String {
         var lines = ["\(done) of \(trials) trials done" + (failed > 0 ? ", \(failed) failed" : "")]
         if let best {
             let parameters = best.parameters.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }

@@ -4,19 +4,19 @@ import Kernels
 import Support
 
 /// One choice of values for the parameters of a sweep.
-public struct SweepTrial: Sendable, Equatable {
+package struct SweepTrial: Sendable, Equatable {
     /// From 1.
-    public let number: Int
+    package let number: Int
     /// The parameters' values as YAML, in the order of the sweep file.
-    public let settings: [SweepFile.Setting]
+    package let settings: [SweepFile.Setting]
 
     /// `trial-0001`: its folder's name.
-    public var name: String { "trial-" + zeroPadded(number, digits: 4) }
+    package var name: String { "trial-" + zeroPadded(number, digits: 4) }
 }
 
 extension SweepFile {
     /// All trials of the sweep, in the order in which they run; a function of the file alone.
-    public var trials: [SweepTrial] {
+    package var trials: [SweepTrial] {
         switch strategy {
         case .grid:
             let values = parameters.map(\.gridValues)
@@ -78,13 +78,12 @@ extension SweepParameter {
 }
 
 extension SweepParameter.Scale {
-    /// The point at `share` of the way, in six significant digits: short enough to read, and the same on machines whose
-    /// C libraries differ in the last bit.
+    /// The point at `share` of the way, in six significant digits: short enough to read.
     fileprivate func value(_ from: Double, _ to: Double, share: Double) -> String {
         let value =
             switch self {
             case .linear: from + share * (to - from)
-            case .log: exp(Foundation.log(from) + share * (Foundation.log(to) - Foundation.log(from)))
+            case .log: Elementary.exp(Elementary.log(from) + share * (Elementary.log(to) - Elementary.log(from)))
             }
         return YAMLText.number(Double(String(format: "%.6g", value)) ?? value)
     }

@@ -53,6 +53,21 @@ import Testing
         #expect(third.image != (try SyntheticCells(size: 96, classes: 3, seed: 10)).sample(3).image)
     }
 
+    /// Pinned: the images are the same bits on every CPU and with every C library.
+    @Test(arguments: [
+        (2, "19a369bfbc93cfe0bdc4d4beda92dfc6498d310e8e330f71b760cd0b0932e515"),
+        (5, "aa5d42bb26e73ed38549190fcca6a4f2c93d8b47af5a651362648278b6eb1af9"),
+    ]) func imagesAreTheSameBitsEverywhere(classes: Int, digest: String) throws {
+        let cells = try SyntheticCells(size: 96, classes: classes, seed: 1)
+        let hash = SHA256()
+        for number in 1...3 {
+            let (image, labels) = cells.sample(number)
+            hash.update(Data(image.samples.map { UInt8($0) }))
+            hash.update(Data((0..<96 * 96).map { UInt8(labels.values[$0]) }))
+        }
+        #expect(hash.finish().hexadecimal == digest)
+    }
+
     @Test(arguments: [2, 3, 4, 5]) func everyClassAppears(classes: Int) throws {
         let cells = try SyntheticCells(size: 160, classes: classes, seed: 4)
         var counts = [Int](repeating: 0, count: classes)

@@ -25,7 +25,7 @@ private func rectangles(_ height: Int, _ width: Int, count: Int, seed: Int) -> L
         #expect(cases.count >= 12)
         for example in cases {
             let objects = MetricVectors.map(example.objects, example.height, example.width)
-            let map = BorderWeights(w0: example.w0, sigma: example.sigma).map(objects: objects)
+            let map = BorderWeights(w0: example.w0, sigma: example.sigma).weightMap(objects: objects)
             let worst = zip(map.values, example.weights).map { abs(Double($0) - $1) }.max() ?? 0
             #expect(map.count == example.weights.count && worst < 1e-6, "\(example.name): \(worst)")
         }
@@ -37,7 +37,7 @@ private func rectangles(_ height: Int, _ width: Int, count: Int, seed: Int) -> L
         objects[0, 1] = 5
         objects[0, 5] = 5
         objects[0, 10] = 70_000
-        let map = BorderWeights(w0: 1, sigma: 5).map(objects: objects)
+        let map = BorderWeights(w0: 1, sigma: 5).weightMap(objects: objects)
         #expect(abs(Double(map[0, 3, 0]) - Elementary.exp(-Double(9 * 9) / 50)) < 1e-6)
         #expect(abs(Double(map[0, 7, 0]) - Elementary.exp(-Double(5 * 5) / 50)) < 1e-6)
     }

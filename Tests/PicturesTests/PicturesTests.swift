@@ -134,4 +134,25 @@ import Testing
         #expect(color(plain, 8 + 5, left + 5) == [153, 0, 0])
         #expect(panel.picture(TrainingTile(image: image, labels: labels)).width == 2 * 276 + 6)
     }
+
+    @Test func touchingObjectsHaveColoursOfTheirOwn() {
+        let objects = LabelMap(height: 40, width: 300, filledWith: 0)
+        // Bricks, numbered so that turns alone would give neighbours one colour.
+        for y in 0..<40 { for x in 0..<300 { objects[y, x] = Int32(y / 10 * 7 + (x + y / 10 * 20) / 50 + 1) } }
+        let picture = ObjectOverlay.picture(image: Tensor(40, 300, 1), objects: objects, count: 29)
+        func color(_ y: Int, _ x: Int) -> [UInt16] { (0..<3).map { picture.samples[(y * 300 + x) * 3 + $0] } }
+        for y in 0..<39 {
+            for x in 0..<299 {
+                for (dy, dx) in [(0, 1), (1, 0)] where objects[y, x] != objects[y + dy, x + dx] {
+                    // Both are outline, in the pure colours.
+                    #expect(color(y, x) != color(y + dy, x + dx), "\(y), \(x)")
+                }
+            }
+        }
+        // Within, the image shows through; where no object is, nothing else does.
+        #expect(color(5, 25) != color(0, 49))
+        let none = LabelMap(height: 40, width: 300, filledWith: 0)
+        let plain = ObjectOverlay.picture(image: Tensor(40, 300, 1), objects: none, count: 0)
+        #expect(Set(plain.samples).count == 1)
+    }
 }

@@ -1,4 +1,4 @@
-/// How much training samples are varied (`augmentation`; Ronneberger et al. 2015, section 3.1). Geometry changes image,
+/// Data augmentation: how much training samples are varied (`augmentation`; Ronneberger et al. 2015, section 3.1). Geometry changes image,
 /// labels and weights alike, in one resampling; grey values change the image alone, after normalising.
 public struct Augmentation: Hashable, Sendable {
     /// Which mirror images a sample may become, each with probability ½.
@@ -10,7 +10,7 @@ public struct Augmentation: Hashable, Sendable {
         case both
     }
 
-    /// Displacements at the nodes of a coarse grid that spans the tile.
+    /// Elastic deformation: random displacements at the nodes of a coarse grid that spans the tile, interpolated between.
     public struct Elastic: Hashable, Sendable {
         /// Nodes along a side, at least 2.
         public var grid: Int
@@ -23,7 +23,7 @@ public struct Augmentation: Hashable, Sendable {
         }
     }
 
-    /// How the camera's response may vary.
+    /// Random changes of brightness, contrast and gamma.
     public struct Grey: Hashable, Sendable {
         /// The largest shift, in deviations of the normalised image.
         public var shift: Double
@@ -70,7 +70,7 @@ public struct Augmentation: Hashable, Sendable {
         self.blur = blur
     }
 
-    /// Whether pixels may come from somewhere else.
+    /// Whether the augmentation is geometric too, so that the tile must be resampled.
     var movesPixels: Bool {
         rotate > 0 || flip != .none || scale != 1...1 || translate > 0 || (elastic?.sigma ?? 0) > 0
     }

@@ -1,12 +1,13 @@
 import Kernels
 import Network
 
-/// What one sample's augmentation does in one epoch: every random number that it takes, drawn.
+/// The augmentation of one sample in one epoch, with all its random numbers drawn.
 ///
 /// A pure function of (seed, epoch, sample); each kind of change has a random stream of its own, so that switching one
 /// off leaves the others as they were.
 struct AugmentationTransform {
-    /// The affine map from tile to image, without its place.
+    /// The affine transformation from tile to image without its translation: the step in the image for a step in the tile,
+    /// down and right.
     private let downStep: SIMD2<Float>
     private let rightStep: SIMD2<Float>
     private let translation: SIMD2<Float>
@@ -27,7 +28,7 @@ struct AugmentationTransform {
         var (rotation, flip, scale) = (stream(.rotation), stream(.flip), stream(.scale))
         let halfTurns = augmentation.rotate / 180 * rotation.symmetric()
         let (cosine, sine) = (
-            Elementary.cosine(halfTurns: halfTurns), Elementary.cosine(halfTurns: halfTurns - 0.5)
+            Elementary.cosine(halfTurns: halfTurns), Elementary.sine(halfTurns: halfTurns)
         )
         let (flipsColumns, flipsRows) = (flip.uniform() < 0.5, flip.uniform() < 0.5)
         let columns: Double = augmentation.flip != .none && flipsColumns ? -1 : 1
@@ -60,7 +61,7 @@ struct AugmentationTransform {
         self.blur = augmentation.blur * blur.uniform()
     }
 
-    /// Where the pixels of a tile come from.
+    /// The geometric transformation (affine and elastic) from a tile's pixels to those of the image.
     ///
     /// - Parameters:
     ///   - pivot: the point of the tile that rotation and scale leave in place.

@@ -21,7 +21,7 @@ package struct Glob {
         var isWildcard: Bool { if case .wildcard = self { true } else { false } }
     }
 
-    package let pattern: String
+    private let pattern: String
     /// The folder that the search begins in: empty for the working directory.
     private let base: String
     private let components: [[Token]]
@@ -39,7 +39,7 @@ package struct Glob {
     }
 
     /// How many wildcards there are.
-    package var wildcards: Int { components.reduce(0) { $0 + $1.filter(\.isWildcard).count } }
+    var wildcards: Int { components.reduce(0) { $0 + $1.filter(\.isWildcard).count } }
 
     private static func tokens(_ name: Substring) -> [Token] {
         name.reduce(into: []) { tokens, character in
@@ -71,7 +71,7 @@ package struct Glob {
                     Match(path: ImageFolder.join(folder.path, name), parts: folder.parts + parts)
                 }
             }
-            found = found.filter { Self.isFolder($0.path) == !isLast }
+            found = found.filter { (isFolder($0.path) == true) == !isLast }
         }
         guard !found.isEmpty else {
             throw Failure.request("\(resolve(pattern)) (\(what)) matches no file: correct the path")
@@ -92,11 +92,6 @@ package struct Glob {
             if name.hasPrefix("."), component[0].isWildcard { return nil }
             return parts(of: Array(name)[...], component[...]).map { (name, $0) }
         }
-    }
-
-    private static func isFolder(_ path: String) -> Bool {
-        var isFolder: ObjCBool = false
-        return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
     }
 
     /// What the wildcards stand for; nil where the name does not match.

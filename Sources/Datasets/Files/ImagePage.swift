@@ -1,5 +1,6 @@
 import Foundation
 import Images
+import Support
 
 /// An image of a file: its only one, or a page of a TIFF stack.
 public struct ImagePage: Hashable, Sendable, Codable {
@@ -26,7 +27,7 @@ public struct ImagePage: Hashable, Sendable, Codable {
     /// What results of this image are called where those of its file are called `stem`: with the page's number, at least
     /// four digits, in a stack.
     public func stem(ofFile stem: String) -> String {
-        page.map { "\(stem)-\(String(format: "%04d", $0))" } ?? stem
+        page.map { "\(stem)-\(zeroPadded($0, digits: 4))" } ?? stem
     }
 
     /// Its size and kind, without its pixels.

@@ -1,6 +1,6 @@
 import Images
 
-/// An image that gives its rows a few at a time, from its top to its bottom: of any size, on disk or in memory.
+/// An image that is read by bands of rows, from its top to its bottom: of any size, on disk or in memory.
 public protocol ImageRows: AnyObject {
     var width: Int { get }
     var height: Int { get }

@@ -2,7 +2,7 @@ import Images
 import Kernels
 import Support
 
-/// How a label file's pixels stand for classes (`data.labels`).
+/// How the pixels of a label file encode classes (`data.labels`).
 public enum LabelEncoding: Hashable, Sendable {
     /// The raw sample value is the class; of a palette PNG, the index.
     case index
@@ -26,7 +26,7 @@ public enum LabelEncoding: Hashable, Sendable {
 }
 
 extension LabelEncoding {
-    /// What a label file's image, whose samples are whole numbers from 0 to 65535, says of every pixel: its class, and with
+    /// Decodes a label file's image, whose samples are whole numbers from 0 to 65535: the class of every pixel, and with
     /// `instances` the number of its object, 0 for background and for what is ignored. An object is all pixels of one
     /// number, in however many parts.
     ///

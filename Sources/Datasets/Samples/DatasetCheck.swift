@@ -2,7 +2,7 @@ import Kernels
 import Metrics
 import Support
 
-/// What reading a rank's share of a data set, whole, has found.
+/// The result of reading all of a rank's share of a data set.
 public struct DatasetCheck: Sendable {
     /// The first pair of the share that cannot be used, by its position in the set, and why. Ranks that compare their
     /// positions agree on the earliest.

@@ -1,7 +1,7 @@
 import Kernels
 
 /// Where an image's labelled pixels are, so that one can be drawn without looking at the whole image.
-package struct ForegroundIndex: Sendable {
+struct ForegroundIndex: Sendable {
     /// The classes above 0 that are there, in order.
     private let classes: [Int32]
     /// For each of them and each row, how many of its pixels lie in this row or above.

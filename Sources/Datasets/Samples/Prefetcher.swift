@@ -1,10 +1,10 @@
 import Foundation
 
-/// Makes elements 0, 1, 2, … ahead of their use, on threads of its own, and hands them out in that order.
+/// Prefetches: makes elements 0, 1, 2, … ahead of their use, on threads of its own, and hands them out in that order.
 ///
-/// The threads end at the sequence's end, after an error, with `stop()`, or when the loader goes away.
+/// The threads end at the sequence's end, after an error, with `stop()`, or when the prefetcher goes away.
 public final class Prefetcher<Element: Sendable>: Sendable {
-    private let work: PrefetchQueue<Element>
+    private let queue: PrefetchQueue<Element>
 
     /// - Parameters:
     ///   - ahead: how many elements may be ready or in the making before they are asked for, at least 1.
@@ -13,32 +13,33 @@ public final class Prefetcher<Element: Sendable>: Sendable {
     ///     once for each position, from several threads at a time.
     public init(ahead: Int, threads: Int, produce: @escaping @Sendable (Int) throws -> Element?) {
         precondition(ahead > 0 && threads > 0, "\(threads) threads that work \(ahead) ahead")
-        let work = PrefetchQueue(ahead: ahead, threads: min(threads, ahead), produce: produce)
-        self.work = work
-        // The threads hold the work and not the loader, which can thus go away while they run.
+        let queue = PrefetchQueue(ahead: ahead, threads: min(threads, ahead), produce: produce)
+        self.queue = queue
+        // The threads hold the queue and not the prefetcher, which can thus go away while they run.
         for number in 0..<min(threads, ahead) {
-            let thread = Thread { work.run() }
+            let thread = Thread { queue.run() }
             thread.name = "loader \(number)"
             thread.start()
         }
     }
 
-    deinit { work.stop() }
+    deinit { queue.stop() }
 
     /// The next element, waiting for it if need be; nil at the end and after `stop()`.
     ///
     /// Throws what making it threw, in its turn: the elements before it come first, and every later call throws it
     /// again. One thread calls this.
-    public func next() throws -> Element? { try work.next() }
+    public func next() throws -> Element? { try queue.next() }
 
     /// Ends the threads and returns when they are done with what they were making. Not for calls from `produce`.
     public func stop() {
-        work.stop()
-        work.awaitThreads()
+        queue.stop()
+        queue.awaitThreads()
     }
 }
 
-/// What the loader and its threads share. Unchecked because the lock guards everything that changes.
+/// The elements that the prefetcher and its threads share. Unchecked `Sendable`, and sound because every variable is read
+/// and written with the lock held; the lock is a condition, since threads wait on it.
 private final class PrefetchQueue<Element: Sendable>: @unchecked Sendable {
     private let ahead: Int
     private let produce: @Sendable (Int) throws -> Element?
@@ -60,7 +61,7 @@ private final class PrefetchQueue<Element: Sendable>: @unchecked Sendable {
         runningThreads = threads
     }
 
-    /// A thread's life.
+    /// Makes elements until there is nothing left to do: what each thread runs.
     func run() {
         while let position = takePosition() {
             let result = Result { try produce(position) }

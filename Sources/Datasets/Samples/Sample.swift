@@ -1,6 +1,6 @@
-import Foundation
 import Kernels
 import Metrics
+import Synchronization
 
 /// An image, ready for the network, and the class of each of its pixels.
 public final class Sample: Sendable {
@@ -11,7 +11,7 @@ public final class Sample: Sendable {
     public let labels: LabelMap
     /// H×W object numbers, 0 for background, where the label file holds them (`data.labels: instances`).
     public let instances: LabelMap?
-    private let derived = Derived()
+    private let derived = Mutex(Derived())
 
     /// Image and labels must have one size.
     public init(stem: String, image: Tensor, labels: LabelMap, instances: LabelMap? = nil) {
@@ -45,17 +45,17 @@ public final class Sample: Sendable {
 
     /// The separation-border term of w(x) on the whole image, H×W×1; worked out when it is first asked for, and kept.
     public func borderTerm(_ border: BorderWeights) -> Tensor {
-        derived.lock.withLock {
+        derived.withLock { derived in
             if let kept = derived.border, kept.of == border { return kept.term }
-            let term = border.map(objects: partedObjects)
+            let term = border.weightMap(objects: partedObjects)
             derived.border = (border, term)
             return term
         }
     }
 
     /// Mean and population deviation of all the image's values; kept once they are known.
-    public var greyStatistics: (mean: Float, deviation: Float) {
-        derived.lock.withLock {
+    var greyStatistics: (mean: Float, deviation: Float) {
+        derived.withLock { derived in
             if let kept = derived.statistics { return kept }
             let count = Double(max(image.count, 1))
             let mean = image.values.reduce(0.0) { $0 + Double($1) } / count
@@ -68,7 +68,7 @@ public final class Sample: Sendable {
 
     /// Where the labelled pixels are; kept once it is known.
     var foreground: ForegroundIndex {
-        derived.lock.withLock {
+        derived.withLock { derived in
             if let kept = derived.foreground { return kept }
             let index = ForegroundIndex(labels)
             derived.foreground = index
@@ -76,9 +76,8 @@ public final class Sample: Sendable {
         }
     }
 
-    /// What follows from the sample and is made on demand. Unchecked because the lock guards it.
-    private final class Derived: @unchecked Sendable {
-        let lock = NSLock()
+    /// What follows from the sample and is made on demand.
+    private struct Derived {
         var border: (of: BorderWeights, term: Tensor)?
         var statistics: (mean: Float, deviation: Float)?
         var foreground: ForegroundIndex?

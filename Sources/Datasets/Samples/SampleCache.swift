@@ -1,13 +1,14 @@
 import Foundation
 
-/// Loaded samples, kept while there is room: what is in stays in, and once it is full nothing is given up for another.
+/// A cache of loaded samples without eviction: what is in stays in, and once it is full nothing is given up for another.
 /// Threads may share it.
 ///
 /// Every epoch takes each sample once, in another order. The sample used last is then the one that is wanted the latest
 /// again, as a rule, and giving up the least recently used one throws out what the next epoch wants first. With c of n
 /// samples kept for good, every epoch finds c of them, the most that a cache of c can be sure of in any order.
 ///
-/// Unchecked because the lock guards everything that changes.
+/// Unchecked `Sendable`, and sound because every variable is read and written with the lock held; the lock is a condition,
+/// since threads wait for a sample that another one loads.
 public final class SampleCache: @unchecked Sendable {
     /// What turns the files into samples.
     public let reader: SampleReader

@@ -15,13 +15,19 @@ struct SampleList {
 
     /// Throws `Failure.request`, with the line, where the file cannot be read or is no such list.
     init(_ path: String) throws {
-        let records = try Self.records(Self.text(path), path: path)
+        let records: [CSV.Record]
+        do {
+            records = try CSV.records(Self.text(path))
+        } catch let flaw as CSV.Flaw {
+            throw Failure.request("list \(path) line \(flaw.line): \(flaw.problem)")
+        }
         guard let header = records.first, header.fields == ["image", "label"] else {
             throw Failure.request("list \(path) line \(records.first?.line ?? 1): the first line must be image,label")
         }
         let folder = (path as NSString).deletingLastPathComponent
         let place = { (field: String) in field.hasPrefix("/") ? field : ImageFolder.join(folder, field) }
-        rows = try records.dropFirst().map { line, fields in
+        rows = try records.dropFirst().map { record in
+            let (line, fields) = (record.line, record.fields)
             guard fields.count == 2, !fields[0].isEmpty, !fields[1].isEmpty else {
                 let problem =
                     fields.count == 1
@@ -45,74 +51,17 @@ struct SampleList {
     }
 
     private static func text(_ path: String) throws -> String {
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+        guard let isFolder = Support.isFolder(path) else {
             throw Failure.request("list \(path) does not exist: correct the path")
         }
-        guard !isFolder.boolValue, let bytes = FileManager.default.contents(atPath: path) else {
+        guard !isFolder, let bytes = FileManager.default.contents(atPath: path) else {
             throw Failure.request(
-                "list \(path) \(isFolder.boolValue ? "is a folder: name a CSV file" : "cannot be read: check its permissions")"
+                "list \(path) \(isFolder ? "is a folder: name a CSV file" : "cannot be read: check its permissions")"
             )
         }
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw Failure.request("list \(path) is not text in UTF-8: save it so")
         }
         return text
-    }
-
-    /// The records of a CSV text, each with the line that it begins in.
-    private static func records(_ text: String, path: String) throws -> [(line: Int, fields: [String])] {
-        var records: [(line: Int, fields: [String])] = []
-        // Of a quoted field only the last quote is not known to be its end until the next character.
-        enum State { case start, plain, quoted, quoteInQuoted }
-        var state = State.start
-        var (line, first) = (1, 1)
-        var fields: [String] = []
-        var field = String.UnicodeScalarView()
-        func endField() {
-            fields.append(String(field))
-            field = String.UnicodeScalarView()
-            state = .start
-        }
-        func endRecord() {
-            if !(fields.isEmpty && field.isEmpty && state == .start) {
-                endField()
-                records.append((first, fields))
-            }
-            fields = []
-        }
-        // Spreadsheets write a byte order mark; a carriage return belongs to the end of the line.
-        var rest = text.unicodeScalars[...]
-        if rest.first == "\u{FEFF}" { rest.removeFirst() }
-        while let scalar = rest.popFirst() {
-            if state == .quoted {
-                if scalar == "\"" { state = .quoteInQuoted } else { field.append(scalar) }
-                if scalar == "\n" { line += 1 }
-                continue
-            }
-            switch scalar {
-            case "\"" where state == .start: state = .quoted
-            case "\"" where state == .quoteInQuoted:
-                field.append(scalar)
-                state = .quoted
-            case ",": endField()
-            case "\r" where rest.first == "\n": break
-            case "\n":
-                endRecord()
-                line += 1
-                first = line
-            case _ where state == .quoteInQuoted:
-                throw Failure.request(
-                    "list \(path) line \(line): text follows a closing quote: double the quotes inside of a field")
-            default:
-                field.append(scalar)
-                state = .plain
-            }
-        }
-        guard state != .quoted else {
-            throw Failure.request("list \(path) line \(first): a quote is not closed: add the second one")
-        }
-        endRecord()
-        return records
     }
 }

@@ -67,14 +67,19 @@ public struct SamplePair: Hashable, Sendable, Codable {
         }
     }
 
-    package static func byStem(_ files: [String]) -> [String: [String]] {
+    /// Throws `Failure.request` where a stem stands for several of a folder's files.
+    package static func checkStems(_ files: [String], folder: String) throws {
+        for (stem, names) in byStem(files) { _ = try single(names, stem: stem, folder: folder) }
+    }
+
+    private static func byStem(_ files: [String]) -> [String: [String]] {
         Dictionary(grouping: files) { ImagePage.stem(ofPath: $0) }
     }
 
     /// The one file that a stem stands for.
     ///
     /// Throws `Failure.request` where there are several.
-    package static func single(_ files: [String], stem: String, folder: String) throws -> String {
+    private static func single(_ files: [String], stem: String, folder: String) throws -> String {
         guard files.count == 1 else {
             let names = files.map { ($0 as NSString).lastPathComponent }.joined(separator: ", ")
             throw Failure.request("folder \(folder) has \(files.count) files for \(stem) (\(names)): keep one")

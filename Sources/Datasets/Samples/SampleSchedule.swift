@@ -1,5 +1,5 @@
-import Foundation
 import Kernels
+import Synchronization
 
 /// Which sample each slot of each step trains on: the epochs follow each other without a gap, so that every step takes
 /// exactly `batch` samples and a batch may reach over an epoch's end.
@@ -39,13 +39,12 @@ public struct SampleSchedule: Sendable {
 }
 
 /// The orders of the last two epochs, which loader threads share at an epoch's end: an order costs as much as a pass
-/// over the set. Unchecked because the lock guards them.
-private final class EpochOrders: @unchecked Sendable {
-    private let lock = NSLock()
-    private var recent: [(epoch: Int, order: [Int])] = []
+/// over the set.
+private final class EpochOrders: Sendable {
+    private let recent = Mutex<[(epoch: Int, order: [Int])]>([])
 
     func order(ofEpoch epoch: Int, count: Int, seed: UInt64) -> [Int] {
-        lock.withLock {
+        recent.withLock { recent in
             if let known = recent.first(where: { $0.epoch == epoch }) { return known.order }
             var stream = RandomStream(seed: seed, use: .shuffling, epoch)
             let order = stream.permutation(of: count)

@@ -50,15 +50,15 @@ public enum SampleSource: Hashable, Sendable {
         case .files(let images, let labels):
             if Glob.isPattern(images) { return try Self.matched(images: images, labels: labels, resolve: resolve) }
             let (images, labels) = (resolve(images), resolve(labels))
-            let (areFolders, isFolder) = (Self.isFolder(images), Self.isFolder(labels))
+            let (imagesInFolder, labelsInFolder) = (isFolder(images), isFolder(labels))
             // What is missing is reported as a folder, the usual case.
-            if areFolders != false, isFolder != false {
+            if imagesInFolder != false, labelsInFolder != false {
                 return SampleSet(try SamplePair.inFolders(images: images, labels: labels))
             }
-            guard areFolders == isFolder else {
+            guard imagesInFolder == labelsInFolder else {
                 throw Failure.request(
-                    areFolders == nil || isFolder == nil
-                        ? "\(areFolders == nil ? images : labels) does not exist: correct the path"
+                    imagesInFolder == nil || labelsInFolder == nil
+                        ? "\(imagesInFolder == nil ? images : labels) does not exist: correct the path"
                         : "of \(images) and \(labels) one is a folder and the other is not: name two folders or two files"
                 )
             }
@@ -79,16 +79,10 @@ public enum SampleSource: Hashable, Sendable {
         _ path: String, of what: String, extensions: [String] = ImageFile.extensions
     ) throws -> [String] {
         if Glob.isPattern(path) { return try Glob(path).files(of: what) { $0 }.map(\.path) }
-        guard let isFolder = isFolder(path) else {
+        guard let isFolder = Support.isFolder(path) else {
             throw Failure.request("\(path) (\(what)) does not exist: correct the path")
         }
         return isFolder ? try ImageFolder.files(path, of: what, extensions: extensions) : [path]
-    }
-
-    /// nil: there is nothing.
-    package static func isFolder(_ path: String) -> Bool? {
-        var isFolder: ObjCBool = false
-        return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) ? isFolder.boolValue : nil
     }
 
     private static func listed(_ path: String) throws -> [SamplePair] {
@@ -151,7 +145,7 @@ public struct SampleSet: Sendable {
         self.pattern = pattern
     }
 
-    /// What is to be known of how the samples were found; nil where nothing is.
+    /// A note for the user on images that were left out; nil where none was.
     public var remark: String? {
         switch unlabelled {
         case 0: nil

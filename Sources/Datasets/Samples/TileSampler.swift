@@ -2,7 +2,7 @@ import Kernels
 import Network
 import Support
 
-/// What one slot of a batch trains on.
+/// One training example of a batch: what a slot trains on.
 public struct TrainingTile: Sendable {
     /// The network's input, of a legal size.
     public let image: Tensor
@@ -18,7 +18,7 @@ public struct TrainingTile: Sendable {
     }
 }
 
-/// Cuts a sample to the network's input and output, and varies it.
+/// Crops samples to the network's input and output, augments them, and makes the weight map of the loss.
 ///
 /// With `padding: valid` the input is larger than the output by the geometry's margin on each side, and sees the image
 /// mirrored where it reaches beyond it.

@@ -1,4 +1,3 @@
-import Glibc
 import Kernels
 
 /// The outline of one synthetic cell: an ellipse dented by a few low frequencies, star-shaped about its centre.
@@ -9,10 +8,12 @@ struct CellOutline {
     let centreY: Double
     /// Mean radius in pixels.
     let radius: Double
+    /// No point of the cell is farther than this from its centre.
+    let reach: Double
 
-    private let elongation: Double
-    private let direction: Double
-    private let dents: [(frequency: Double, size: Double, phase: Double)]
+    /// In units of `radius` the outline's distance from the centre is 1 plus, for each frequency from 2 on, the real part
+    /// of coefficient·e^(i·frequency·angle).
+    private let coefficients: [Point]
 
     /// A cell of random shape.
     init(kind: Int, centreX: Double, centreY: Double, radius: Double, from stream: inout RandomStream) {
@@ -20,31 +21,49 @@ struct CellOutline {
         self.centreX = centreX
         self.centreY = centreY
         self.radius = radius
-        elongation = stream.uniform(0, 0.22)
-        direction = stream.uniform(0, 2 * .pi)
-        dents = (3...6).map { frequency in
-            (Double(frequency), stream.uniform(0, 0.22) / Double(frequency), stream.uniform(0, 2 * .pi))
-        }
+        let elongation = stream.uniform(0, 0.22)
+        let direction = stream.uniform(0, 2)
+        let dents = (3...6).map { Point(length: stream.uniform(0, 0.22) / Double($0), halfTurns: stream.uniform(0, 2)) }
+        coefficients = [Point(length: elongation, halfTurns: -2 * direction)] + dents
+        reach = radius * (1 + elongation + dents.reduce(0) { $0 + $1.length })
     }
-
-    /// No point of the cell is farther than this from its centre.
-    var reach: Double { radius * (1 + elongation + dents.reduce(0) { $0 + $1.size }) }
 
     /// Pixels from (`x`, `y`) to the outline, to first order: positive inside.
     func depth(x: Double, y: Double) -> Double {
-        let dx = x - centreX
-        let dy = y - centreY
-        let distance = sqrt(dx * dx + dy * dy)
-        let angle = atan2(dy, dx)
-        var edge = 1 + elongation * cos(2 * (angle - direction))
-        var slope = -2 * elongation * sin(2 * (angle - direction))
-        for dent in dents {
-            edge += dent.size * cos(dent.frequency * angle + dent.phase)
-            slope -= dent.size * dent.frequency * sin(dent.frequency * angle + dent.phase)
+        let offset = Point(x: x - centreX, y: y - centreY)
+        let distance = offset.length
+        // e^(i·angle), whose powers give the cosines and sines of the angle's multiples.
+        let unit = distance > 0 ? Point(x: offset.x / distance, y: offset.y / distance) : Point(x: 1, y: 0)
+        var edge = 1.0
+        var derivative = 0.0
+        var power = unit
+        for (index, coefficient) in coefficients.enumerated() {
+            power = power * unit
+            let term = coefficient * power
+            edge += term.x
+            derivative -= Double(index + 2) * term.y
         }
-        // The gradient of edge(angle) - distance has the length √(1 + (slope/distance)²).
-        let tilt = radius * slope / max(distance, radius / 2)
-        return (radius * edge - distance) / sqrt(1 + tilt * tilt)
+        // The gradient of edge(angle) - distance has the length √(1 + (derivative/distance)²).
+        let tilt = radius * derivative / max(distance, radius / 2)
+        return (radius * edge - distance) / (1 + tilt * tilt).squareRoot()
+    }
+}
+
+/// A point of the plane, also as a complex number x + i·y.
+private struct Point {
+    let x: Double
+    let y: Double
+
+    var length: Double { (x * x + y * y).squareRoot() }
+
+    static func * (a: Point, b: Point) -> Point { Point(x: a.x * b.x - a.y * b.y, y: a.x * b.y + a.y * b.x) }
+}
+
+extension Point {
+    /// The point at this distance from the origin in this direction.
+    fileprivate init(length: Double, halfTurns: Double) {
+        x = length * Elementary.cosine(halfTurns: halfTurns)
+        y = length * Elementary.sine(halfTurns: halfTurns)
     }
 }
 
@@ -68,16 +87,14 @@ struct CellLayout {
             var y = stream.uniform(-radius / 2, Double(size) + radius / 2)
             if !cells.isEmpty && stream.uniform() < 0.7 {
                 let neighbour = cells[stream.integer(below: cells.count)]
-                let angle = stream.uniform(0, 2 * .pi)
+                let angle = stream.uniform(0, 2)
                 let gap = stream.uniform(0.86, 0.98)
-                x = neighbour.centreX + cos(angle) * (radius + neighbour.radius) * gap
-                y = neighbour.centreY + sin(angle) * (radius + neighbour.radius) * gap
+                let step = Point(length: (radius + neighbour.radius) * gap, halfTurns: angle)
+                (x, y) = (neighbour.centreX + step.x, neighbour.centreY + step.y)
             }
             let inside = { (v: Double) in v > -radius / 2 && v < Double(size) + radius / 2 }
             let isFree = cells.allSatisfy { other in
-                let dx = other.centreX - x
-                let dy = other.centreY - y
-                return sqrt(dx * dx + dy * dy) > 0.84 * (radius + other.radius)
+                Point(x: other.centreX - x, y: other.centreY - y).length > 0.84 * (radius + other.radius)
             }
             guard inside(x) && inside(y) && isFree else { continue }
             let kind = 1 + stream.integer(below: kinds)

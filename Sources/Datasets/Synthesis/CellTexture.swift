@@ -1,7 +1,6 @@
-import Glibc
 import Kernels
 
-/// What distinguishes one cell from another of its kind.
+/// The random appearance of one cell: brightness, contrast, border and nucleus.
 struct CellLook {
     /// Added to the common grey.
     let brightness: Double
@@ -9,7 +8,7 @@ struct CellLook {
     let contrast: Double
     /// How dark the border is.
     let border: Double
-    /// The way that stripes run, in radians.
+    /// Across the stripes, in half turns.
     let direction: Double
 
     private let nucleusHeight: Double
@@ -21,7 +20,7 @@ struct CellLook {
         brightness = stream.uniform(0.01, 0.13)
         contrast = stream.uniform(0.09, 0.125)
         border = stream.uniform(0.23, 0.31)
-        direction = stream.uniform(0, 2 * .pi)
+        direction = stream.uniform(0, 2)
         nucleusHeight = stream.uniform(0.03, 0.10) * stream.sign()
         nucleusX = stream.uniform(-0.25, 0.25)
         nucleusY = stream.uniform(-0.25, 0.25)
@@ -32,7 +31,7 @@ struct CellLook {
     func nucleus(dx: Double, dy: Double, radius: Double) -> Double {
         let x = dx / radius - nucleusX
         let y = dy / radius - nucleusY
-        return nucleusHeight / (1 + exp((sqrt(x * x + y * y) - nucleusSize) * 20))
+        return nucleusHeight / (1 + Elementary.exp(((x * x + y * y).squareRoot() - nucleusSize) * 20))
     }
 }
 
@@ -51,13 +50,14 @@ struct CellTexture {
         }
     }
 
-    /// The texture at a pixel, for a cell whose stripes run in `direction`.
+    /// The texture at a pixel, for a cell with stripes across `direction`, in half turns.
     func value(x: Int, y: Int, direction: Double) -> Double {
         let noise = field.values[y * field.size + x]
         guard kind == 2 else { return noise }
         // The noise bends the stripes a little.
-        let across = Double(x) * cos(direction) + Double(y) * sin(direction)
-        return 1.3 * sin(2 * .pi * across / 5.5 + 0.9 * noise)
+        let across =
+            Double(x) * Elementary.cosine(halfTurns: direction) + Double(y) * Elementary.sine(halfTurns: direction)
+        return 1.3 * Elementary.sine(halfTurns: 2 * across / 5.5 + 0.9 / .pi * noise)
     }
 
     /// Small dark rings at random places.
@@ -71,8 +71,8 @@ struct CellTexture {
                 for column in max(Int(x) - 6, 0)..<max(min(Int(x) + 7, size), max(Int(x) - 6, 0)) {
                     let dx = Double(column) - x
                     let dy = Double(row) - y
-                    let distance = sqrt(dx * dx + dy * dy) - radius
-                    field.values[row * size + column] -= 2 * exp(-distance * distance / 0.8)
+                    let distance = (dx * dx + dy * dy).squareRoot() - radius
+                    field.values[row * size + column] -= 2 * Elementary.exp(-distance * distance / 0.8)
                 }
             }
         }

@@ -1,4 +1,3 @@
-import Glibc
 import Images
 import Kernels
 import Support
@@ -13,9 +12,9 @@ import Support
 /// An image is a function of (seed, size, classes, number): it does not depend on how many there are.
 public struct SyntheticCells: Sendable {
     /// Classes that can be drawn, the background included.
-    public static let possibleClasses = 2...5
+    private static let possibleClasses = 2...5
     /// Sides of the images that can be drawn, in pixels.
-    public static let possibleSizes = 32...4096
+    private static let possibleSizes = 32...4096
 
     /// Side of the square images, in pixels.
     public let size: Int
@@ -53,7 +52,7 @@ public struct SyntheticCells: Sendable {
         light(&canvas, from: &stream)
         canvas = canvas.blurred(0.6)
         let samples = canvas.values.map { value in
-            let noisy = value + stream.normal() * sqrt(max(value, 0) / Self.photons + 0.012 * 0.012)
+            let noisy = value + stream.gaussian() * (max(value, 0) / Self.photons + 0.012 * 0.012).squareRoot()
             return UInt16(min(max((noisy * 255).rounded(), 0), 255))
         }
         return (RasterImage(width: size, height: size, channels: 1, samples: samples), labels)
@@ -78,7 +77,7 @@ public struct SyntheticCells: Sendable {
             let x = stream.uniform(0, Double(size))
             let y = stream.uniform(0, Double(size))
             forEachPixel(within: radius + 4 * softness, ofX: x, y: y) { pixel, distance in
-                canvas.values[pixel] += height / (1 + exp((distance - radius) / softness))
+                canvas.values[pixel] += height / (1 + Elementary.exp((distance - radius) / softness))
             }
         }
         for _ in 0..<Int((area / 12000).rounded(.up)) {
@@ -91,17 +90,18 @@ public struct SyntheticCells: Sendable {
     private func drawFibre(on canvas: inout Field, from stream: inout RandomStream) {
         var x = stream.uniform(0, Double(size))
         var y = stream.uniform(0, Double(size))
-        var direction = stream.uniform(0, 2 * .pi)
+        // In half turns, as angles are here.
+        var direction = stream.uniform(0, 2)
         var bend = 0.0
         var shade = [Int: Double]()
         for _ in 0..<Int(stream.uniform(30, 80)) {
             forEachPixel(within: 3, ofX: x, y: y) { pixel, distance in
-                shade[pixel] = max(shade[pixel] ?? 0, exp(-distance * distance / 1.6))
+                shade[pixel] = max(shade[pixel] ?? 0, Elementary.exp(-distance * distance / 1.6))
             }
-            bend = 0.9 * bend + 0.03 * stream.normal()
+            bend = 0.9 * bend + 0.03 / .pi * stream.gaussian()
             direction += bend
-            x += cos(direction)
-            y += sin(direction)
+            x += Elementary.cosine(halfTurns: direction)
+            y += Elementary.sine(halfTurns: direction)
         }
         for (pixel, depth) in shade { canvas.values[pixel] -= 0.16 * depth }
     }
@@ -117,15 +117,15 @@ public struct SyntheticCells: Sendable {
                 guard layout.owner[pixel] >= 0, depth > -10 else { continue }
                 let cell = layout.cells[layout.owner[pixel]]
                 let look = looks[layout.owner[pixel]]
-                let inside = 1 / (1 + exp(-(depth - Self.halfBorder) / 0.35))
+                let inside = 1 / (1 + Elementary.exp(-(depth - Self.halfBorder) / 0.35))
                 let dx = Double(x) - cell.centreX
                 let dy = Double(y) - cell.centreY
                 var value = Self.grey + look.brightness + look.nucleus(dx: dx, dy: dy, radius: cell.radius)
                 value += look.contrast * textures[cell.kind - 1].value(x: x, y: y, direction: look.direction)
                 var outside = canvas.values[pixel]
-                if depth < 0 { outside += 0.07 * exp(-(depth + 3.5) * (depth + 3.5) / 5) }
+                if depth < 0 { outside += 0.07 * Elementary.exp(-(depth + 3.5) * (depth + 3.5) / 5) }
                 canvas.values[pixel] = outside + (value - outside) * inside
-                canvas.values[pixel] -= look.border * exp(-depth * depth / 1.3)
+                canvas.values[pixel] -= look.border * Elementary.exp(-depth * depth / 1.3)
             }
         }
     }
@@ -138,26 +138,28 @@ public struct SyntheticCells: Sendable {
             let x = stream.uniform(0, Double(size))
             let y = stream.uniform(0, Double(size))
             forEachPixel(within: 4 * radius, ofX: x, y: y) { pixel, distance in
-                canvas.values[pixel] += height * exp(-distance * distance / (2 * radius * radius))
+                canvas.values[pixel] += height * Elementary.exp(-distance * distance / (2 * radius * radius))
             }
         }
     }
 
-    /// Uneven light: a slope across the image and a broad swell.
+    /// Uneven light: a gradient across the image and a broad swell.
     private func light(_ canvas: inout Field, from stream: inout RandomStream) {
-        let direction = stream.uniform(0, 2 * .pi)
-        let slope = stream.uniform(0.15, 0.35)
+        let direction = stream.uniform(0, 2)
+        let gradient = stream.uniform(0.15, 0.35)
         let swell = stream.uniform(0.05, 0.12)
         let overall = stream.uniform(0.9, 1.1)
         let waveX = stream.uniform(1.5, 5)
         let waveY = stream.uniform(1.5, 5)
-        let phase = stream.uniform(0, 2 * .pi)
+        let phase = stream.uniform(0, 2)
+        let across = gradient * Elementary.cosine(halfTurns: direction)
+        let down = gradient * Elementary.sine(halfTurns: direction)
         for y in 0..<size {
             for x in 0..<size {
                 let u = Double(x) / Double(size) - 0.5
                 let v = Double(y) / Double(size) - 0.5
-                let brightness = 1 + slope * (u * cos(direction) + v * sin(direction))
-                canvas.values[y * size + x] *= overall * (brightness + swell * cos(waveX * u + waveY * v + phase))
+                let wave = Elementary.cosine(halfTurns: (waveX * u + waveY * v) / .pi + phase)
+                canvas.values[y * size + x] *= overall * (1 + across * u + down * v + swell * wave)
             }
         }
     }
@@ -174,7 +176,7 @@ public struct SyntheticCells: Sendable {
             for x in columns {
                 let dx = Double(x) - centreX
                 let dy = Double(y) - centreY
-                let distance = sqrt(dx * dx + dy * dy)
+                let distance = (dx * dx + dy * dy).squareRoot()
                 if distance <= reach { body(y * size + x, distance) }
             }
         }

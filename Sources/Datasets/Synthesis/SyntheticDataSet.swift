@@ -47,13 +47,9 @@ extension SyntheticCells {
         }
     }
 
-    /// How a label file says what `data.labels` of a configuration has to be: `binary` with two classes, else `index`.
-    public var labelEncoding: String { classes == 2 ? "binary" : "index" }
-
     /// The name of an image and of its label: `cell-0001.png`.
     public static func fileName(_ number: Int) -> String {
-        let digits = String(number)
-        return "cell-" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits + ".png"
+        "cell-" + zeroPadded(number, digits: 4) + ".png"
     }
 
     private static let parts = ["images", "labels"]

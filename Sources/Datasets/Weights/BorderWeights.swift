@@ -22,7 +22,7 @@ public struct BorderWeights: Hashable, Sendable {
     /// time linear in pixels, times the logarithm of the number of objects.
     ///
     /// - Parameter objects: H×W object numbers, any above 0; 0 for background. An object may have several parts.
-    public func map(objects: LabelMap) -> Tensor {
+    public func weightMap(objects: LabelMap) -> Tensor {
         let (height, width) = (objects.height, objects.width)
         let weights = Tensor(height, width, 1)
         let (numbers, count) = Self.consecutive(objects)

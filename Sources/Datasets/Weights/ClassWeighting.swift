@@ -1,4 +1,4 @@
-/// How much the classes count in the loss: w_c (`loss.class_weights`; Ronneberger et al. 2015, equation 2).
+/// Class weights w_c of the loss (`loss.class_weights`; Ronneberger et al. 2015, equation 2).
 public enum ClassWeighting: Hashable, Sendable {
     /// All alike.
     case none

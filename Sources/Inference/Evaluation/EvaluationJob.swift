@@ -107,7 +107,7 @@ public struct EvaluationJob {
         return raster
     }
 
-    /// What was predicted for an image, and what is true.
+    /// The prediction of an image and its truth (the labels).
     private struct Prediction {
         let classes: LabelMap
         var objects: LabelMap?

@@ -27,7 +27,7 @@ extension SamplePair {
                         + "first, or name the labels of the others alone")
             }
             pairs = set.pairs.map { SamplePair(stem: $0.stem, image: $0.labels, labels: $0.image) }
-        } else if SampleSource.isFolder(labels) == false, SampleSource.isFolder(predictions) != true {
+        } else if isFolder(labels) == false, isFolder(predictions) != true {
             pairs = try ofPages(predictions, labels: labels)
         } else {
             pairs = try inFolder(predictions, labels: labels, probabilityServes)
@@ -78,8 +78,8 @@ extension SamplePair {
         }
         let files = try SampleSource.files(labels, of: "labels", extensions: ImageFolder.labelExtensions)
         let stems: [String]
-        if SampleSource.isFolder(labels) == true {
-            for (stem, names) in byStem(files) { _ = try single(names, stem: stem, folder: labels) }
+        if isFolder(labels) == true {
+            try checkStems(files, folder: labels)
             stems = files.map(ImagePage.stem(ofPath:))
         } else {
             stems = SampleSource.stems(ofPaths: files)

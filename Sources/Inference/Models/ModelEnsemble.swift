@@ -5,10 +5,11 @@ import Network
 import Pictures
 import Support
 
-/// One model or several whose probabilities are averaged, over flips and rotations too if that is wanted.
+/// One model, or an ensemble whose probabilities are averaged, with test-time augmentation (an average over flips and
+/// rotations of the image) if that is wanted.
 public final class ModelEnsemble {
     public let models: [TrainedModel]
-    /// Whether flips and rotations of the image are averaged.
+    /// Whether flips and rotations of the image are averaged: test-time augmentation.
     public let augments: Bool
     /// Side of the network's input; nil for one that suits.
     package let tile: Int?
@@ -46,7 +47,7 @@ public final class ModelEnsemble {
             ignoreValue: nil, normalization: first.normalization)
     }
 
-    /// What is to be known of the results: nil where they do not depend on the tile.
+    /// A note for the user where results depend on the tile; else nil.
     public var remark: String? {
         guard let model = tileMatters else { return nil }
         return
@@ -58,9 +59,7 @@ public final class ModelEnsemble {
 
     public var classes: Int { models[0].architecture.classes }
     public var classNames: [String]? { models[0].classNames }
-    public var classColors: ClassColors {
-        models[0].classColors.map { ClassColors($0) } ?? ClassColors(classes: classes)
-    }
+    public var classColors: ClassColors { ClassColors(models[0].classColors, classes: classes) }
 
     /// The image of a file as the first model sees it, and its class probabilities.
     ///
@@ -101,7 +100,7 @@ public final class ModelEnsemble {
         return RasterRows(try ImageFile.read(path, page: page))
     }
 
-    /// How the models see an image: measured once, before its first band.
+    /// The normalisations of an image that the models want, measured over the whole of it before its first band.
     package func scales(of image: any ImageRows) throws -> [IntensityNormalization: IntensityScale] {
         var scales: [IntensityNormalization: IntensityScale] = [:]
         for normalization in normalizations where scales[normalization] == nil {
@@ -115,7 +114,7 @@ public final class ModelEnsemble {
         prediction.bands(height: image.height, width: image.width)
     }
 
-    /// The image's rows as the models want them.
+    /// The image's rows, normalised for each model.
     func imageBands(_ image: any ImageRows, _ scales: [IntensityNormalization: IntensityScale]) -> ImageBands {
         ImageBands(image, normalizations, scales: scales)
     }

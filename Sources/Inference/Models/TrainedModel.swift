@@ -27,7 +27,7 @@ public struct TrainedModel {
         case ema
     }
 
-    /// What a file with weights alone cannot say of itself.
+    /// Properties of the network that a file with weights alone does not have.
     public struct Hints: Sendable {
         public var padding: UNetArchitecture.Padding?
         public var skip: UNetArchitecture.Skip?
@@ -85,10 +85,7 @@ public struct TrainedModel {
     }
 
     private static func checkpoint(in path: String) -> String {
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else {
-            return path
-        }
+        guard isFolder(path) == true else { return path }
         let run = RunDirectory(path)
         return FileManager.default.fileExists(atPath: run.best) ? run.best : run.latest
     }
@@ -116,8 +113,8 @@ extension SafetensorsFile {
             padding: padding, skip: try self.skip(given: skip), normalization: normalization)
     }
 
-    /// What the decoder takes from the encoder: its first convolution has twice as many inputs as outputs where maps are
-    /// concatenated.
+    /// What the decoder takes from the encoder over the skip connections: its first convolution has twice as many inputs
+    /// as outputs where the encoder's activations are concatenated.
     private func skip(given: UNetArchitecture.Skip?) throws -> UNetArchitecture.Skip {
         guard let shape = tensor("decoder.0.conv1.weight")?.shape, shape.count == 4 else {
             return given ?? .concatenate

@@ -5,8 +5,8 @@ import Metrics
 import Pictures
 import Support
 
-/// The results of one image on their way to the disk: they come in bands from top to bottom, and every file is written
-/// whole or not at all.
+/// Writes the results of one image: probabilities come in bands from top to bottom, and every file is written whole or
+/// not at all.
 final class PredictionFiles {
     private let input: PredictionInput
     private let outputs: PredictionOutputs

@@ -21,7 +21,7 @@ public struct PredictionJob {
 
     private let limits: Limits
 
-    /// Where images begin to be treated otherwise, in pixels.
+    /// Sizes in pixels above which images are handled in another way.
     public struct Limits: Sendable {
         /// Above it the ranks work on one image together, band by band, instead of each on one of its own.
         public var shared: Int
@@ -109,7 +109,7 @@ public struct PredictionJob {
         return Outcome(images: inputs.count, skipped: skipped)
     }
 
-    /// What became of an image that one rank had for itself.
+    /// How the segmentation of an image by one rank alone ended.
     private enum ImageEnd: Codable {
         case done
         case failed(FailureRecord)
@@ -117,7 +117,7 @@ public struct PredictionJob {
         var failure: Failure? { if case .failed(let record) = self { record.failure } else { nil } }
     }
 
-    // MARK: - Before the first image
+    // MARK: - Checks before the first image
 
     /// The images, after a look at all that could go wrong; makes the folder.
     private func prepare(input: String, folder: String) throws -> [PredictionInput] {
@@ -205,7 +205,7 @@ public struct PredictionJob {
 
     // MARK: - One image
 
-    /// Segments an image: each rank every so many bands, which the first one writes. Called by all of `ranks`.
+    /// Segments an image: the ranks predict its bands in turn, and the first rank writes them. Called by all of `ranks`.
     ///
     /// Throws `Failure.stopped` on all ranks where a signal came to one.
     private func segment(
@@ -247,7 +247,7 @@ public struct PredictionJob {
         try ranks.agree { try files?.finish(image) }
     }
 
-    /// Brings the bands of a round to the first rank, which takes them in their order.
+    /// Gathers the bands of a round on the first rank, which takes them in their order.
     private func gather(
         _ own: Tensor?, of round: [Range<Int>], width: Int, among ranks: any Communicator,
         _ take: (Tensor, Range<Int>) -> Void

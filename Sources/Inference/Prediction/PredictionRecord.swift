@@ -3,7 +3,8 @@ import Foundation
 import Network
 import Support
 
-/// Which images of a folder are finished, and by which models: what lets a prediction that was stopped go on.
+/// The record of the images of a folder that are finished, and of the models: a prediction that was stopped is resumed
+/// from it.
 ///
 /// It is a file in the folder of the results. Its first line names the models and how they were applied; each line after
 /// it names an image whose results are all written. A line that a crash cut short counts as none. Where the first line

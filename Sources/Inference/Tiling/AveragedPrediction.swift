@@ -1,7 +1,8 @@
 import Kernels
 import Network
 
-/// Class probabilities averaged over networks, and over flips and rotations of the image, in bands of rows.
+/// Class probabilities averaged over networks (an ensemble), and over flips and rotations of the image (test-time
+/// augmentation), in bands of rows.
 ///
 /// An image of any size goes through in bands: what is in memory at a time is a band's probabilities and the image's rows
 /// around it. Bands, like the order of sums, depend on the image's size, the tile and the networks alone, so that the bits
@@ -15,7 +16,7 @@ public final class AveragedPrediction {
 
     /// - Parameters:
     ///   - members: networks with one number of classes.
-    ///   - symmetries: `DihedralTransform.all` to average over flips and rotations.
+    ///   - symmetries: `DihedralTransform.all` for test-time augmentation.
     public init(_ members: [TiledPrediction], symmetries: [DihedralTransform] = [.identity]) {
         precondition(!members.isEmpty && !symmetries.isEmpty, "an average of nothing")
         precondition(members.allSatisfy { $0.classes == members[0].classes }, "networks of different classes")

@@ -1,4 +1,5 @@
-/// One of the eight flips and rotations that map a square's grid onto itself.
+/// One of the eight flips and rotations that map a square's grid onto itself (the dihedral group D4), for test-time
+/// augmentation.
 ///
 /// The transformed image T(I) has at (y, x) what the image has at the place that `place` gives. Since an image need not
 /// be square, those that swap rows and columns also swap its height and width.

@@ -84,7 +84,8 @@ struct TileAxis {
         return ((size + count - 1) / count + geometry.stride - 1) / geometry.stride * geometry.stride
     }
 
-    /// What zero padding has spoiled at an inner cut, rounded up to 2^depth. It reaches as far as the paper's margin; with
+    /// How many output pixels beside an inner cut depend on the zero padding there, rounded up to 2^depth, so that they are
+    /// not kept. It reaches as far as the paper's margin; with
     /// two poolings or more by two pixels further, since windows here begin at the cut and the paper's elsewhere.
     static func spoiled(_ geometry: UNetGeometry) -> Int {
         let valid = UNetGeometry(depth: geometry.depth, padding: .valid).margin

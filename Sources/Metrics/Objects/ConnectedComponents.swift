@@ -1,6 +1,6 @@
 import Kernels
 
-/// The objects of a map of classes: regions of 4-connected pixels.
+/// Connected-component labelling: the objects of a label map are its regions of 4-connected pixels of one class.
 public enum ConnectedComponents {
     /// Numbers the 4-connected regions of equal value above 0.
     ///
@@ -8,12 +8,12 @@ public enum ConnectedComponents {
     /// the regions' first pixels, row by row; the background and pixels that are ignored are 0. One pass over the image
     /// and another over its runs, with a forest of equal numbers between them (Rosenfeld, Pfaltz 1966).
     ///
-    /// - Parameter map: H×W classes.
+    /// - Parameter classes: H×W.
     /// - Returns: H×W object numbers, and how many there are.
-    public static func label(_ map: LabelMap) -> (objects: LabelMap, count: Int) {
-        let (height, width) = (map.height, map.width)
+    public static func label(_ classes: LabelMap) -> (objects: LabelMap, count: Int) {
+        let (height, width) = (classes.height, classes.width)
         let objects = LabelMap(height: height, width: width, filledWith: 0)
-        let (classes, numbers) = (map.values.baseAddress!, objects.values.baseAddress!)
+        let (classes, numbers) = (classes.values.baseAddress!, objects.values.baseAddress!)
         // Of each provisional number one that is equal and not larger; the smallest of a region is its own. A region's
         // smallest provisional number is that of its first pixel.
         var equal: [Int32] = [0]

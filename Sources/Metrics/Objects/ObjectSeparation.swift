@@ -1,6 +1,6 @@
 import Kernels
 
-/// Objects from class probabilities: the regions of each class, and where two objects touch, each for itself.
+/// Instance segmentation from class probabilities: the regions of each class, split by a watershed where objects touch.
 ///
 /// The landscape that is flooded is the depth inside a region: the distance to the nearest pixel outside, averaged over
 /// regions of growing certainty. A neck between two blobs is a pass in it, and so is a seam along which the network is
@@ -61,7 +61,8 @@ public struct ObjectSeparation: Sendable {
     }
 
     /// The binomial filter (1 4 6 4 1)/16 along both axes: nearly a Gaussian of one pixel's deviation. Beyond the edge the
-    /// edge's value stands.
+    /// edge's value stands. Not `GreyValues.blur`: here the taps are summed in pairs, so that symmetric objects have
+    /// symmetric depths, bit for bit, and no rounding decides which of two equal peaks comes first.
     private static func smoothed(_ values: [Float], height: Int, width: Int) -> [Float] {
         func filtered(_ source: [Float], length: Int, step: Int, lines: Int, lineStep: Int) -> [Float] {
             var result = source

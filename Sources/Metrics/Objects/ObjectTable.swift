@@ -1,6 +1,6 @@
-import Foundation
 import Images
 import Kernels
+import Support
 
 /// What is measured of each object of an image.
 public struct ObjectTable: Sendable {
@@ -68,19 +68,14 @@ public struct ObjectTable: Sendable {
         let names = [
             "object", "class", "area", "row", "column", "first_row", "first_column", "last_row", "last_column",
         ]
-        var text = (names + means).joined(separator: ",") + "\n"
-        for (index, row) in rows.enumerated() {
+        let lines = rows.enumerated().map { index, row in
             let extent = [
                 row.rows.lowerBound, row.columns.lowerBound, row.rows.upperBound, row.columns.upperBound,
             ]
-            let fields =
-                ["\(index + 1)", "\(row.classIndex)", "\(row.area)"]
-                + [row.centre.row, row.centre.column].map(Self.text) + extent.map { "\($0)" }
-                + row.greyMeans.map(Self.text)
-            text += fields.joined(separator: ",") + "\n"
+            return ["\(index + 1)", "\(row.classIndex)", "\(row.area)"]
+                + [row.centre.row, row.centre.column].map { decimals($0, 3) } + extent.map { "\($0)" }
+                + row.greyMeans.map { decimals($0, 3) }
         }
-        return text
+        return CSV.text([names + means] + lines)
     }
-
-    private static func text(_ value: Double) -> String { String(format: "%.3f", value) }
 }

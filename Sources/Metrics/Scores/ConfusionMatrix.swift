@@ -29,7 +29,7 @@ public struct ConfusionMatrix: Hashable, Sendable, Codable {
 
     /// Counts an image's pixels. Those whose truth, or whose prediction, is `LabelMap.ignored` do not count.
     ///
-    /// Both maps have the same size and classes below K.
+    /// Both label maps have the same size and classes below K.
     public mutating func add(prediction: LabelMap, truth: LabelMap) {
         precondition(
             prediction.height == truth.height && prediction.width == truth.width,

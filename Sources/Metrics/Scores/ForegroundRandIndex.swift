@@ -19,13 +19,15 @@ extension OverlapTable {
     /// asked of a prediction as it is, without thinning. Pixels where the prediction has 0 are together with none.
     public var foregroundPairs: PairCounts {
         let table = foreground
-        func pairs(_ sizes: [Int]) -> Double { Self.squares(sizes) - Double(sizes.reduce(0, +)) }
         return PairCounts(
-            both: pairs(table.cells.map(\.pixels)), truth: pairs(table.truth.map(\.pixels)),
-            prediction: pairs(table.prediction.map(\.pixels)))
+            both: Self.pairs(table.cells.map(\.pixels)), truth: Self.pairs(table.truth.map(\.pixels)),
+            prediction: Self.pairs(table.prediction.map(\.pixels)))
     }
 
     static func squares(_ sizes: [Int]) -> Double { sizes.reduce(0) { $0 + Double($1) * Double($1) } }
+
+    /// Ordered pairs of different pixels within regions of these sizes.
+    static func pairs(_ sizes: [Int]) -> Double { squares(sizes) - Double(sizes.reduce(0, +)) }
 }
 
 /// Pairs that are together in truth and prediction, in the truth, in the prediction; or pixels likewise. Counts of

@@ -1,7 +1,7 @@
 import Images
 import Kernels
 
-/// An image's truth and what was predicted for it; all maps have one size.
+/// An image's truth and what was predicted for it; all label maps have one size.
 public struct SegmentedImage {
     /// H×W classes; pixels that are ignored here count in no score.
     public var truth: LabelMap
@@ -18,9 +18,9 @@ public struct SegmentedImage {
         truth: LabelMap, truthObjects: LabelMap? = nil, prediction: LabelMap, predictedObjects: LabelMap? = nil,
         probability: [Float]? = nil
     ) {
-        let maps = [truthObjects, prediction, predictedObjects].compactMap { $0 }
+        let labelMaps = [truthObjects, prediction, predictedObjects].compactMap { $0 }
         precondition(
-            maps.allSatisfy { $0.height == truth.height && $0.width == truth.width }
+            labelMaps.allSatisfy { $0.height == truth.height && $0.width == truth.width }
                 && probability?.count ?? (truth.height * truth.width) == truth.height * truth.width,
             "a truth of \(truth.height)×\(truth.width) and predictions of other sizes")
         self.truth = truth
@@ -44,7 +44,7 @@ public struct SegmentedImage {
     }
 }
 
-/// What one image adds to the scores of a set, as it travels between ranks.
+/// Counts and scores of one image, from which those of a set follow; sent between ranks.
 public struct ImageMeasurement: Hashable, Sendable, Codable {
     /// What is measured at one threshold.
     public struct Borders: Hashable, Sendable, Codable {
@@ -114,13 +114,13 @@ public struct ImageMeasurement: Hashable, Sendable, Codable {
         return result
     }
 
-    /// The binary map at each threshold, or the one of the classes.
+    /// The binary mask at each threshold, or the one of the classes.
     private static func foregrounds(of image: SegmentedImage) -> [LabelMap] {
         guard let probability = image.probability else { return [image.prediction] }
         return thresholds.map { threshold in
-            let map = LabelMap(height: image.truth.height, width: image.truth.width, filledWith: 0)
-            for (pixel, value) in probability.enumerated() where value > threshold { map.values[pixel] = 1 }
-            return map
+            let mask = LabelMap(height: image.truth.height, width: image.truth.width, filledWith: 0)
+            for (pixel, value) in probability.enumerated() where value > threshold { mask.values[pixel] = 1 }
+            return mask
         }
     }
 

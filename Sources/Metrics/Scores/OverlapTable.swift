@@ -28,7 +28,7 @@ public struct OverlapTable: Hashable, Sendable {
     /// In the order of their numbers.
     public let prediction: [Region]
 
-    /// Counts the pixels of two maps of one size; those that are `LabelMap.ignored` in either do not count.
+    /// Counts the pixels of two label maps of one size; those that are `LabelMap.ignored` in either do not count.
     public init(truth: LabelMap, prediction: LabelMap) {
         precondition(
             prediction.height == truth.height && prediction.width == truth.width,

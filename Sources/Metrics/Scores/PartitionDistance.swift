@@ -1,7 +1,6 @@
 import Kernels
 
-/// How far a labelling is from the truth as scikit-image measures it (`skimage.metrics`), for whoever compares with
-/// programs of that world.
+/// Adapted Rand error and variation of information of a labelling, as scikit-image defines them (`skimage.metrics`).
 public struct PartitionDistance: Hashable, Sendable, Codable {
     /// `adapted_rand_error` with its default `ignore_labels`: 1 − the F-score of pairs of pixels that are together.
     /// Pixels of the truth's region 0 are left out; the prediction's 0 is a region like any other. nil where no two
@@ -18,11 +17,10 @@ public struct PartitionDistance: Hashable, Sendable, Codable {
         let truth = table.truth.filter { $0.number > 0 }
         var found: [Int32: Int] = [:]
         for cell in cells { found[cell.prediction, default: 0] += cell.pixels }
-        func pairs(_ sizes: [Int]) -> Double { OverlapTable.squares(sizes) - Double(sizes.reduce(0, +)) }
         adaptedRandError =
             PairCounts(
-                both: pairs(cells.map(\.pixels)), truth: pairs(truth.map(\.pixels)),
-                prediction: pairs(table.prediction.compactMap { found[$0.number] })
+                both: OverlapTable.pairs(cells.map(\.pixels)), truth: OverlapTable.pairs(truth.map(\.pixels)),
+                prediction: OverlapTable.pairs(table.prediction.compactMap { found[$0.number] })
             ).fScore.map { 1 - $0 }
 
         let count = Double(table.pixels)

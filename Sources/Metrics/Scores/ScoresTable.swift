@@ -1,4 +1,4 @@
-import Foundation
+import Support
 
 extension SegmentationScores {
     /// The scores for people, a line each without a newline at the end:
@@ -25,16 +25,7 @@ extension SegmentationScores {
             ])
         }
         rows.append(["mean", Self.decimal(meanIoU), Self.decimal(meanDice), "", ""])
-        let widths = (0..<5).map { column in rows.map { $0[column].count }.max() ?? 0 }
-        let lines = rows.map { row in
-            var line = row[0] + String(repeating: " ", count: widths[0] - row[0].count)
-            for column in 1..<5 {
-                line += "  " + String(repeating: " ", count: widths[column] - row[column].count) + row[column]
-            }
-            while line.last == " " { line.removeLast() }
-            return line
-        }
-        return lines.joined(separator: "\n")
+        return aligned(rows, left: 1)
             + "\n\npixel error \(Self.decimal(pixelError, digits: 4)), accuracy \(Self.decimal(accuracy, digits: 4))"
             + " of \(pixels) pixels" + familyLines.map { "\n" + $0 }.joined()
     }
@@ -84,10 +75,10 @@ extension SegmentationScores {
     }
 
     private static func decimal(_ value: Double?, digits: Int = 3) -> String {
-        value.map { String(format: "%.\(digits)f", $0) } ?? "–"
+        value.map { decimals($0, digits) } ?? "–"
     }
 
     private static func percent(_ value: Double?) -> String {
-        value.map { String(format: "%.1f %%", 100 * $0) } ?? "–"
+        value.map { decimals(100 * $0, 1) + " %" } ?? "–"
     }
 }

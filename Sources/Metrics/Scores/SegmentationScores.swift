@@ -123,9 +123,6 @@ public struct SegmentationScores: Hashable, Sendable {
         }
     }
 
-    /// The score that configurations call `name`; nil for another name, and where the score is not defined.
-    public func value(of name: String) -> Double? { SegmentationMetric(rawValue: name).flatMap(value(of:)) }
-
     /// What was measured beside the pixels of each class.
     public var families: MetricFamilies {
         var families: MetricFamilies = []

@@ -2,7 +2,7 @@ import Kernels
 
 /// The warping error of the ISBI 2012 challenge (Jain et al. 2010, "Boundary learning by optimization with topological
 /// constraints"): what is left of a difference once the truth has been bent to the prediction without tearing it.
-public enum WarpingError {
+enum WarpingError {
     /// How many pixels differ still after the truth has been warped.
     ///
     /// Pixels where the truth differs from the prediction are looked at again and again, those with the largest
@@ -14,7 +14,7 @@ public enum WarpingError {
     ///   - truth: H×W; above 0 where the foreground is.
     ///   - prediction: H×W; above 0 where the foreground is.
     ///   - difference: of each pixel, how sure the prediction is that the truth is wrong there; asked where they differ.
-    public static func mismatches(
+    static func mismatches(
         truth: LabelMap, prediction: LabelMap, difference: (_ pixel: Int) -> Float
     ) -> Int {
         let (height, width) = (truth.height, truth.width)
@@ -50,10 +50,10 @@ public enum WarpingError {
 
     /// Whether flipping the pixel changes no component and no hole: Yokoi's connectivity number for a 4-connected
     /// foreground is 1.
-    private static func isSimple(_ place: Int, in map: UnsafeMutableBufferPointer<Bool>, stride: Int) -> Bool {
+    private static func isSimple(_ place: Int, in mask: UnsafeMutableBufferPointer<Bool>, stride: Int) -> Bool {
         let around = (
-            map[place + 1], map[place + 1 - stride], map[place - stride], map[place - 1 - stride], map[place - 1],
-            map[place - 1 + stride], map[place + stride], map[place + 1 + stride]
+            mask[place + 1], mask[place + 1 - stride], mask[place - stride], mask[place - 1 - stride],
+            mask[place - 1], mask[place - 1 + stride], mask[place + stride], mask[place + 1 + stride]
         )
         func begins(_ side: Bool, _ corner: Bool, _ next: Bool) -> Int { side && !(corner && next) ? 1 : 0 }
         return begins(around.0, around.1, around.2) + begins(around.2, around.3, around.4)

@@ -88,34 +88,29 @@ struct BenchCommand: JobCommand {
     }
 
     private func text(_ outcome: Benchmark.Outcome) -> String {
-        func line(_ name: String, _ value: String) -> String {
-            name + String(repeating: " ", count: max(1, 16 - name.count)) + value
-        }
-        var lines = [
-            line(
+        var rows: [[String]] = [
+            [
                 "network",
-                "base \(base), depth \(depth), \(padding), skip \(skip), normalization \(normalization), \(grouped(outcome.parameters)) parameters"
-            ),
-            line("input, output", "\(size)×\(size), \(outcome.outputSize)×\(outcome.outputSize)"),
-            line(
+                "base \(base), depth \(depth), \(padding), skip \(skip), normalization \(normalization), \(grouped(outcome.parameters)) parameters",
+            ],
+            ["input, output", "\(size)×\(size), \(outcome.outputSize)×\(outcome.outputSize)"],
+            [
                 "ranks, threads",
-                "\(outcome.ranks) × \(outcome.threads), \(batch ?? outcome.ranks) image(s) a step"),
-            line("step", "\(outcome.stepSeconds.formatted(.number.precision(.significantDigits(4)))) s"),
-            line("images/s", outcome.imagesPerSecond.formatted(.number.precision(.significantDigits(4)))),
-            line("GFLOP/s", "\(outcome.effectiveGflops.formatted(.number.precision(.fractionLength(1)))) effective"),
-            line(
+                "\(outcome.ranks) × \(outcome.threads), \(batch ?? outcome.ranks) image(s) a step",
+            ],
+            ["step", "\(outcome.stepSeconds.formatted(.number.precision(.significantDigits(4)))) s"],
+            ["images/s", outcome.imagesPerSecond.formatted(.number.precision(.significantDigits(4)))],
+            ["GFLOP/s", "\(outcome.effectiveGflops.formatted(.number.precision(.fractionLength(1)))) effective"],
+            [
                 "peak memory",
-                "\(Int(outcome.peakMebibytes)) MiB, \(Int(outcome.mebibytesBefore)) of them before the network"),
+                "\(Int(outcome.peakMebibytes)) MiB, \(Int(outcome.mebibytesBefore)) of them before the network",
+            ],
         ]
         if outcome.ranks > 1 {
-            lines.append(
-                line(
-                    "communication",
-                    "\((100 * outcome.communicationShare).formatted(.number.precision(.fractionLength(1)))) % of the step"
-                ))
+            let percent = (100 * outcome.communicationShare).formatted(.number.precision(.fractionLength(1)))
+            rows.append(["communication", "\(percent) % of the step"])
         }
-        if let layers = outcome.layers { lines += ["", table(layers)] }
-        return lines.joined(separator: "\n")
+        return aligned(rows, left: 2) + (outcome.layers.map { "\n\n" + table($0) } ?? "")
     }
 
     private func table(_ layers: [Benchmark.Layer]) -> String {

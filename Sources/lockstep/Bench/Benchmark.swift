@@ -10,93 +10,77 @@ import Support
 import Training
 
 /// Times the training step, that of `Trainer`, on random images.
-public struct Benchmark: Sendable {
-    public var architecture: UNetArchitecture
+struct Benchmark: Sendable {
+    var architecture: UNetArchitecture
     /// Side of the input in pixels.
-    public var size: Int
+    var size: Int
     /// Images of a step, over all ranks.
-    public var batch: Int
-    public var threads: Int
+    var batch: Int
+    var threads: Int
     /// Steps that are timed, after one that is not.
-    public var steps: Int
+    var steps: Int
 
-    public var engine: Engine.Kind
-    public var convolution: Engine.Convolution
+    var engine = Engine.Kind.native
+    var convolution = Engine.Convolution.automatic
     /// Whether to measure each layer by itself.
-    public var layers: Bool
-    public var communication: Configuration.Communication
+    var layers = false
+    var communication = Configuration.Communication()
 
-    public init(
-        architecture: UNetArchitecture, size: Int, batch: Int, threads: Int, steps: Int, engine: Engine.Kind = .native,
-        convolution: Engine.Convolution = .automatic, layers: Bool = false,
-        communication: Configuration.Communication = .init()
-    ) {
-        self.communication = communication
-        self.convolution = convolution
-        self.layers = layers
-        self.architecture = architecture
-        self.size = size
-        self.batch = batch
-        self.threads = threads
-        self.steps = steps
-        self.engine = engine
-    }
-
-    public struct Outcome: Codable, Sendable {
+    struct Outcome: Codable, Sendable {
         /// Median seconds of a step.
-        public let stepSeconds: Double
-        public let imagesPerSecond: Double
+        let stepSeconds: Double
+        let imagesPerSecond: Double
         /// Operations of direct convolutions in the time of a step, over all ranks.
-        public let effectiveGflops: Double
+        let effectiveGflops: Double
         /// Peak memory of this rank, and what of it was taken before the network was made.
-        public let peakMebibytes: Double
-        public let mebibytesBefore: Double
+        let peakMebibytes: Double
+        let mebibytesBefore: Double
         /// Share of the step in which a rank whose images are done waits for sums.
-        public let communicationShare: Double
-        public let ranks: Int
-        public let threads: Int
-        public let parameters: Int
-        public let outputSize: Int
+        let communicationShare: Double
+        let ranks: Int
+        let threads: Int
+        let parameters: Int
+        let outputSize: Int
         /// Median seconds from a step's beginning until a rank's own images are done, and of the update.
-        public let computeSeconds: Double
-        public let updateSeconds: Double
+        let computeSeconds: Double
+        let updateSeconds: Double
         /// The gradient's parts, in the order in which they travel.
-        public let buckets: [Bucket]
+        let buckets: [Bucket]
         /// A mean step, layer by layer in the order of the step, if that was asked for.
-        public let layers: [Layer]?
+        let layers: [Layer]?
     }
 
     /// A part of the gradient.
-    public struct Bucket: Codable, Sendable {
-        public let mebibytes: Double
+    struct Bucket: Codable, Sendable {
+        let mebibytes: Double
         /// Median seconds from a step's beginning until it is complete on this rank.
-        public let completeSeconds: Double
+        let completeSeconds: Double
         /// Until its sum over all ranks is there.
-        public let summedSeconds: Double
+        let summedSeconds: Double
     }
 
     /// One pass through a layer in a mean step.
-    public struct Layer: Codable, Sendable {
-        public let layer: String
+    struct Layer: Codable, Sendable {
+        let layer: String
         /// forward, backward, or empty for what has but one.
-        public let pass: String
-        public let kernel: String
-        public let milliseconds: Double
-        /// Of these, transforming and packing weights and their gradient; transforming maps; matrix products.
-        public let filters: Double
-        public let transforms: Double
-        public let products: Double
+        let pass: String
+        let kernel: String
+        let milliseconds: Double
+        /// Of these, transforming and packing weights and their gradient; transforming activations; matrix products (GEMM).
+        let filters: Double
+        let transforms: Double
+        let products: Double
         /// Operations as computed, and as the direct sum would take, over all of the time.
-        public let realGflops: Double
-        public let effectiveGflops: Double
+        let realGflops: Double
+        let effectiveGflops: Double
         /// Part of the step's time.
-        public let share: Double
+        let share: Double
     }
 
     /// Runs on every rank; the times are rank 0's.
     ///
     /// - Parameter watch: the watch over the ranks, where there is one.
-    package func run(_ world: any Communicator, watch: FailureDetector? = nil) throws -> Outcome {
+    func run(_ world: any Communicator, watch: FailureDetector? = nil) throws -> Outcome {
         let geometry = architecture.geometry
         guard geometry.isLegal(input: size) else {
             throw Failure.request(

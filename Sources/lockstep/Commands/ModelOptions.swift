@@ -60,7 +60,7 @@ struct ModelOptions: ParsableArguments {
         guard threads >= 1 else { throw ValidationError("--threads \(threads): give 1 or more") }
     }
 
-    /// Loads the checkpoints, whose probabilities are averaged; with `augment` over flips and rotations too.
+    /// Loads the checkpoints as an ensemble; with `augment` for test-time augmentation.
     func load(_ checkpoints: [String], augment: Bool) throws -> ModelEnsemble {
         let hints = TrainedModel.Hints(padding: padding, skip: skip, normalization: normalize)
         return try ModelEnsemble(

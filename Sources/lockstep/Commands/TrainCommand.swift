@@ -74,7 +74,7 @@ struct TrainCommand: JobCommand {
         }
         if let best = result.best {
             let metric = result.configuration.validation.metric.rawValue
-            lines.append("best \(metric):   \(String(format: "%.4f", best.value)) at step \(best.step)")
+            lines.append("best \(metric):   \(decimals(best.value, 4)) at step \(best.step)")
         }
         lines.append("checkpoint: \(result.checkpoint)")
         lines.append("log:        \(directory.log)")

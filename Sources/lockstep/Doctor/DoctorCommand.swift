@@ -1,6 +1,6 @@
 import ArgumentParser
-import Foundation
 import MPIBackend
+import Support
 
 struct DoctorCommand: JobCommand {
     static let configuration = CommandConfiguration(
@@ -32,15 +32,12 @@ struct DoctorCommand: JobCommand {
     }
 
     func run(in job: Job) throws {
-        let checkup = PreflightCheck(
+        let check = PreflightCheck(
             mpi: MPICommunicator.libraryDescription, configuration: config, settings: settings, workers: workers)
         let marks: [PreflightCheck.Verdict: String] = [.good: "ok", .doubtful: "note", .bad: "WRONG"]
-        let lines = checkup.findings.map { finding in
-            let mark = marks[finding.verdict] ?? ""
-            return mark.padding(toLength: 7, withPad: " ", startingAt: 0)
-                + finding.subject.padding(toLength: 15, withPad: " ", startingAt: 0) + finding.words
-        }
-        try job.answer(lines.joined(separator: "\n"), json: json ? checkup : nil)
-        if checkup.exitStatus != 0 { throw ExitCode(checkup.exitStatus) }
+        let rows = check.findings.map { [marks[$0.verdict] ?? "", $0.subject, $0.words] }
+        let lines = alignedLines(rows, left: 3, minimumWidths: [5, 13])
+        try job.answer(lines.joined(separator: "\n"), json: json ? check : nil)
+        if check.exitStatus != 0 { throw ExitCode(check.exitStatus) }
     }
 }

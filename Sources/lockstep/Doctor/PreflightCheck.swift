@@ -6,38 +6,38 @@ import Network
 import Support
 import Training
 
-/// Looks for what would go wrong before step 0, for `lockstep doctor`.
-public struct PreflightCheck: Encodable {
-    public enum Verdict: String, Encodable, Sendable {
+/// Checks machine, configuration and data before a run, for `lockstep doctor`.
+struct PreflightCheck: Encodable {
+    enum Verdict: String, Encodable, Sendable {
         case good
         case doubtful
         case bad
     }
 
-    public struct Finding: Encodable, Sendable {
-        public let subject: String
-        public let verdict: Verdict
+    struct Finding: Encodable, Sendable {
+        let subject: String
+        let verdict: Verdict
         /// What was found, and what to do about it.
-        public let words: String
+        let words: String
 
-        public init(_ subject: String, _ verdict: Verdict, _ words: String) {
+        init(_ subject: String, _ verdict: Verdict, _ words: String) {
             self.subject = subject
             self.verdict = verdict
             self.words = words
         }
     }
 
-    public private(set) var findings: [Finding] = []
+    private(set) var findings: [Finding] = []
 
     /// The exit status: 2 where the configuration or the data is wrong, 1 for the machine, 0 otherwise.
-    public private(set) var exitStatus: Int32 = 0
+    private(set) var exitStatus: Int32 = 0
 
     /// - Parameters:
     ///   - mpi: what the program's MPI says of itself.
     ///   - configuration: the file of a run that is planned; nil to look at the machine alone.
     ///   - settings: `KEY=VALUE` overrides of it.
     ///   - workers: processes that would train.
-    public init(mpi: String, configuration: String?, settings: [String] = [], workers: Int) {
+    init(mpi: String, configuration: String?, settings: [String] = [], workers: Int) {
         machine(mpi: mpi, workers: workers)
         guard let configuration else { return }
         do {
@@ -78,20 +78,21 @@ public struct PreflightCheck: Encodable {
     }
 
     private mutating func run(_ request: TrainingRequest, workers: Int) throws {
-        let plan = try RunSpecification(request, workers: workers)
-        var setup = try RunSetup(plan)
+        let specification = try RunSpecification(request, workers: workers)
+        var setup = try RunSetup(specification)
         let configuration = setup.configuration
         let model = configuration.model.architecture
         add(
             "configuration", .good,
             "\(request.configuration ?? ""): U-Net of base \(model.baseChannels) and depth \(model.depth)")
-        add("folder", .good, "\(plan.directory) can be written")
+        add("folder", .good, "\(specification.directory) can be written")
         _ = try setup.checkImages(SoloCommunicator())
         add(
-            "images", plan.validation.isEmpty ? .doubtful : .good,
-            "\(plan.train.count) for training, \(plan.validation.count) for validation, all whole"
-                + plan.remarks.map { "; \($0)" }.joined()
-                + (plan.validation.isEmpty ? ": without validation no checkpoint is the best; see data.validation" : "")
+            "images", specification.validation.isEmpty ? .doubtful : .good,
+            "\(specification.train.count) for training, \(specification.validation.count) for validation, all whole"
+                + specification.remarks.map { "; \($0)" }.joined()
+                + (specification.validation.isEmpty
+                    ? ": without validation no checkpoint is the best; see data.validation" : "")
         )
         if let path = configuration.training.initializeFrom {
             try setup.initializeFromFile(ParameterBuffer(ParameterLayout(model)))

@@ -6,12 +6,12 @@ import Images
 import Support
 import Training
 
-/// What a checkpoint or a data set is, for `lockstep inspect`.
-public enum Inspection: Encodable {
+/// Summary of a checkpoint or a data set, for `lockstep inspect`.
+enum Inspection: Encodable {
     case checkpoint(CheckpointSummary)
     case dataSet(DataSetSummary)
 
-    public func encode(to encoder: any Encoder) throws {
+    func encode(to encoder: any Encoder) throws {
         switch self {
         case .checkpoint(let summary): try summary.encode(to: encoder)
         case .dataSet(let summary): try summary.encode(to: encoder)
@@ -20,13 +20,12 @@ public enum Inspection: Encodable {
 
     /// Looks at a `.safetensors` file, a run's folder (its newest checkpoint), a configuration (its training images), or
     /// a folder of images, with labels where it has the folders `images` and `labels`.
-    public init(of path: String) throws {
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+    init(of path: String) throws {
+        guard let isFolder = Support.isFolder(path) else {
             throw Failure.request(
                 "\(path) does not exist: name a checkpoint, a run, a configuration or a folder of images")
         }
-        if isFolder.boolValue {
+        if isFolder {
             self =
                 RunDirectory(path).holdsRun
                 ? .checkpoint(try CheckpointSummary(RunDirectory(path).latest))
@@ -41,24 +40,24 @@ public enum Inspection: Encodable {
 }
 
 /// A checkpoint's tensors, step and digest.
-public struct CheckpointSummary: Encodable {
-    public struct Tensor: Encodable {
-        public let name: String
-        public let shape: [Int]
+struct CheckpointSummary: Encodable {
+    struct Tensor: Encodable {
+        let name: String
+        let shape: [Int]
     }
 
-    public let path: String
-    public let step: Int?
-    public let best: BestScore?
-    public let parameters: Int
+    let path: String
+    let step: Int?
+    let best: BestScore?
+    let parameters: Int
     /// SHA-256 of the weights' bytes in the order of their names.
-    public let sha256: String
+    let sha256: String
     /// Whether the file has the weights' moving average (`ema.`) beside them.
-    public let isAveraged: Bool
+    let isAveraged: Bool
     /// What built it, where the file says so.
-    public let builtBy: [String: String]
-    public let tensors: [Tensor]
-    public let configuration: String?
+    let builtBy: [String: String]
+    let tensors: [Tensor]
+    let configuration: String?
 
     init(_ path: String) throws {
         let file = try SafetensorsFile(reading: path)
@@ -75,7 +74,7 @@ public struct CheckpointSummary: Encodable {
         configuration = file.metadata["lockstep.configuration"]
     }
 
-    public var text: String {
+    var text: String {
         var lines = ["checkpoint  \(path)"]
         if let step { lines.append("step        \(step)") }
         if let best { lines.append("best score  \(decimals(best.value, 4)) at step \(best.step)") }
@@ -87,46 +86,43 @@ public struct CheckpointSummary: Encodable {
                 "built by    "
                     + builtBy.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "))
         }
-        let width = tensors.map(\.name.count).max() ?? 0
+        let shapes = tensors.map { [$0.name, $0.shape.map(String.init).joined(separator: "×")] }
         lines.append("tensors")
-        lines += tensors.map { tensor in
-            let name = tensor.name + String(repeating: " ", count: width - tensor.name.count)
-            return "  \(name)  \(tensor.shape.map(String.init).joined(separator: "×"))"
-        }
+        lines += alignedLines(shapes, left: 2).map { "  \($0)" }
         return lines.joined(separator: "\n")
     }
 }
 
 /// A data set's sizes and classes.
-public struct DataSetSummary: Encodable {
+struct DataSetSummary: Encodable {
     /// Images that are alike in size and kind.
-    public struct Kind: Encodable, Hashable {
-        public let width: Int
-        public let height: Int
-        public let channels: Int
+    struct Kind: Encodable, Hashable {
+        let width: Int
+        let height: Int
+        let channels: Int
         /// Full scale of a sample; 1 for floating-point.
-        public let maximum: Int
+        let maximum: Int
     }
 
-    public struct Count<Value: Encodable>: Encodable {
-        public let value: Value
-        public let count: Int
+    struct Count<Value: Encodable>: Encodable {
+        let value: Value
+        let count: Int
     }
 
     /// One value of the label images, or one class where a configuration says how labels are read.
-    public struct LabelShare: Encodable {
-        public let label: String
-        public let share: Double
+    struct LabelShare: Encodable {
+        let label: String
+        let share: Double
     }
 
-    public let path: String
-    public let images: Int
-    /// What is to be known of how the images were found.
-    public let remarks: [String]
-    public let kinds: [Count<Kind>]
-    public let labels: [LabelShare]
+    let path: String
+    let images: Int
+    /// Notes for the user: images that were left out.
+    let remarks: [String]
+    let kinds: [Count<Kind>]
+    let labels: [LabelShare]
     /// Pixels that count in nothing, as a share of all.
-    public let ignored: Double
+    let ignored: Double
 
     /// Raw label values that are listed; more of them are object numbers.
     private static let mostValues = 32
@@ -205,7 +201,7 @@ public struct DataSetSummary: Encodable {
         return listed + [LabelShare(label: "\(rest.count) more values", share: share)]
     }
 
-    public var text: String {
+    var text: String {
         var lines = ["data set  \(path)", "images    \(images)"] + remarks.map { "  \($0)" }
         for kind in kinds {
             let value = kind.value

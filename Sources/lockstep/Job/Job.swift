@@ -17,7 +17,7 @@ extension JobCommand {
     static var usesRanks: Bool { false }
 }
 
-/// This process's place among the ranks, and its voice: rank 0 speaks for all.
+/// This process's rank in the job, and its output: rank 0 alone prints.
 struct Job {
     let world: any Communicator
     let localRanks: Int
@@ -88,7 +88,7 @@ struct Job {
         }
     }
 
-    /// What the argument parser has to say: help and version, or a mistake in the command line.
+    /// Prints the argument parser's message: help and version, or what is wrong with the command line.
     private func explain(_ error: any Error, of root: any ParsableCommand.Type) -> Int32 {
         guard root.exitCode(for: error) != .success else {
             if isSpeaker { print(root.fullMessage(for: error)) }
@@ -101,12 +101,12 @@ struct Job {
         return Failure.Kind.request.rawValue
     }
 
-    /// The one line that says what is wrong.
+    /// Prints an error, one line, on standard error.
     static func complain(_ message: String, isStop: Bool = false) {
         try? FileHandle.standardError.write(contentsOf: Data("\(isStop ? "" : "error: ")\(message)\n".utf8))
     }
 
-    /// Prints a command's answer, as a person or a program wants it, on the speaker's standard output.
+    /// Prints a command's result on standard output, as text or as JSON; on rank 0 alone.
     func answer(_ text: @autoclosure () -> String, json: (any Encodable)?) throws {
         guard isSpeaker else { return }
         guard let json else { return print(text()) }

@@ -47,14 +47,14 @@ struct PlanCommand: JobCommand {
     }
 
     func run(in job: Job) throws {
-        let plan = try ScalingPrediction(
+        let prediction = try ScalingPrediction(
             configuration: Configuration.load(path: config, settings: settings), hosts: hosts.counts,
             workersPerHost: workersPerHost,
             link: .init(tcpBitsPerSecond: bandwidth.bitsPerSecond, latency: latency.seconds), steps: steps)
-        try job.answer(text(plan), json: json ? plan : nil)
+        try job.answer(text(prediction), json: json ? prediction : nil)
     }
 
-    private func text(_ plan: ScalingPrediction) -> String {
+    private func text(_ prediction: ScalingPrediction) -> String {
         func figure(_ value: Double, _ digits: Int) -> String {
             value.formatted(.number.grouping(.never).precision(.fractionLength(digits)))
         }
@@ -62,7 +62,7 @@ struct PlanCommand: JobCommand {
             "hosts", "workers", "batch", "step s", "images/s", "efficiency", "waiting s", "MiB sent", "MiB a worker",
             "hides from batch",
         ]
-        let rows = plan.rows.map { row in
+        let rows = prediction.rows.map { row in
             [
                 "\(row.hosts)", "\(row.workers)", "\(row.batch)", figure(row.stepSeconds, 3),
                 figure(row.imagesPerSecond, 2), "\(figure(100 * row.efficiency, 1)) %", figure(row.waitingSeconds, 3),
@@ -71,8 +71,8 @@ struct PlanCommand: JobCommand {
             ]
         }
         return """
-            measured: \(figure(plan.measuredSeconds, 3)) s a step of one \(plan.size)×\(plan.size) image on \
-            \(plan.threads) thread\(plan.threads == 1 ? "" : "s"), \(grouped(plan.parameters)) parameters
+            measured: \(figure(prediction.measuredSeconds, 3)) s a step of one \(prediction.size)×\(prediction.size) image on \
+            \(prediction.threads) thread\(prediction.threads == 1 ? "" : "s"), \(grouped(prediction.parameters)) parameters
 
             \(aligned([head] + rows))
 

@@ -7,36 +7,37 @@ import Network
 import Support
 import Training
 
-/// What a run's steps would take on more hosts than are at hand.
-public struct ScalingPrediction: Encodable, Sendable {
+/// Predicts step time, efficiency and memory of a run on more hosts than are at hand: from a step measured on this
+/// machine and a model of the all-reduce.
+struct ScalingPrediction: Encodable, Sendable {
     /// One number of hosts.
-    public struct Row: Encodable, Sendable {
-        public let hosts: Int
-        public let workers: Int
+    struct Row: Encodable, Sendable {
+        let hosts: Int
+        let workers: Int
         /// The configuration's, or one image a worker where that is more.
-        public let batch: Int
-        public let stepSeconds: Double
-        public let imagesPerSecond: Double
+        let batch: Int
+        let stepSeconds: Double
+        let imagesPerSecond: Double
         /// Images a second, of those of as many workers that never wait for each other.
-        public let efficiency: Double
+        let efficiency: Double
         /// Seconds of the step in which workers wait for sums.
-        public let waitingSeconds: Double
+        let waitingSeconds: Double
         /// What a host sends in a step.
-        public let mebibytesSent: Double
-        public let messagesSent: Int
+        let mebibytesSent: Double
+        let messagesSent: Int
         /// Peak memory of a worker.
-        public let workerMebibytes: Double
+        let workerMebibytes: Double
         /// The smallest batch with which waiting is at most a twentieth of the step; nil where none is.
-        public let hidingBatch: Int?
+        let hidingBatch: Int?
     }
 
     /// The measured step of one image.
-    public let measuredSeconds: Double
-    public let parameters: Int
+    let measuredSeconds: Double
+    let parameters: Int
     /// Side of the input that was measured, in pixels.
-    public let size: Int
-    public let threads: Int
-    public let rows: [Row]
+    let size: Int
+    let threads: Int
+    let rows: [Row]
 
     /// Measures a step of the configuration's network on this machine, and predicts.
     ///
@@ -44,7 +45,7 @@ public struct ScalingPrediction: Encodable, Sendable {
     ///   - hosts: numbers of hosts.
     ///   - workersPerHost: workers on each, with `run.threads` threads.
     ///   - link: of each host.
-    public init(
+    init(
         configuration: Configuration, hosts: [Int], workersPerHost: Int, link: AllReduceModel.Link, steps: Int = 3
     ) throws {
         let model = configuration.model.architecture
@@ -98,7 +99,7 @@ public struct ScalingPrediction: Encodable, Sendable {
     }
 }
 
-/// How fast a core goes through long buffers.
+/// Measured speed of the operations on whole gradients that come with the all-reduce.
 private struct BufferSpeed {
     /// Seconds a float.
     let addition: Double

@@ -1,5 +1,4 @@
 import Datasets
-import Inference
 import Testing
 
 @Suite struct SamplePairTests {
@@ -85,91 +84,5 @@ import Testing
         try folder.touch("images/a.tif")
         try folder.pixel("labels/a.png")
         expectFailure("image \(folder.images)/a.tif is empty") { try pairs() }
-    }
-
-    @Test func predictionsOfLabels() throws {
-        try folder.stack("labels/a.tif", pages: 2)
-        for name in ["a-0000.png", "a-0001.png", "a-0000.probability.png", "b.png"] { try folder.pixel("out/" + name) }
-        let found = try SamplePair.predictions(folder.path + "/out", labels: folder.labels)
-        #expect(found.map(\.image.path) == ["a-0000", "a-0001"].map { "\(folder.path)/out/\($0).png" })
-        #expect(found.map(\.labels.page) == [0, 1])
-        #expect(try SamplePair.predictions(folder.path + "/out/", labels: folder.labels + "/a.tif").count == 2)
-        try folder.pixel("labels/c.png")
-        expectFailure("\(folder.labels)/c.png has no prediction \(folder.path)/out/c.png") {
-            try SamplePair.predictions(folder.path + "/out", labels: folder.labels)
-        }
-    }
-
-    @Test func predictionsByWildcards() throws {
-        for name in ["t1.png", "t2.png", "t1.probability.png"] { try folder.pixel("out/" + name) }
-        for name in ["man1.tif", "man2.tif"] { try folder.pixel("labels/" + name) }
-        let found = try SamplePair.predictions(folder.path + "/out/t*.png", labels: folder.labels + "/man*.tif")
-        #expect(found.map(\.image.path) == ["t1", "t2"].map { "\(folder.path)/out/\($0).png" })
-        #expect(found.map(\.labels.path) == ["man1", "man2"].map { "\(folder.labels)/\($0).tif" })
-        try folder.pixel("labels/man3.tif")
-        expectFailure("1 of the labels \(folder.labels)/man*.tif have no prediction in \(folder.path)/out/t*.png") {
-            try SamplePair.predictions(folder.path + "/out/t*.png", labels: folder.labels + "/man*.tif")
-        }
-    }
-
-    @Test func predictionsOfTheOneStackOfLabels() throws {
-        try folder.stack("labels/truth.tif", pages: 2)
-        try folder.stack("out.tif", pages: 2)
-        for name in ["v-0000.png", "v-0001.png", "v-0000.probability.png", "v-0001.probability.png"] {
-            try folder.pixel("out/" + name)
-        }
-        let labels = folder.labels + "/truth.tif"
-        let wanted = ["v-0000", "v-0001"].map { "\(folder.path)/out/\($0).png" }
-        let found = try SamplePair.predictions(folder.path + "/out/v-????.png", labels: labels)
-        #expect(found.map(\.stem) == ["truth-0000", "truth-0001"] && found.map(\.labels.page) == [0, 1])
-        #expect(found.map(\.image.path) == wanted)
-        let likely = try SamplePair.predictions(
-            folder.path + "/out/v-*.probability.png", labels: labels, probabilityServes: true)
-        #expect(likely.map(\.image.path) == wanted)
-        let pages = try SamplePair.predictions(folder.path + "/out.tif", labels: labels)
-        #expect(pages.map(\.image) == [0, 1].map { ImagePage(folder.path + "/out.tif", page: $0) })
-        expectFailure("truth.tif has 2 pages and", "v-* stands for 4 predictions: give one for each page") {
-            try SamplePair.predictions(folder.path + "/out/v-*", labels: labels)
-        }
-    }
-
-    @Test("predictions of pages come in the order of their numbers, padded or not")
-    func numberedPredictions() throws {
-        try folder.stack("labels/truth.tif", pages: 11)
-        for number in 0..<11 { try folder.pixel("out/p_\(number).png") }
-        let found = try SamplePair.predictions(folder.path + "/out/p_*.png", labels: folder.labels + "/truth.tif")
-        #expect(found.map(\.image.path) == (0..<11).map { "\(folder.path)/out/p_\($0).png" })
-        #expect(found.map(\.labels.page) == Array(0..<11))
-    }
-
-    @Test func predictionsOfLargeImagesAreTIFF() throws {
-        for name in ["a", "b"] { try folder.pixel("labels/\(name).png") }
-        for name in ["a.tif", "a.probability.tif", "b.probability.tif"] { try folder.stack("out/\(name)", pages: 1) }
-        let found = try SamplePair.predictions(folder.path + "/out", labels: folder.labels, probabilityServes: true)
-        #expect(found.map(\.image.path) == ["a.tif", "b.png"].map { "\(folder.path)/out/\($0)" })
-        let likely = try SamplePair.predictions(
-            folder.path + "/out/*.probability.tif", labels: folder.labels + "/*.png", probabilityServes: true)
-        #expect(likely.map(\.image.path) == found.map(\.image.path))
-    }
-
-    @Test func predictionsThatCannotBeToldApart() throws {
-        for name in ["labels/a.png", "out/a.png"] { try folder.pixel(name) }
-        expectFailure("have wildcards and the labels \(folder.labels) are a folder") {
-            try SamplePair.predictions(folder.path + "/out/*.png", labels: folder.labels)
-        }
-        try folder.stack("labels/a.tif", pages: 1)
-        expectFailure("folder \(folder.labels) has 2 files for a (a.png, a.tif)") {
-            try SamplePair.predictions(folder.path + "/out", labels: folder.labels)
-        }
-    }
-
-    @Test func otherFilesThanClassesMayServe() throws {
-        try folder.pixel("labels/a.png")
-        try folder.pixel("out/a.probability.png")
-        let found = try SamplePair.predictions(folder.path + "/out", labels: folder.labels, probabilityServes: true)
-        #expect(found.map(\.image.path) == [folder.path + "/out/a.png"])
-        expectFailure("a.png has no prediction") {
-            try SamplePair.predictions(folder.path + "/out", labels: folder.labels)
-        }
     }
 }

@@ -1,7 +1,6 @@
 import Images
 import Kernels
 import Metrics
-import Pictures
 import Testing
 
 /// Objects out of probabilities.
@@ -161,26 +160,5 @@ import Testing
         #expect(lines[1] == "1,1,1,0.000,4.000,0,4,0,4,7.500,8.500")
         let none = LabelMap(height: 4, width: 5, filledWith: 0)
         #expect(ObjectTable(none, count: 0, classes: none, image: grey).rows.isEmpty)
-    }
-
-    @Test func touchingObjectsHaveColoursOfTheirOwn() {
-        let objects = LabelMap(height: 40, width: 300, filledWith: 0)
-        // Bricks, numbered so that turns alone would give neighbours one colour.
-        for y in 0..<40 { for x in 0..<300 { objects[y, x] = Int32(y / 10 * 7 + (x + y / 10 * 20) / 50 + 1) } }
-        let picture = ObjectOverlay.picture(image: Tensor(40, 300, 1), objects: objects, count: 29)
-        func color(_ y: Int, _ x: Int) -> [UInt16] { (0..<3).map { picture.samples[(y * 300 + x) * 3 + $0] } }
-        for y in 0..<39 {
-            for x in 0..<299 {
-                for (dy, dx) in [(0, 1), (1, 0)] where objects[y, x] != objects[y + dy, x + dx] {
-                    // Both are outline, in the pure colours.
-                    #expect(color(y, x) != color(y + dy, x + dx), "\(y), \(x)")
-                }
-            }
-        }
-        // Within, the image shows through; where no object is, nothing else does.
-        #expect(color(5, 25) != color(0, 49))
-        let none = LabelMap(height: 40, width: 300, filledWith: 0)
-        let plain = ObjectOverlay.picture(image: Tensor(40, 300, 1), objects: none, count: 0)
-        #expect(Set(plain.samples).count == 1)
     }
 }

@@ -164,3 +164,8 @@ import Testing
                 """)
     }
 }
+
+extension SegmentationScores {
+    /// The score that configurations call `name`; nil for another name, and where the score is not defined.
+    fileprivate func value(of name: String) -> Double? { SegmentationMetric(rawValue: name).flatMap(value(of:)) }
+}
