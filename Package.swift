@@ -111,7 +111,7 @@ let package = Package(
         .testTarget(
             name: "InferenceTests",
             dependencies: [
-                "Inference", "Checkpoints", "Datasets", "Network", "Communication", "Kernels", "Images", "Support",
+                "Inference", "Checkpoints", "Datasets", "Network", "Kernels", "Images", "Support",
                 "TestSupport",
             ]),
         .testTarget(
@@ -125,8 +125,8 @@ let package = Package(
         .testTarget(
             name: "TrainingTests",
             dependencies: [
-                "Training", "Inference", "Checkpoints", "Configurations", "Datasets", "Network", "FailureDetection",
-                "Communication", "Kernels", "Support", "TestSupport",
+                "Training", "Inference", "Checkpoints", "Configurations", "Datasets", "Network", "Communication",
+                "Kernels", "Support", "TestSupport",
             ]),
         .testTarget(name: "SweepsTests", dependencies: ["Sweeps", "Configurations", "Support"]),
         .testTarget(

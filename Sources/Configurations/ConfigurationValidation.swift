@@ -63,12 +63,13 @@ extension Configuration {
             data.foregroundShare == 0 || data.tile > 0, "data.sampling.foreground",
             "says where tiles are drawn, and data.tile: 0 trains on whole images: set one of them to another value")
         try check(
-            loss.labelSmoothing == 0 || loss.kind != .dice, "loss.label_smoothing",
-            "is the cross-entropy's, and loss.kind is dice: remove it, or use cross_entropy+dice")
+            loss.labelSmoothing == 0 || loss.kind.hasCrossEntropy, "loss.label_smoothing",
+            "is the cross-entropy's, and loss.kind is \(loss.kind.rawValue): remove it, or use cross_entropy+dice")
         for (key, isThere) in [("class_weights", loss.classWeights != .none), ("border", loss.border != nil)] {
             try check(
-                !isThere || loss.kind != .dice, "loss.\(key)",
-                "weighs the cross-entropy, and loss.kind is dice: remove it, or use cross_entropy+dice")
+                !isThere || loss.kind.hasCrossEntropy, "loss.\(key)",
+                "weighs the cross-entropy, and loss.kind is \(loss.kind.rawValue): remove it, or use cross_entropy+dice"
+            )
         }
         try check(
             !optimizer.nesterov || optimizer.momentum > 0, "optimizer.nesterov",

@@ -1,5 +1,4 @@
 import Kernels
-import Network
 
 /// The augmentation of one sample in one epoch, with all its random numbers drawn.
 ///

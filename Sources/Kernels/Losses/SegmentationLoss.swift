@@ -7,6 +7,14 @@ public struct SegmentationLoss: Sendable, Equatable {
         case dice
         /// The sum of the two.
         case crossEntropyAndDice = "cross_entropy+dice"
+
+        /// Whether the cross-entropy is a part of it: pixel weights and label smoothing are that one's.
+        public var hasCrossEntropy: Bool {
+            switch self {
+            case .crossEntropy, .crossEntropyAndDice: true
+            case .dice: false
+            }
+        }
     }
 
     public var kind: Kind
@@ -29,16 +37,18 @@ public struct SegmentationLoss: Sendable, Equatable {
         logits: TensorView, labels: LabelMap, weights: UnsafePointer<Float>? = nil, gradient: TensorView,
         team: ThreadTeam
     ) -> Float {
-        var loss: Float = 0
-        if kind != .dice {
-            loss = SoftmaxCrossEntropy.loss(
+        func crossEntropy() -> Float {
+            SoftmaxCrossEntropy.loss(
                 logits: logits, labels: labels, weights: weights, smoothing: Float(labelSmoothing), gradient: gradient,
                 team: team)
         }
-        if kind != .crossEntropy {
-            loss += SoftDice.loss(
-                logits: logits, labels: labels, gradient: gradient, adds: kind != .dice, team: team)
+        func dice(adds: Bool) -> Float {
+            SoftDice.loss(logits: logits, labels: labels, gradient: gradient, adds: adds, team: team)
         }
-        return loss
+        return switch kind {
+        case .crossEntropy: crossEntropy()
+        case .dice: dice(adds: false)
+        case .crossEntropyAndDice: crossEntropy() + dice(adds: true)
+        }
     }
 }

@@ -81,6 +81,7 @@ package final class Trainer {
             if let failure = control.failure { throw failure }
             for slot in batch.slots {
                 let tile = try recorder.during(.data, step: step, slot: slot) { try nextTile(step: step) }
+                // Its memory is read through views until the backward pass is over.
                 defer { withExtendedLifetime(tile) {} }
                 let logits = try recorder.during(.forward, step: step, slot: slot) {
                     network.forward(tile.image.view, parameters: weights, dropout: dropout(ofSlot: slot))
