@@ -1,39 +1,5 @@
 import Kernels
 
-/// How floats travel between workers.
-public enum GradientCompression: String, Sendable, CaseIterable {
-    case none
-    /// Half the bytes, rounded on the way: partial sums once, the whole sum once more. Replicas stay equal; sums depend
-    /// on how many workers there are.
-    case bf16
-}
-
-/// What is the same for all buckets of all steps: which worker computes which slots, and which one adds up which chunk
-/// of a bucket.
-struct SlotAssignment {
-    let tree: SlotTree
-    let communicator: any Communicator
-    /// Of each worker, the largest nodes whose slots are all its own.
-    let nodes: [[Range<Int>]]
-
-    init(slots: Int, communicator: any Communicator) {
-        let tree = SlotTree(slots: slots, workers: communicator.size)
-        self.tree = tree
-        self.communicator = communicator
-        nodes = (0..<communicator.size).map(tree.ownNodes(ofWorker:))
-    }
-
-    /// The part of a bucket that a worker adds up.
-    func chunk(of range: Range<Int>, worker: Int) -> Range<Int> {
-        let start = range.lowerBound
-        let workers = communicator.size
-        return start + range.count * worker / workers..<start + range.count * (worker + 1) / workers
-    }
-
-    /// The other workers, each starting with the next one, so that no two begin with the same.
-    var others: [Int] { (1..<max(communicator.size, 1)).map { (communicator.rank + $0) % communicator.size } }
-}
-
 /// One bucket's all-reduce over all workers: a reduce-scatter and an all-gather, in which additions follow the slot
 /// tree.
 ///
@@ -206,30 +172,4 @@ final class BucketReduction {
         staged.append(buffer)
         return UnsafeMutableRawPointer(buffer.base)
     }
-}
-
-/// Buffers for messages under way, kept from step to step.
-final class StagingPool {
-    final class Buffer {
-        let base: UnsafeMutablePointer<Float>
-        let capacity: Int
-
-        init(_ capacity: Int) {
-            base = allocateFloats(capacity)
-            self.capacity = capacity
-        }
-
-        deinit { base.deallocate() }
-    }
-
-    private var free: [Buffer] = []
-
-    /// A buffer of at least so many floats: the smallest that fits.
-    func take(_ count: Int) -> Buffer {
-        let fitting = free.indices.filter { free[$0].capacity >= count && free[$0].capacity <= 2 * count + 1024 }
-        if let best = fitting.min(by: { free[$0].capacity < free[$1].capacity }) { return free.remove(at: best) }
-        return Buffer(count)
-    }
-
-    func give(back buffer: Buffer) { free.append(buffer) }
 }

@@ -14,10 +14,10 @@ package final class GradientAccumulator {
     private let progress: ComputeProgress
     private let team: ThreadTeam
     /// Sums of the worker's nodes that are done.
-    private var finished: [Record] = []
+    private var finished: [GradientRecord] = []
     /// Partial sums of the node under way; the outermost left child first.
-    private var partial: [Record] = []
-    private var current: (slot: Int, record: Record)?
+    private var partial: [GradientRecord] = []
+    private var current: (slot: Int, record: GradientRecord)?
     /// Buckets that are complete in all nodes.
     private var published = 0
 
@@ -67,7 +67,7 @@ package final class GradientAccumulator {
     ///
     /// - Parameter isFailed: whether they could not; the sum then says so on all workers, and has no other meaning.
     /// - Returns: the sums of the worker's nodes.
-    func finish(isFailed: Bool) -> [Record] {
+    func finish(isFailed: Bool) -> [GradientRecord] {
         if isFailed {
             current = current ?? (slots.upperBound - 1, pool.take())
             finished += (finished.count..<nodes.count - 1).map { _ in pool.take() }
@@ -87,7 +87,7 @@ package final class GradientAccumulator {
         return sums
     }
 
-    private func record(ofSlot slot: Int) -> Record {
+    private func record(ofSlot slot: Int) -> GradientRecord {
         if let current, current.slot == slot { return current.record }
         precondition(current == nil && slots.contains(slot), "slot \(slot) of \(slots) out of turn")
         let record = pool.take()
@@ -97,7 +97,7 @@ package final class GradientAccumulator {
         return record
     }
 
-    private func clearTail(_ record: Record) {
+    private func clearTail(_ record: GradientRecord) {
         (record.base + buckets.gradient).update(repeating: 0, count: buckets.recordCount - buckets.gradient)
     }
 
@@ -122,23 +122,4 @@ package final class GradientAccumulator {
         published = complete
         progress.publish(complete: complete)
     }
-}
-
-/// A gradient and what travels behind it.
-final class Record {
-    let base: UnsafeMutablePointer<Float>
-    init(_ count: Int) { base = allocateFloats(count) }
-    deinit { base.deallocate() }
-}
-
-/// Records at rest, kept from step to step.
-final class RecordPool {
-    private let floats: Int
-    private var free: [Record] = []
-
-    /// - Parameter floats: of each record.
-    init(floats: Int) { self.floats = floats }
-
-    func take() -> Record { free.popLast() ?? Record(floats) }
-    func give(back record: Record) { free.append(record) }
 }

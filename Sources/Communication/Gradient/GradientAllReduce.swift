@@ -18,7 +18,7 @@ package final class GradientAllReduce {
     private let staging = StagingPool()
     private let pool: RecordPool
     /// The records of the last sum, which lies in the first of them.
-    private var sums: [Record] = []
+    private var sums: [GradientRecord] = []
 
     /// - Parameters:
     ///   - slots: images of the global batch.
@@ -75,7 +75,7 @@ package final class GradientAllReduce {
             team: team)
         // Written by the computing thread, read here once it is idle.
         nonisolated(unsafe) var failure: Failure?
-        nonisolated(unsafe) var computed: [Record] = []
+        nonisolated(unsafe) var computed: [GradientRecord] = []
         var norm = SquaredNorm(count: buckets.gradient)
         var summed = Array(repeating: 0.0, count: buckets.count)
         try withoutActuallyEscaping(compute) { compute in

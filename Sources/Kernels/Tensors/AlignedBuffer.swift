@@ -17,7 +17,7 @@ package struct AlignedBuffer<Element: BitwiseCopyable>: ~Copyable {
 
     deinit { base.deallocate() }
 
-    fileprivate static func allocate(_ count: Int) -> UnsafeMutablePointer<Element> {
+    private static func allocate(_ count: Int) -> UnsafeMutablePointer<Element> {
         let (hugePage, cacheLine) = (2 << 20, 64)
         let bytes = count * MemoryLayout<Element>.stride + cacheLine
         let raw = UnsafeMutableRawPointer.allocate(
@@ -27,6 +27,3 @@ package struct AlignedBuffer<Element: BitwiseCopyable>: ~Copyable {
         return raw.bindMemory(to: Element.self, capacity: count)
     }
 }
-
-/// The memory of an `AlignedBuffer` without its owner; the caller deallocates.
-public func allocateFloats(_ count: Int) -> UnsafeMutablePointer<Float> { AlignedBuffer<Float>.allocate(count) }
