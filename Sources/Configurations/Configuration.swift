@@ -69,6 +69,9 @@ public struct Configuration: Sendable, Equatable {
             self.classColors = classColors
         }
 
+        /// What tables call the classes: their names, or "class 0" and so on.
+        package var names: [String] { classNames ?? (0..<architecture.classes).map { "class \($0)" } }
+
         /// The colours of pictures: `classColors`, or colours that go together.
         package var pictureColors: ClassColors { ClassColors(classColors, classes: architecture.classes) }
     }

@@ -44,7 +44,7 @@ public enum ImageFile {
     /// A page (from 0), decoded whole.
     ///
     /// Throws `Failure.request` where `readHeader` does, and where the page is truncated, damaged or too large.
-    public static func read(_ path: String, page: Int = 0) throws -> RasterImage {
+    public static func read(_ path: String, page: Int = 0, as meaning: SampleMeaning = .light) throws -> RasterImage {
         switch try kind(of: path, page: page) {
         case .png: try PNG.read(path)
         case .jpeg: try JPEG.read(path)
@@ -103,4 +103,9 @@ public enum ImageFile {
         }
         return Array(bytes.prefix(count))
     }
+}
+
+public enum SampleMeaning: Sendable {
+    case light
+    case numbers
 }

@@ -26,9 +26,12 @@ public struct RasterImage: Sendable, Equatable {
     public var content: Content
     /// The colours that samples index, for a palette image.
     public let palette: [RGBColor]?
+    public var isWhiteZero = false
+    public var alpha: [UInt16]?
 
     public init(
-        width: Int, height: Int, channels: Int, maximum: UInt64 = 255, content: Content, palette: [RGBColor]? = nil
+        width: Int, height: Int, channels: Int, maximum: UInt64 = 255, content: Content, palette: [RGBColor]? = nil,
+        isWhiteZero: Bool = false, alpha: [UInt16]? = nil
     ) {
         precondition(
             content.count == width * height * channels, "\(content.count) samples for \(height)×\(width)×\(channels)")
@@ -39,6 +42,8 @@ public struct RasterImage: Sendable, Equatable {
         self.maximum = maximum
         self.content = content
         self.palette = palette
+        self.isWhiteZero = isWhiteZero
+        self.alpha = alpha
     }
 
     /// An image of integer samples.

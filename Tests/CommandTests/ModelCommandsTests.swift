@@ -96,9 +96,13 @@ extension ProgramTests {
             let none = try overall(place.succeed(["evaluate", "--predictions", "plain"] + files))
             #expect(none["seg"] as? Double == 0 && none["iou"] as? Double == iou)
             // Predictions that are no better than the labels are perfect.
-            let labels = ["evaluate", "--predictions", "cells/labels", "--labels", "cells/labels", "--json"]
+            try FileManager.default.copyItem(
+                atPath: place.folder.path("cells/labels"), toPath: place.folder.path("copies"))
+            let labels = ["evaluate", "--predictions", "copies", "--labels", "cells/labels", "--json"]
             let perfect = try overall(place.succeed(labels))
             for metric in ["seg", "ap", "v_rand", "v_info"] { #expect(perfect[metric] as? Double == 1, "\(metric)") }
+            let itself = try place.run(["evaluate", "--predictions", "cells/labels", "--labels", "cells/labels"])
+            #expect(itself.status == 2 && itself.errors.contains("cell-0001.png is its own label"))
             let many = try place.run(labels + ["--classes", "3", "--encoding", "binary", "--warping"])
             #expect(many.status == 2 && many.errors.contains("--warping with 3 classes"))
             let table = try place.succeed(["evaluate", "runs/cells"] + data.dropLast() + ["--per-image"]).output

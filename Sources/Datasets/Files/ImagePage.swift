@@ -34,7 +34,9 @@ public struct ImagePage: Hashable, Sendable, Codable {
     public func readHeader() throws -> ImageHeader { try ImageFile.readHeader(path, page: page ?? 0) }
 
     /// The image, decoded whole.
-    public func read() throws -> RasterImage { try ImageFile.read(path, page: page ?? 0) }
+    public func read(as meaning: SampleMeaning = .light) throws -> RasterImage {
+        try ImageFile.read(path, page: page ?? 0, as: meaning)
+    }
 
     /// A file's name without folder and extension.
     package static func stem(ofPath path: String) -> String {

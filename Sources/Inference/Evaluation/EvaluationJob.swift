@@ -49,7 +49,7 @@ public struct EvaluationJob {
                 classes: LabelMap(mostProbable: probabilities),
                 probability: ensemble.classes == 2
                     ? SegmentedImage.probability(ofClass: 1, in: probabilities) : nil,
-                truth: try reader.loadObjects(pair.labels))
+                truth: try reader.loadLabels(pair.labels))
         }
     }
 
@@ -79,14 +79,14 @@ public struct EvaluationJob {
             let likely =
                 FileManager.default.fileExists(atPath: pair.image.path) ? nil : probability.map(LabelMap.init(likely:))
             var prediction = Prediction(
-                classes: try likely ?? reader(classes == 2 ? .binary : .index, nil).loadLabels(pair.image),
-                truth: try reader(encoding, ignoreValue).loadObjects(pair.labels))
+                classes: try likely ?? reader(classes == 2 ? .binary : .index, nil).loadLabels(pair.image).labels,
+                truth: try reader(encoding, ignoreValue).loadLabels(pair.labels))
             if let path, let probability {
                 try prediction.check(path, probability.height, probability.width)
                 prediction.probability = SegmentedImage.probability(in: probability)
             }
             if classes == 2, FileManager.default.fileExists(atPath: names.instances) {
-                let objects = try reader(.instances, nil).loadObjects(ImagePage(names.instances)).instances
+                let objects = try reader(.instances, nil).loadLabels(ImagePage(names.instances)).instances
                 if let objects { try prediction.check(names.instances, objects.height, objects.width) }
                 prediction.objects = objects
             }
@@ -112,9 +112,9 @@ public struct EvaluationJob {
         let classes: LabelMap
         var objects: LabelMap?
         var probability: [Float]?
-        let truth: (labels: LabelMap, instances: LabelMap?)
+        let truth: DecodedLabels
 
-        init(classes: LabelMap, probability: [Float]? = nil, truth: (labels: LabelMap, instances: LabelMap?)) {
+        init(classes: LabelMap, probability: [Float]? = nil, truth: DecodedLabels) {
             self.classes = classes
             self.probability = probability
             self.truth = truth

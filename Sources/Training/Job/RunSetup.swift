@@ -4,6 +4,7 @@ import Configurations
 import Datasets
 import Foundation
 import Kernels
+import Metrics
 import Network
 import Support
 
@@ -24,11 +25,14 @@ package struct RunSetup {
     package let cache: SampleCache
     private(set) var sampler: TileSampler
     let schedule: SampleSchedule
-    let limit: TrainingLimit
+    package let limit: TrainingLimit
+    /// By which a checkpoint is the best: `validation.metric`, unless it cannot move.
+    private(set) var metric: SegmentationMetric
 
     package init(_ specification: RunSpecification) throws {
         self.specification = specification
         configuration = try Configuration.decode(yaml: specification.yaml, name: specification.directory, settings: [])
+        metric = configuration.validation.metric
         let model = configuration.model.architecture
         let data = configuration.data
         cache = SampleCache(
@@ -63,43 +67,59 @@ package struct RunSetup {
             || best?.exhausts(patience: configuration.validation.patience) == true
     }
 
-    /// Reads every image once, shared among the ranks, so that a bad file ends the job before it has begun; returns
-    /// the training images' pixels of each class, by which classes are weighed from now on.
-    package mutating func checkImages(_ world: any Communicator) throws -> [Int] {
+    /// Reads every image once, shared among the ranks, so that a bad file ends the job before it has begun. Classes are weighed by what is found from now on, and checkpoints judged by
+    /// a score that can move.
+    package mutating func checkImages(_ world: any Communicator) throws -> DatasetReview {
         struct Finding: Codable {
             var position: Int?
             var failure: FailureRecord?
-            var pixels: [Int]
+            var part: DatasetPart
         }
-        func check(_ pairs: [SamplePair], share: (index: Int, of: Int), keeping: Bool) throws -> [Int] {
+        func check(_ pairs: [SamplePair], share: (index: Int, of: Int), keeping: Bool) throws -> DatasetPart {
             let check = checkSamples(pairs, cache: cache, share: share, keeping: keeping)
             let own = Finding(
                 position: check.failure?.position, failure: check.failure.map { FailureRecord($0.reason) },
-                pixels: check.pixels)
+                part: check.part)
             let findings = try world.gatherFromAll(Messages.encode(own)).map {
                 try Messages.decode(Finding.self, from: $0)
             }
             // The earliest image is named, whoever read it.
             let first = findings.filter { $0.failure != nil }.min { ($0.position ?? 0) < ($1.position ?? 0) }
             if let failure = first?.failure { throw failure.failure }
-            return findings.reduce([Int](repeating: 0, count: check.pixels.count)) { zip($0, $1.pixels).map(+) }
+            return findings.dropFirst().reduce(into: findings[0].part) { $0.add($1.part) }
         }
         // Each rank keeps what it will see again. One that trains and validates keeps training images first.
         let layout = ProcessLayout(ranks: world.size, mode: configuration.run.coordinator)
         let worker = layout.worker(ofRank: world.rank)
         let everyone = (index: world.rank, of: world.size)
-        let pixels = try check(specification.train, share: everyone, keeping: worker != nil)
-        switch configuration.validation.place {
-        case .coordinator:
-            _ = try check(specification.validation, share: everyone, keeping: world.rank == layout.coordinator)
-        case .workers:
-            // Each reads those that will be its own.
-            _ = try check(
-                worker == nil ? [] : specification.validation, share: (worker ?? 0, layout.workers.count), keeping: true
-            )
-        }
-        sampler.classWeights = configuration.loss.classWeights.weights(pixels: pixels)
-        return pixels
+        let training = try check(specification.train, share: everyone, keeping: worker != nil)
+        let validation =
+            switch configuration.validation.place {
+            case .coordinator:
+                try check(specification.validation, share: everyone, keeping: world.rank == layout.coordinator)
+            case .workers:
+                // Each reads those that will be its own.
+                try check(
+                    worker == nil ? [] : specification.validation, share: (worker ?? 0, layout.workers.count),
+                    keeping: true)
+            }
+        let review = DatasetReview(training: training, validation: validation)
+        sampler.classWeights = configuration.loss.classWeights.weights(pixels: training.pixels)
+        let classes = configuration.model.architecture.classes
+        if review.hasNoValidationObject, metric.needsObjects(classes: classes) { metric = .accuracy }
+        return review
+    }
+
+    /// What the user should know of the data: how they were found, and what a look at them shows.
+    package func remarks(on review: DatasetReview) -> [String] {
+        let wanted = configuration.validation.metric
+        return specification.remarks + review.remarks(classNames: configuration.model.names)
+            + (metric == wanted
+                ? []
+                : [
+                    "no validation image has an object, and \(wanted.rawValue) would stay where it is: the best checkpoint is "
+                        + "chosen by \(metric.rawValue)"
+                ])
     }
 
     /// Takes over the weights of `training.initialize_from`, where there is such.

@@ -47,7 +47,6 @@ import Testing
     @Test func binary() throws {
         #expect(try decode(.binary, grey([0, 1, 255, 128])) == [0, 1, 1, 1])
         #expect(try decode(.binary, grey([0, 1, 255, 128]), ignore: 128) == [0, 1, 1, -1])
-        #expect(try decode(.binary, grey([0, 1, 1, 0], palette: [white, black])) == [0, 1, 1, 0])
         #expect(try decode(.binary, rgb([0, 0, 0, 0, 0, 1, 9, 9, 9, 9, 9, 8]), ignore: 9) == [0, 1, -1, 1])
     }
 

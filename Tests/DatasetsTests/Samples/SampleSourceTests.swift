@@ -53,7 +53,8 @@ import Testing
                 ["t001", "01/t001.tif", "01_ST/SEG/man_seg001.tif"],
                 ["t003", "01/t003.tif", "01_ST/SEG/man_seg003.tif"],
             ])
-        #expect(set.unlabelled == 2 && set.remark == "2 images of 01/t*.tif have no label and are left out")
+        #expect(set.unlabelled == 2)
+        #expect(set.remarks.first?.hasPrefix("2 images of 01/t*.tif have no label and are left out (first: ") == true)
         // Wildcards side by side are one.
         #expect(try samples("01/t???.tif", "01_ST/SEG/man_seg*.tif").pairs == set.pairs)
         #expect(try samples("01/t?*.tif", "01_ST/SEG/man_seg*?.tif").pairs == set.pairs)
@@ -76,7 +77,7 @@ import Testing
                 ["02-t000", "02/t000.png", "02_ST/SEG/man_seg000.png"],
                 ["02-t001", "02/t001.png", "02_ST/SEG/man_seg001.png"],
             ])
-        #expect(set.remark == "1 image of 0*/t*.png has no label and is left out")
+        #expect(set.remarks.first?.hasPrefix("1 image of 0*/t*.png has no label and is left out (") == true)
     }
 
     /// A wildcard stands for as little as it can, the first ones first.
@@ -144,17 +145,18 @@ import Testing
             paths(set) == [
                 ["a", "images/a.png", "labels/x.png"], ["a, \"b\"", "more/a, \"b\".png", "labels/y.png"],
             ])
-        #expect(set.remark == nil)
+        #expect(set.remarks.isEmpty)
     }
 
     @Test func namesOfAListAreToldApart() throws {
         for name in ["x/1/a.png", "x/2/a.png", "x/2/b.png", "y/1/a.png"] { try folder.pixel(name) }
-        let rows = ["x/1/a", "x/2/a", "x/2/b", "y/1/a"].map { "\($0).png,\($0).png\n" }
+        try folder.pixel("labels/l.png")
+        let rows = ["x/1/a", "x/2/a", "x/2/b", "y/1/a"].map { "\($0).png,labels/l.png\n" }
         #expect(try list("image,label\n" + rows.dropLast().joined()).pairs.map(\.stem) == ["1-a", "2-a", "2-b"])
         #expect(try list("image,label\n" + rows.joined()).pairs.map(\.stem) == ["x-1-a", "x-2-a", "x-2-b", "y-1-a"])
         try folder.stack("x/1/a.tif", pages: 1)
         expectFailure("x/1/a.png and", "x/1/a.tif would both be called") {
-            try list("image,label\nx/1/a.png,x/1/a.png\nx/1/a.tif,x/1/a.png\n")
+            try list("image,label\nx/1/a.png,labels/l.png\nx/1/a.tif,labels/l.png\n")
         }
     }
 
