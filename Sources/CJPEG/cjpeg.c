@@ -37,7 +37,13 @@ static void on_error(j_common_ptr jpeg) {
     jpeg->err->format_message(jpeg, text);
     if (jpeg->err->msg_code == JERR_FILE_READ) refuse(reader->error, CJPEG_SYSTEM, errno, "");
     else if (jpeg->err->msg_code == JERR_INPUT_EOF) refuse(reader->error, CJPEG_TRUNCATED, 0, "");
-    else refuse(reader->error, CJPEG_REFUSED, 0, text);
+    else if (jpeg->err->msg_code == JERR_BAD_PRECISION) {
+        refuse(reader->error, CJPEG_PRECISION, jpeg->err->msg_parm.i[0], "");
+    } else if (jpeg->err->msg_code == JERR_SOF_UNSUPPORTED || jpeg->err->msg_code == JERR_UNKNOWN_MARKER) {
+        refuse(reader->error, CJPEG_PROCESS, jpeg->err->msg_parm.i[0], "");
+    } else if (jpeg->err->msg_code == JERR_ARITH_NOTIMPL) {
+        refuse(reader->error, CJPEG_PROCESS, 0xC9, "");
+    } else refuse(reader->error, CJPEG_REFUSED, 0, text);
     longjmp(reader->jump, 1);
 }
 
@@ -85,13 +91,14 @@ static int read_header(cjpeg_reader *reader) {
     if (setjmp(reader->jump)) return 0;
     jpeg_create_decompress(jpeg);
     jpeg_stdio_src(jpeg, reader->file);
+    jpeg_save_markers(jpeg, JPEG_APP0 + 1, 0xFFFF);
     jpeg_read_header(jpeg, TRUE);
     if (jpeg->jpeg_color_space == JCS_GRAYSCALE) {
         jpeg->out_color_space = JCS_GRAYSCALE;
     } else if (jpeg->jpeg_color_space == JCS_YCbCr || jpeg->jpeg_color_space == JCS_RGB) {
         jpeg->out_color_space = JCS_RGB;
     } else {
-        refuse(reader->error, CJPEG_COLORS, 0, "");
+        refuse(reader->error, CJPEG_COLORS, jpeg->num_components, "");
         return 0;
     }
     // The result must not depend on how fast the machine's own instructions are.
@@ -123,6 +130,13 @@ cjpeg_reader *cjpeg_open(const char *path, cjpeg_header *header, cjpeg_error *er
     }
     *header = reader->header;
     return reader;
+}
+
+const uint8_t *cjpeg_app1(const cjpeg_reader *reader, int index, uint32_t *count) {
+    jpeg_saved_marker_ptr marker = reader->jpeg.marker_list;
+    while (marker != NULL && index-- > 0) marker = marker->next;
+    *count = marker == NULL ? 0 : marker->data_length;
+    return marker == NULL ? NULL : marker->data;
 }
 
 cjpeg_status cjpeg_read(cjpeg_reader *reader, uint8_t *samples, cjpeg_error *error) {

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 
 // State that changes between setjmp and longjmp lives behind pointers, never in local variables, whose values would
 // be undefined after the jump.
@@ -16,6 +17,8 @@ struct cpng_reader {
     png_infop info;
     FILE *file;
     cpng_header header;
+    /// 1 where the alpha sample is decoded too.
+    int keeps_alpha;
     /// Passes over the image, once decoding has begun.
     int passes;
     /// Rows that `cpng_read_rows` has read.
@@ -103,6 +106,15 @@ static int read_header(cpng_reader *reader, cpng_error *error) {
     reader->header.is_palette = color == PNG_COLOR_TYPE_PALETTE;
     reader->header.is_interlaced = png_get_interlace_type(reader->png, reader->info) != PNG_INTERLACE_NONE;
     reader->header.channels = (color & PNG_COLOR_MASK_COLOR) && !reader->header.is_palette ? 3 : 1;
+    reader->header.has_alpha = (color & PNG_COLOR_MASK_ALPHA) != 0;
+    png_color_16p key = NULL;
+    if (!reader->header.is_palette && png_get_tRNS(reader->png, reader->info, NULL, NULL, &key) && key != NULL) {
+        const int is_grey = reader->header.channels == 1;
+        reader->header.has_key = 1;
+        reader->header.key[0] = is_grey ? key->gray : key->red;
+        reader->header.key[1] = key->green;
+        reader->header.key[2] = key->blue;
+    }
     if (reader->header.is_palette) {
         png_colorp palette = NULL;
         int count = 0;
@@ -149,24 +161,41 @@ void cpng_palette(const cpng_reader *reader, uint8_t *colors) {
     }
 }
 
+int cpng_palette_alpha(const cpng_reader *reader, uint8_t *alpha) {
+    png_bytep known = NULL;
+    int count = 0;
+    memset(alpha, 255, reader->header.palette_count);
+    if (!png_get_tRNS(reader->png, reader->info, &known, &count, NULL) || known == NULL) return 0;
+    for (int i = 0; i < count && i < reader->header.palette_count; i++) alpha[i] = known[i];
+    return 1;
+}
+
+void cpng_keep_alpha(cpng_reader *reader) { reader->keeps_alpha = 1; }
+
+size_t cpng_inflate(const uint8_t *packed, size_t count, uint8_t *bytes, size_t capacity) {
+    uLongf length = capacity;
+    return uncompress(bytes, &length, packed, count) == Z_OK ? length : 0;
+}
+
 static int is_little_endian(void) {
     const uint16_t one = 1;
     return *(const uint8_t *)&one;
 }
 
-static size_t row_bytes(const cpng_header *header) {
-    return (size_t)header->width * header->channels * (header->bit_depth == 16 ? 2 : 1);
+static size_t row_bytes(const cpng_header *header, int alpha) {
+    return (size_t)header->width * (size_t)(header->channels + alpha) * (header->bit_depth == 16 ? 2 : 1);
 }
 
 // Says how samples shall come out; called inside a setjmp.
 static void begin(cpng_reader *reader) {
     png_structp png = reader->png;
     png_set_packing(png);
-    png_set_strip_alpha(png);
+    if (!reader->keeps_alpha) png_set_strip_alpha(png);
     if (reader->header.bit_depth == 16 && is_little_endian()) png_set_swap(png);
     reader->passes = png_set_interlace_handling(png);
     png_read_update_info(png, reader->info);
-    if (png_get_rowbytes(png, reader->info) != row_bytes(&reader->header)) png_error(png, "unexpected size of a row");
+    const size_t bytes = row_bytes(&reader->header, reader->keeps_alpha);
+    if (png_get_rowbytes(png, reader->info) != bytes) png_error(png, "unexpected size of a row");
 }
 
 cpng_status cpng_read(cpng_reader *reader, void *samples, cpng_error *error) {
@@ -176,7 +205,7 @@ cpng_status cpng_read(cpng_reader *reader, void *samples, cpng_error *error) {
     if (setjmp(png_jmpbuf(png))) return error->status;
 
     begin(reader);
-    const size_t bytes = row_bytes(&reader->header);
+    const size_t bytes = row_bytes(&reader->header, reader->keeps_alpha);
     for (int pass = 0; pass < reader->passes; pass++) {
         for (uint32_t y = 0; y < reader->header.height; y++) {
             png_read_row(png, (png_bytep)samples + y * bytes, NULL);
@@ -193,7 +222,7 @@ cpng_status cpng_read_rows(cpng_reader *reader, uint32_t count, void *samples, c
     if (setjmp(png_jmpbuf(png))) return error->status;
 
     if (reader->passes == 0) begin(reader);
-    const size_t bytes = row_bytes(&reader->header);
+    const size_t bytes = row_bytes(&reader->header, reader->keeps_alpha);
     for (uint32_t y = 0; y < count; y++) png_read_row(png, (png_bytep)samples + y * bytes, NULL);
     reader->rows += count;
     if (reader->rows == reader->header.height) png_read_end(png, NULL);
@@ -241,7 +270,7 @@ static void write_image(
     png_write_info(w->png, w->info);
     if (header->bit_depth == 16 && is_little_endian()) png_set_swap(w->png);
     for (uint32_t y = 0; y < header->height; y++) {
-        png_write_row(w->png, (png_const_bytep)samples + y * row_bytes(header));
+        png_write_row(w->png, (png_const_bytep)samples + y * row_bytes(header, 0));
     }
     png_write_end(w->png, NULL);
 }

@@ -1,4 +1,5 @@
 #include "ctiff.h"
+#include "stream.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -15,6 +16,7 @@ typedef struct {
 
 struct ctiff_reader {
     TIFF *tiff;
+    ctiff_stream stream;
     ctiff_header header;
     sink sink;
 };
@@ -115,10 +117,17 @@ static int read_header(ctiff_reader *reader, ctiff_error *error) {
     header->has_resolution = TIFFGetField(tiff, TIFFTAG_XRESOLUTION, &header->x_resolution)
         && TIFFGetField(tiff, TIFFTAG_YRESOLUTION, &header->y_resolution);
     TIFFGetFieldDefaulted(tiff, TIFFTAG_RESOLUTIONUNIT, &header->resolution_unit);
+    TIFFGetFieldDefaulted(tiff, TIFFTAG_ORIENTATION, &header->orientation);
+    TIFFGetFieldDefaulted(tiff, TIFFTAG_IMAGEDEPTH, &header->depth);
+    if (header->depth == 0) header->depth = 1;
+    // A tag that libtiff does not know comes as a count and an array.
+    void *planes = NULL;
+    TIFFGetField(tiff, 33629, &header->metamorph_planes, &planes);
     return error->status == CTIFF_DONE;
 }
 
-ctiff_reader *ctiff_open(const char *path, uint64_t offset, ctiff_header *header, ctiff_error *error) {
+ctiff_reader *ctiff_open(
+    const char *path, uint64_t offset, uint64_t shift, ctiff_header *header, ctiff_error *error) {
     clear(error);
     ctiff_reader *reader = calloc(1, sizeof *reader);
     if (reader == NULL) {
@@ -128,9 +137,9 @@ ctiff_reader *ctiff_open(const char *path, uint64_t offset, ctiff_header *header
     reader->sink.current = error;
     TIFFOpenOptions *options = make_options(&reader->sink);
     errno = 0;
-    // h: the first directory is not read; m: the file is not mapped, which would end the program where it is cut short
-    // while it is read, and count as memory.
-    reader->tiff = options == NULL ? NULL : TIFFOpenExt(path, "rhm", options);
+    if (options != NULL && ctiff_stream_open(&reader->stream, path)) {
+        reader->tiff = ctiff_stream_tiff(&reader->stream, options);
+    }
     if (options != NULL) TIFFOpenOptionsFree(options);
     if (reader->tiff == NULL) {
         if (errno != 0) refuse(error, CTIFF_SYSTEM, errno, "");
@@ -150,9 +159,57 @@ ctiff_reader *ctiff_open(const char *path, uint64_t offset, ctiff_header *header
         ctiff_close(reader);
         return NULL;
     }
+    // From here on only pixels are read.
+    reader->stream.shift = shift;
     *header = reader->header;
     reader->sink.current = NULL;
     return reader;
+}
+
+int ctiff_run(const ctiff_reader *reader, uint64_t *start, uint64_t *bytes) {
+    TIFF *tiff = reader->tiff;
+    const ctiff_header *header = &reader->header;
+    uint32_t tile_depth = 1;
+    if (header->is_tiled) TIFFGetFieldDefaulted(tiff, TIFFTAG_TILEDEPTH, &tile_depth);
+    if (header->compression != COMPRESSION_NONE || tile_depth > 1) return 0;
+    const uint32_t blocks =
+        header->is_tiled ? TIFFNumberOfTiles(tiff) / header->depth : TIFFNumberOfStrips(tiff);
+    const uint32_t samples = header->is_planar ? header->samples : 1;
+    const uint32_t per_sample = blocks / samples;
+    if (per_sample == 0) return 0;
+    *start = TIFFGetStrileOffset(tiff, 0);
+    *bytes = 0;
+    for (uint32_t block = 0; block < blocks; block++) {
+        uint32_t rows = header->block_height;
+        const uint32_t first = block % per_sample * rows;
+        if (!header->is_tiled && rows > header->height - first) rows = header->height - first;
+        const tmsize_t size = header->is_tiled ? TIFFTileSize(tiff) : TIFFVStripSize(tiff, rows);
+        if (size <= 0 || TIFFGetStrileOffset(tiff, block) != *start + *bytes) return 0;
+        *bytes += (uint64_t)size;
+    }
+    return *start != 0;
+}
+
+uint64_t ctiff_file_bytes(const ctiff_reader *reader) { return reader->stream.size; }
+
+int ctiff_is_decodable(const ctiff_reader *reader) { return TIFFIsCODECConfigured(reader->header.compression); }
+
+int ctiff_jpeg_frame(const ctiff_reader *reader, uint8_t *marker, uint8_t *bits) {
+    uint8_t bytes[4096];
+    const size_t count = ctiff_stream_read(
+        &reader->stream, TIFFGetStrileOffset(reader->tiff, 0) + reader->stream.shift, bytes, sizeof bytes);
+    // Segments, each with its length, follow the start of the image.
+    for (size_t at = 2; at + 5 <= count && bytes[at] == 0xFF;) {
+        const uint8_t kind = bytes[at + 1];
+        const int is_table = kind == 0xC4 || kind == 0xC8 || kind == 0xCC;
+        if (kind >= 0xC0 && kind <= 0xCF && !is_table) {
+            *marker = kind;
+            *bits = bytes[at + 4];
+            return 1;
+        }
+        at += 2 + (((size_t)bytes[at + 2] << 8) | bytes[at + 3]);
+    }
+    return 0;
 }
 
 int ctiff_is_alpha(const ctiff_reader *reader, uint16_t index) {
@@ -175,6 +232,12 @@ const char *ctiff_description(const ctiff_reader *reader) {
     return TIFFGetField(reader->tiff, TIFFTAG_IMAGEDESCRIPTION, &text) ? text : NULL;
 }
 
+const uint8_t *ctiff_xmp(const ctiff_reader *reader, uint32_t *count) {
+    const uint8_t *bytes = NULL;
+    *count = 0;
+    return TIFFGetField(reader->tiff, TIFFTAG_XMLPACKET, count, &bytes) ? bytes : NULL;
+}
+
 size_t ctiff_block_bytes(const ctiff_reader *reader) {
     const tmsize_t size = reader->header.is_tiled
         ? TIFFTileSize(reader->tiff) : TIFFVStripSize(reader->tiff, reader->header.block_height);
@@ -182,9 +245,9 @@ size_t ctiff_block_bytes(const ctiff_reader *reader) {
 }
 
 static int reaches_beyond(const ctiff_reader *reader, uint32_t block) {
-    const uint64_t end =
-        TIFFGetStrileOffset(reader->tiff, block) + TIFFGetStrileByteCount(reader->tiff, block);
-    return end > (uint64_t)TIFFGetSizeProc(reader->tiff)(TIFFClientdata(reader->tiff));
+    const uint64_t end = TIFFGetStrileOffset(reader->tiff, block) + TIFFGetStrileByteCount(reader->tiff, block)
+        + reader->stream.shift;
+    return end > reader->stream.size;
 }
 
 ctiff_status ctiff_read_block(

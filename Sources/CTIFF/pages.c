@@ -69,8 +69,12 @@ static uint64_t read_start(source *s) {
     return start;
 }
 
-/// Reads one directory: whether it is a page of its own, and where the next is (0: nowhere).
-static int read_directory(const source *s, uint64_t offset, int *is_page, uint64_t *next) {
+/// ImageDescription, ImageDepth, and MetaMorph's UIC2.
+static int is_description(uint64_t tag) { return tag == 270 || tag == 32997 || tag == 33629; }
+
+/// Reads one directory: whether it is a page of its own, whether it may tell of others, and where the next is (0:
+/// nowhere).
+static int read_directory(const source *s, uint64_t offset, int *is_page, int *is_described, uint64_t *next) {
     const size_t count_bytes = s->is_big ? 8 : 2, entry_bytes = s->is_big ? 20 : 12, link_bytes = s->is_big ? 8 : 4;
     // Most directories have some twenty entries: one read takes all.
     uint8_t bytes[1024];
@@ -96,6 +100,10 @@ static int read_directory(const source *s, uint64_t offset, int *is_page, uint64
         // 1: an overview of another image; 4: a mask of one.
         *is_page = (value & 5) == 0;
     }
+    *is_described = 0;
+    for (uint64_t at = count_bytes; at < link && at + 2 <= (uint64_t)got; at += entry_bytes) {
+        if (is_description(number(s, bytes + at, 2))) *is_described = 1;
+    }
     uint8_t tail[8];
     if (link + link_bytes <= (uint64_t)got) {
         memcpy(tail, bytes + link, link_bytes);
@@ -111,15 +119,15 @@ static int read_directory(const source *s, uint64_t offset, int *is_page, uint64
     return 1;
 }
 
-static int append(ctiff_pages *pages, size_t *capacity, uint64_t offset) {
+static int append(ctiff_pages *pages, size_t *capacity, ctiff_page page) {
     if (pages->count == *capacity) {
         const size_t wanted = *capacity == 0 ? 16 : 2 * *capacity;
-        uint64_t *larger = realloc(pages->offsets, wanted * sizeof *larger);
+        ctiff_page *larger = realloc(pages->pages, wanted * sizeof *larger);
         if (larger == NULL) return 0;
-        pages->offsets = larger;
+        pages->pages = larger;
         *capacity = wanted;
     }
-    pages->offsets[pages->count++] = offset;
+    pages->pages[pages->count++] = page;
     return 1;
 }
 
@@ -129,10 +137,12 @@ static void follow(source *s, ctiff_pages *pages) {
     // Brent's way to find a loop: the mark moves up to where the walk is after 1, 2, 4, … directories.
     uint64_t mark = 0, steps = 0, limit = 1;
     while (offset != 0 && s->error->status == CTIFF_DONE) {
-        int is_page = 0;
+        int is_page = 0, is_described = 0;
         uint64_t next = 0;
-        if (!read_directory(s, offset, &is_page, &next)) return;
-        if (is_page && !append(pages, &capacity, offset)) {
+        if (!read_directory(s, offset, &is_page, &is_described, &next)) return;
+        if (is_page && pages->count == 0) pages->is_described = (uint8_t)is_described;
+        const ctiff_page page = {.offset = offset, .number = pages->directories++};
+        if (is_page && !append(pages, &capacity, page)) {
             refuse(s->error, CTIFF_SYSTEM, ENOMEM);
             return;
         }
@@ -168,6 +178,6 @@ ctiff_status ctiff_find_pages(const char *path, ctiff_pages *pages, ctiff_error 
 }
 
 void ctiff_free_pages(ctiff_pages *pages) {
-    free(pages->offsets);
+    free(pages->pages);
     memset(pages, 0, sizeof *pages);
 }

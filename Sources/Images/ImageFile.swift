@@ -30,6 +30,16 @@ public enum ImageFile {
         }
     }
 
+    /// The images of a file, each by the numbers of the pages that are its channels, in their order.
+    ///
+    /// Throws `Failure.request` where `pages` does, and for `.auto` where a TIFF's metadata do not fit its pages.
+    package static func images(_ path: String, _ meaning: PageMeaning) throws -> [[Int]] {
+        switch try kind(of: path) {
+        case .png, .jpeg: [[0]]
+        case .tiff: try TIFF.images(path, meaning)
+        }
+    }
+
     /// The size and kind of a page (from 0), without its pixels.
     ///
     /// Throws `Failure.request` where the file is missing, unreadable, no image or damaged, or has no such page.
@@ -44,11 +54,13 @@ public enum ImageFile {
     /// A page (from 0), decoded whole.
     ///
     /// Throws `Failure.request` where `readHeader` does, and where the page is truncated, damaged or too large.
-    public static func read(_ path: String, page: Int = 0, as meaning: SampleMeaning = .light) throws -> RasterImage {
+    public static func read(
+        _ path: String, page: Int = 0, as meaning: SampleMeaning = .light
+    ) throws -> RasterImage {
         switch try kind(of: path, page: page) {
-        case .png: try PNG.read(path)
+        case .png: try PNG.read(path, as: meaning)
         case .jpeg: try JPEG.read(path)
-        case .tiff: try TIFF.read(path, page: page)
+        case .tiff: try TIFF.read(path, page: page, as: meaning)
         }
     }
 
@@ -72,11 +84,12 @@ public enum ImageFile {
         let tiffs: [[UInt8]] = [
             [0x49, 0x49, 0x2A, 0], [0x49, 0x49, 0x2B, 0], [0x4D, 0x4D, 0, 0x2A], [0x4D, 0x4D, 0, 0x2B],
         ]
-        if tiffs.contains(bytes) { return .tiff }
-        throw Failure.request(
-            bytes.isEmpty
-                ? "image \(path) is empty: copy it again or remove it"
-                : "image \(path) is neither PNG nor TIFF nor JPEG: convert it to PNG or remove it")
+        if tiffs.contains(Array(bytes.prefix(4))) { return .tiff }
+        guard !bytes.isEmpty else { throw Failure.request("image \(path) is empty: copy it again or remove it") }
+        if let other = ForeignFormat(bytes) {
+            throw Failure.request("image \(path) \(other.name), which is not supported: \(other.advice)")
+        }
+        throw Failure.request("image \(path) is neither PNG nor TIFF nor JPEG: convert it to PNG or remove it")
     }
 
     private static func kind(of path: String, page: Int) throws -> Kind {
@@ -96,16 +109,11 @@ public enum ImageFile {
                     : "image \(path) cannot be read: \(Failure.systemReason(errno))")
         }
         defer { close(file) }
-        var bytes = [UInt8](repeating: 0, count: 4)
+        var bytes = [UInt8](repeating: 0, count: ForeignFormat.bytesNeeded)
         let count = Glibc.read(file, &bytes, bytes.count)
         guard count >= 0 else {
             throw Failure.request("image \(path) cannot be read: \(Failure.systemReason(errno))")
         }
         return Array(bytes.prefix(count))
     }
-}
-
-public enum SampleMeaning: Sendable {
-    case light
-    case numbers
 }

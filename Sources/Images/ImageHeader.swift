@@ -1,4 +1,5 @@
-/// What an image file says of a page before its pixels are decoded.
+/// What an image file says of a page before its pixels are decoded. Width and height are those of the picture as viewers
+/// show it: turned as the file's orientation says.
 public struct ImageHeader: Sendable, Hashable {
     public let width: Int
     public let height: Int
@@ -10,9 +11,12 @@ public struct ImageHeader: Sendable, Hashable {
     public let isPalette: Bool
     /// Whether the samples come as `RasterImage.Content.floats`.
     public let isFloat: Bool
+    /// Samples a pixel that are dropped since the file declares them alpha.
+    public let alphaSamples: Int
 
     public init(
-        width: Int, height: Int, channels: Int, maximum: UInt64 = 255, isPalette: Bool = false, isFloat: Bool = false
+        width: Int, height: Int, channels: Int, maximum: UInt64 = 255, isPalette: Bool = false, isFloat: Bool = false,
+        alphaSamples: Int = 0
     ) {
         self.width = width
         self.height = height
@@ -20,6 +24,7 @@ public struct ImageHeader: Sendable, Hashable {
         self.maximum = maximum
         self.isPalette = isPalette
         self.isFloat = isFloat
+        self.alphaSamples = alphaSamples
     }
 
     /// Channels of the picture: a palette paints three.

@@ -2,24 +2,24 @@ internal import CJPEG
 import Glibc
 import Support
 
-/// JPEG files (ISO/IEC 10918) through libjpeg: grey and RGB of 8 bits. What a camera says of turning the picture is
-/// ignored.
+/// JPEG files (ISO/IEC 10918) through libjpeg: grey and RGB of 8 bits, turned as a camera's EXIF data say.
 public enum JPEG {
     /// The size and kind of the image at `path`, without its pixels.
     ///
     /// Throws `Failure.request` where the file is missing, unreadable, no JPEG, damaged in its header or neither grey
     /// nor RGB.
     public static func readHeader(_ path: String) throws -> ImageHeader {
-        let (reader, header) = try open(path)
+        let (reader, header, orientation) = try open(path)
         cjpeg_close(reader)
-        return header
+        let (width, height) = orientation.size(width: header.width, height: header.height)
+        return ImageHeader(width: width, height: height, channels: header.channels)
     }
 
     /// The image at `path`, decoded whole.
     ///
     /// Throws `Failure.request` where `readHeader` does, and where the file is truncated or damaged.
     public static func read(_ path: String) throws -> RasterImage {
-        let (reader, header) = try open(path)
+        let (reader, header, orientation) = try open(path)
         defer { cjpeg_close(reader) }
         // The sides have 16 bits in the file, so that 12 GiB is the most that a few bytes can claim.
         let count = header.width * header.height * header.channels
@@ -32,17 +32,37 @@ public enum JPEG {
             var error = cjpeg_error()
             guard cjpeg_read(reader, bytes, &error) == CJPEG_DONE else { throw failure(reading: path, error) }
         }
-        return RasterImage(width: header.width, height: header.height, channels: header.channels, samples: samples)
+        return RasterImage(
+            width: header.width, height: header.height, channels: header.channels, samples: samples
+        ).turned(orientation)
     }
 
-    private static func open(_ path: String) throws -> (reader: OpaquePointer, header: ImageHeader) {
+    /// - Returns: the reader, the image as it is stored, and how it lies in the picture.
+    private static func open(
+        _ path: String
+    ) throws -> (reader: OpaquePointer, stored: ImageHeader, orientation: ImageOrientation) {
         var header = cjpeg_header()
         var error = cjpeg_error()
         guard let reader = cjpeg_open(path, &header, &error) else { throw failure(reading: path, error) }
         return (
             reader,
-            ImageHeader(width: Int(header.width), height: Int(header.height), channels: Int(header.channels))
+            ImageHeader(width: Int(header.width), height: Int(header.height), channels: Int(header.channels)),
+            orientation(reader)
         )
+    }
+
+    /// What the markers before the image say of turning it: EXIF, or else XMP.
+    private static func orientation(_ reader: OpaquePointer) -> ImageOrientation {
+        var index: Int32 = 0
+        var count: UInt32 = 0
+        var (exif, xmp) = (UnsafeBufferPointer<UInt8>?.none, UnsafeBufferPointer<UInt8>?.none)
+        while let bytes = cjpeg_app1(reader, index, &count) {
+            let data = UnsafeBufferPointer(start: bytes, count: Int(count))
+            if data.starts(with: "Exif\0\0".utf8) { exif = exif ?? data }
+            if data.starts(with: "http://ns.adobe.com/xap/1.0/\0".utf8) { xmp = xmp ?? data }
+            index += 1
+        }
+        return exif.flatMap { ImageOrientation(exif: $0) } ?? xmp.flatMap { ImageOrientation(xmp: $0) } ?? .upright
     }
 
     private static func failure(reading path: String, _ error: cjpeg_error) -> Failure {
@@ -55,11 +75,37 @@ public enum JPEG {
             .request("image \(path) is not a JPEG file: convert it to PNG or remove it")
         case CJPEG_TRUNCATED:
             .request("image \(path) is cut short: the file ends before the image does; copy it again")
-        case CJPEG_COLORS:
+        case CJPEG_COLORS where error.code == 4:
             .request("image \(path) has the colours of print (CMYK), which are not supported: save it as RGB or grey")
+        case CJPEG_COLORS:
+            .request(
+                "image \(path) is a JPEG of \(error.code) channels that are neither grey nor RGB, which is not supported: "
+                    + "save it as TIFF")
+        case CJPEG_PRECISION:
+            unsupported(path, "is a JPEG with samples of \(error.code) bits")
+        case CJPEG_PROCESS:
+            unsupported(path, "is \(process(error.code))")
         default:
             .request("image \(path) is damaged: \(text(of: error)); copy it or save it again")
         }
+    }
+
+    /// What the marker of a frame says of how it is coded (ISO/IEC 10918-1, table B.1).
+    static func process(_ marker: Int32) -> String {
+        switch marker {
+        case 0xC3, 0xC7: "a lossless JPEG"
+        case 0xCB, 0xCF: "a lossless JPEG with arithmetic coding"
+        case 0xC5, 0xC6, 0xCD, 0xCE: "a hierarchical JPEG"
+        case 0xC9, 0xCA: "a JPEG with arithmetic coding"
+        case 0xF7: "a JPEG-LS file"
+        default: "a JPEG of an unknown kind (marker \(marker))"
+        }
+    }
+
+    private static func unsupported(_ path: String, _ what: String) -> Failure {
+        .request(
+            "image \(path) \(what), which is not supported: save it as TIFF, python -c \"import imagecodecs, tifffile; "
+                + "tifffile.imwrite('OUT.tif', imagecodecs.imread('IN.jpg'), compression='zlib')\"")
     }
 
     private static func text(of error: cjpeg_error) -> String {

@@ -14,33 +14,44 @@ public enum PNG {
     public static func readHeader(_ path: String) throws -> ImageHeader {
         let (reader, header) = try open(path)
         cpng_close(reader)
-        return describe(header)
+        return describe(header, PNGMetadata(path).orientation)
     }
 
-    /// The image at `path`, decoded whole.
+    /// The image at `path`, decoded whole, and turned as EXIF data say.
     ///
     /// Samples are the file's own: packed grey is not scaled (its `maximum` is 1, 3 or 15), of a palette image the
-    /// indices are kept beside its colours, alpha and transparency are dropped, gamma is not applied.
+    /// indices are kept beside its colours, gamma is not applied. Alpha and transparency are dropped from `.light`; of
+    /// `.numbers` they are told beside the samples.
     ///
     /// Throws `Failure.request` where the file is missing, unreadable, no PNG, truncated, damaged, or too large.
-    public static func read(_ path: String) throws -> RasterImage {
+    public static func read(_ path: String, as meaning: SampleMeaning = .light) throws -> RasterImage {
         let (reader, header) = try open(path)
         defer { cpng_close(reader) }
-        let info = describe(header)
-        let count = try sampleCount(header, path: path)
-        let samples =
+        let info = describe(header, .upright)
+        let keepsAlpha = meaning == .numbers && header.has_alpha != 0
+        if keepsAlpha { cpng_keep_alpha(reader) }
+        let count = try sampleCount(header, alphaSamples: keepsAlpha ? 1 : 0, path: path)
+        var samples =
             header.bit_depth == 16
             ? try wideSamples(reader, count: count, path: path) : try narrowSamples(reader, count: count, path: path)
-        guard info.isPalette else {
-            return RasterImage(
-                width: info.width, height: info.height, channels: info.channels, maximum: info.maximum,
-                content: .integers(samples))
+        var palette: [RGBColor]?
+        if info.isPalette {
+            let colors = colors(reader, count: Int(header.palette_count))
+            try checkIndices(samples, colors: colors.count, width: info.width, path: path)
+            palette = colors
         }
-        let palette = colors(reader, count: Int(header.palette_count))
-        try checkIndices(samples, colors: palette.count, width: info.width, path: path)
+        var alpha: [UInt16]?
+        if keepsAlpha {
+            (samples, alpha) = split(samples, channels: info.channels)
+        } else if meaning == .numbers {
+            alpha = transparency(reader, header, samples)
+        }
+        if let opaque = alpha?.first, alpha?.allSatisfy({ $0 == opaque }) == true { alpha = nil }
         return RasterImage(
-            width: info.width, height: info.height, channels: 1, maximum: info.maximum, content: .integers(samples),
-            palette: palette)
+            width: info.width, height: info.height, channels: info.channels, maximum: info.maximum,
+            content: .integers(samples), palette: palette, alpha: alpha,
+            alphaMaximum: header.bit_depth == 16 ? 65535 : 255
+        ).turned(PNGMetadata(path).orientation)
     }
 
     // MARK: - Opening
@@ -52,25 +63,27 @@ public enum PNG {
         return (reader, header)
     }
 
-    static func describe(_ header: cpng_header) -> ImageHeader {
-        ImageHeader(
-            width: Int(header.width), height: Int(header.height), channels: Int(header.channels),
+    static func describe(_ header: cpng_header, _ orientation: ImageOrientation) -> ImageHeader {
+        let (width, height) = orientation.size(width: Int(header.width), height: Int(header.height))
+        return ImageHeader(
+            width: width, height: height, channels: Int(header.channels),
             maximum: header.is_palette != 0 ? 255 : (1 << UInt64(header.bit_depth)) - 1,
-            isPalette: header.is_palette != 0)
+            isPalette: header.is_palette != 0, alphaSamples: header.has_alpha != 0 ? 1 : 0)
     }
 
     /// The number of samples, where memory and the file can hold them.
-    private static func sampleCount(_ header: cpng_header, path: String) throws -> Int {
+    private static func sampleCount(_ header: cpng_header, alphaSamples: Int, path: String) throws -> Int {
         let size = "\(header.width)×\(header.height) pixels"
         // Both sides are below 2^31, so that nothing here overflows.
         let count = Int(header.width) * Int(header.height)
-        guard count <= mostSamples / Int(header.channels) else {
+        let samples = Int(header.channels) + alphaSamples
+        guard count <= mostSamples / samples else {
             throw Failure.request(
                 "image \(path) claims \(size), and more than \(mostSamples) samples are not supported: cut it into "
                     + "smaller ones")
         }
         try checkFileSize(header, path: path)
-        return count * Int(header.channels)
+        return count * samples
     }
 
     /// Refuses an image that its file cannot hold: a few damaged bytes of a header may claim terabytes.
@@ -109,6 +122,38 @@ public enum PNG {
     private static func decode(_ reader: OpaquePointer, into samples: UnsafeMutableRawPointer, path: String) throws {
         var error = cpng_error()
         guard cpng_read(reader, samples, &error) == CPNG_DONE else { throw failure(reading: path, error) }
+    }
+
+    /// The alpha samples that lie behind each pixel's others, taken out.
+    private static func split(_ samples: [UInt16], channels: Int) -> (samples: [UInt16], alpha: [UInt16]) {
+        let pixels = samples.count / (channels + 1)
+        var (others, alpha) = ([UInt16](), [UInt16]())
+        others.reserveCapacity(pixels * channels)
+        alpha.reserveCapacity(pixels)
+        for pixel in 0..<pixels {
+            let first = pixel * (channels + 1)
+            others.append(contentsOf: samples[first..<first + channels])
+            alpha.append(samples[first + channels])
+        }
+        return (others, alpha)
+    }
+
+    /// The alpha of colours that the file declares transparent (tRNS); nil where it does not.
+    private static func transparency(
+        _ reader: OpaquePointer, _ header: cpng_header, _ samples: [UInt16]
+    ) -> [UInt16]? {
+        if header.is_palette != 0 {
+            var ofColors = [UInt8](repeating: 255, count: Int(header.palette_count))
+            guard cpng_palette_alpha(reader, &ofColors) != 0 else { return nil }
+            return samples.map { UInt16(ofColors[Int($0)]) }
+        }
+        guard header.has_key != 0 else { return nil }
+        let opaque: UInt16 = header.bit_depth == 16 ? 65535 : 255
+        let channels = Int(header.channels)
+        let key = Array([header.key.0, header.key.1, header.key.2].prefix(channels))
+        return (0..<samples.count / channels).map { pixel in
+            samples[pixel * channels..<(pixel + 1) * channels].elementsEqual(key) ? 0 : opaque
+        }
     }
 
     static func colors(_ reader: OpaquePointer, count: Int) -> [RGBColor] {

@@ -11,7 +11,7 @@ public final class PNGReader {
     /// Rows that were decoded.
     private var done = 0
 
-    /// Opens a file; nil where it is interlaced, which can only be decoded whole.
+    /// Opens a file; nil where it is interlaced or must be turned, which is only possible with the whole image.
     ///
     /// Throws `Failure.request` where the file is missing, unreadable, no PNG or damaged in its header.
     public init?(_ path: String) throws {
@@ -24,11 +24,11 @@ public final class PNGReader {
         }
         self.reader = reader
         self.path = path
-        self.header = PNG.describe(header)
+        self.header = PNG.describe(header, .upright)
         isWide = header.bit_depth == 16
         palette = header.is_palette != 0 ? PNG.colors(reader, count: Int(header.palette_count)) : nil
         // Only now is there an object whose end closes the file.
-        if header.is_interlaced != 0 { return nil }
+        if header.is_interlaced != 0 || PNGMetadata(path).orientation != .upright { return nil }
     }
 
     deinit { cpng_close(reader) }
@@ -76,7 +76,7 @@ public final class PNGReader {
 
     private func reopen() throws {
         let (again, found) = try PNG.open(path)
-        guard PNG.describe(found) == header else {
+        guard PNG.describe(found, .upright) == header else {
             cpng_close(again)
             throw Failure.running("image \(path) was changed while it was read: start again")
         }

@@ -26,16 +26,22 @@ public struct RasterImage: Sendable, Equatable {
     public var content: Content
     /// The colours that samples index, for a palette image.
     public let palette: [RGBColor]?
-    public var isWhiteZero = false
-    public var alpha: [UInt16]?
+    /// Of samples that were read as `.numbers`: whether the file says that 0 is shown white (MinIsWhite).
+    public let isWhiteZero: Bool
+    /// Each pixel's alpha, `height·width`, where samples were read as `.numbers` and the file has an alpha that is not
+    /// the same for all pixels; else nil.
+    public let alpha: [UInt16]?
+    /// Full scale of `alpha`.
+    public let alphaMaximum: UInt64
 
     public init(
         width: Int, height: Int, channels: Int, maximum: UInt64 = 255, content: Content, palette: [RGBColor]? = nil,
-        isWhiteZero: Bool = false, alpha: [UInt16]? = nil
+        isWhiteZero: Bool = false, alpha: [UInt16]? = nil, alphaMaximum: UInt64 = 255
     ) {
         precondition(
             content.count == width * height * channels, "\(content.count) samples for \(height)×\(width)×\(channels)")
         precondition(channels > 0, "an image of \(channels) channels")
+        precondition(alpha.map { $0.count == width * height } ?? true, "alpha of another size than the image")
         self.width = width
         self.height = height
         self.channels = channels
@@ -44,6 +50,7 @@ public struct RasterImage: Sendable, Equatable {
         self.palette = palette
         self.isWhiteZero = isWhiteZero
         self.alpha = alpha
+        self.alphaMaximum = alphaMaximum
     }
 
     /// An image of integer samples.
@@ -79,7 +86,9 @@ extension RasterImage {
             }
             filled = 3 * count
         }
-        return RasterImage(width: width, height: height, channels: 3, samples: expanded)
+        return RasterImage(
+            width: width, height: height, channels: 3, content: .integers(expanded), alpha: alpha,
+            alphaMaximum: alphaMaximum)
     }
 }
 

@@ -21,7 +21,8 @@ struct TIFFLayout {
         var channel: Int
     }
 
-    let header: ImageHeader
+    /// Of the image as it is stored, not turned.
+    private(set) var header: ImageHeader
     let bits: Int
     let format: Format
     let isPalette: Bool
@@ -30,12 +31,14 @@ struct TIFFLayout {
     /// Samples of a pixel in a block.
     private let stride: Int
     /// The samples of a pixel that are kept, by their number in the file.
-    private let kept: [Int]
+    private var kept: [Int]
+    /// The first sample of a pixel that is alpha.
+    private let alphaSample: Int?
     private let isPlanar: Bool
-    private let isInverted: Bool
+    private var isInverted: Bool
 
     /// Throws `Failure.request` where the image is of a kind that is not supported.
-    init(_ header: ctiff_header, isAlpha: (UInt16) -> Bool, name: String) throws {
+    init(_ header: ctiff_header, as meaning: SampleMeaning, isAlpha: (UInt16) -> Bool, name: String) throws {
         func refuse(_ what: String, _ advice: String = "save it as grey or RGB") -> Failure {
             .request("image \(name) \(what), which is not supported: \(advice)")
         }
@@ -49,12 +52,15 @@ struct TIFFLayout {
         default: throw refuse("has samples of \(bits) bits", "save it with 8 or 16 bits, or as 32-bit floating-point")
         }
         switch header.photometric {
-        case 0: (isInverted, isPalette) = (true, false)
+        case 0: (isInverted, isPalette) = (meaning == .light, false)
         case 1, 2: (isInverted, isPalette) = (false, false)
         case 3: (isInverted, isPalette) = (false, true)
         case 4: throw refuse("is a mask of another image")
         case 5: throw refuse("has the colours of print (CMYK)")
-        case 6: throw refuse("has its colours as YCbCr without JPEG, or in JPEG of the old style")
+        case 6:
+            throw refuse(
+                "has its colours as YCbCr (compressed with \(TIFFCompression.name(of: header.compression)))",
+                "save it as RGB, as tiff2rgba -n does")
         case 8, 9, 10: throw refuse("has its colours as CIE L*a*b*")
         default: throw refuse("has colours of kind \(header.photometric) (PhotometricInterpretation)")
         }
@@ -68,10 +74,12 @@ struct TIFFLayout {
             throw Failure.request(
                 "image \(name) is damaged: RGB with \(samples) samples a pixel; copy it or save it again")
         }
-        kept = (0..<samples).filter { sample in
+        func declaresAlpha(_ sample: Int) -> Bool {
             let number = sample - (samples - extra)
-            return number < 0 || !isAlpha(UInt16(number))
+            return number >= 0 && isAlpha(UInt16(number))
         }
+        kept = (0..<samples).filter { !declaresAlpha($0) }
+        alphaSample = (0..<samples).first(where: declaresAlpha)
         guard !kept.isEmpty else { throw refuse("is nothing but alpha") }
         isPlanar = header.is_planar != 0
         stride = isPlanar ? 1 : samples
@@ -86,7 +94,18 @@ struct TIFFLayout {
             }
         self.header = ImageHeader(
             width: Int(header.width), height: Int(header.height), channels: kept.count, maximum: maximum,
-            isPalette: isPalette, isFloat: format != .unsigned || bits > 16)
+            isPalette: isPalette, isFloat: format != .unsigned || bits > 16, alphaSamples: samples - kept.count)
+    }
+
+    /// The alpha samples in place of the others; nil where there are none.
+    var ofAlpha: TIFFLayout? {
+        guard let alphaSample else { return nil }
+        var layout = self
+        layout.kept = [alphaSample]
+        layout.isInverted = false
+        layout.header = ImageHeader(
+            width: header.width, height: header.height, channels: 1, maximum: header.maximum, isFloat: header.isFloat)
+        return layout
     }
 
     /// What blocks of a place there are: of all channels in one, or of one each, by their sample's number.

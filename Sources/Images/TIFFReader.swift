@@ -1,8 +1,10 @@
 internal import CTIFF
 import Support
 
-/// A page of a TIFF file, read in parts: the image may be far larger than memory. One thread at a time uses it.
+/// A page of a TIFF file, read in parts: the image may be far larger than memory, unless it must be turned. One thread at
+/// a time uses it.
 public final class TIFFReader {
+    /// Of the image as it is shown, turned.
     public let header: ImageHeader
     /// Resolution and description.
     public let tags: TIFFTags
@@ -12,17 +14,27 @@ public final class TIFFReader {
     private let reader: OpaquePointer
     private let layout: TIFFLayout
     private let palette: [RGBColor]?
+    private let meaning: SampleMeaning
+    private let isWhiteZero: Bool
     private let cache: TIFFBlockCache
+    private let orientation: ImageOrientation
+    /// The whole image, once it was read to be turned.
+    private var turned: RasterImage?
 
     /// Opens a page (from 0).
     ///
-    /// - Parameter cacheBytes: decoded strips or tiles that are kept, at least one; and a row of them, so that rows can be
-    ///   read one after another without decoding it anew for every call, if it takes no more than half a GiB.
+    /// - Parameters:
+    ///   - meaning: what the samples are read for.
+    ///   - cacheBytes: decoded strips or tiles that are kept, at least one; and a row of them, so that rows can be read
+    ///     one after another without decoding it anew for every call, if it takes no more than half a GiB.
     ///
     /// Throws `Failure.request` where the file is missing, unreadable, no TIFF or damaged, where there is no such page,
     /// and for kinds that are not supported.
-    public init(_ path: String, page: Int = 0, cacheBytes: Int = 64 << 20) throws {
-        let pages = try TIFFPages(path).offsets
+    public init(
+        _ path: String, page: Int = 0, as meaning: SampleMeaning = .light, cacheBytes: Int = 64 << 20
+    ) throws {
+        let found = try TIFFPages(path)
+        let pages = found.pages
         guard pages.indices.contains(page) else {
             throw Failure.request(
                 "image \(path) has no page \(page): its last is \(pages.count - 1) (from 0); correct the number")
@@ -30,11 +42,18 @@ public final class TIFFReader {
         let name = pages.count == 1 ? path : "\(path) (page \(page))"
         var header = ctiff_header()
         var error = ctiff_error()
-        guard let reader = ctiff_open(path, pages[page], &header, &error) else {
+        guard let reader = ctiff_open(path, pages[page].directory, pages[page].shift, &header, &error) else {
             throw TIFF.failure(reading: name, error)
         }
         do {
-            let layout = try TIFFLayout(header, isAlpha: { ctiff_is_alpha(reader, $0) != 0 }, name: name)
+            if let refusal = TIFFCompression.refusal(header, reader, name: name) { throw refusal }
+            guard header.depth == 1 || found.isOneRun else {
+                throw Failure.request(
+                    "image \(name) holds \(header.depth) images in one page (ImageDepth) beside others, which is not "
+                        + "supported: save each as a page of its own")
+            }
+            let layout = try TIFFLayout(
+                header, as: meaning, isAlpha: { ctiff_is_alpha(reader, $0) != 0 }, name: name)
             self.layout = layout
             palette = try layout.isPalette ? Self.palette(of: reader, bits: layout.bits, name: name) : nil
             let bytes = ctiff_block_bytes(reader)
@@ -56,11 +75,29 @@ public final class TIFFReader {
         }
         self.reader = reader
         self.name = name
-        self.header = layout.header
+        self.meaning = meaning
+        isWhiteZero = meaning == .numbers && header.photometric == 0
+        orientation = Self.orientation(header, reader)
+        let stored = layout.header
+        let (width, height) = orientation.size(width: stored.width, height: stored.height)
+        self.header = ImageHeader(
+            width: width, height: height, channels: stored.channels, maximum: stored.maximum,
+            isPalette: stored.isPalette, isFloat: stored.isFloat, alphaSamples: stored.alphaSamples)
         tags = TIFFTags(
-            resolution: header.has_resolution != 0 ? (header.x_resolution, header.y_resolution) : nil,
+            resolution: header.has_resolution == 0
+                ? nil
+                : orientation.swapsSides
+                    ? (header.y_resolution, header.x_resolution) : (header.x_resolution, header.y_resolution),
             resolutionUnit: TIFFTags.ResolutionUnit(rawValue: header.resolution_unit) ?? .inch,
             description: ctiff_description(reader).map { String(cString: $0) })
+    }
+
+    /// What the tag Orientation says, or else XMP.
+    private static func orientation(_ header: ctiff_header, _ reader: OpaquePointer) -> ImageOrientation {
+        if let found = ImageOrientation(rawValue: Int(header.orientation)), found != .upright { return found }
+        var count: UInt32 = 0
+        guard let xmp = ctiff_xmp(reader, &count) else { return .upright }
+        return ImageOrientation(xmp: UnsafeBufferPointer(start: xmp, count: Int(count))) ?? .upright
     }
 
     deinit { ctiff_close(reader) }
@@ -92,55 +129,96 @@ public final class TIFFReader {
     ///   - rows: inside the image, not empty; from top to bottom is the fastest order.
     ///   - columns: all of them where left out.
     ///
-    /// Throws `Failure.request` where that part is truncated, damaged, or has a sample that is not finite.
+    /// Throws `Failure.request` where that part is truncated, damaged, or has a sample that is not finite, and where an
+    /// image that must be turned is too large to be decoded whole.
     public func readRows(_ rows: Range<Int>, columns: Range<Int>? = nil) throws -> RasterImage {
         let columns = columns ?? 0..<header.width
-        let count = rows.count * columns.count * header.channels
-        let content: RasterImage.Content
-        if header.isFloat {
-            content = .floats(
-                try [Float](unsafeUninitializedCapacity: count) { buffer, filled in
-                    try readRows(rows, columns: columns, into: buffer.baseAddress!)
-                    filled = count
-                })
-        } else {
-            content = .integers(
-                try [UInt16](unsafeUninitializedCapacity: count) { buffer, filled in
-                    try readRows(rows, columns: columns, into: buffer.baseAddress!)
-                    filled = count
-                })
+        guard orientation != .upright else { return try stored(rows, columns) }
+        let whole = try turned ?? readStored().turned(orientation)
+        turned = whole
+        return whole.cut(rows: rows, columns: columns)
+    }
+
+    /// The whole image; where its samples are numbers, with its alpha.
+    ///
+    /// Throws `Failure.request` where it is truncated, damaged, too large, or has a sample that is not finite.
+    func readAll() throws -> RasterImage { try readStored().turned(orientation) }
+
+    /// The whole image, not turned.
+    private func readStored() throws -> RasterImage {
+        // As many bytes as the largest PNG.
+        let stored = layout.header
+        let most = stored.isFloat ? PNG.mostSamples / 2 : PNG.mostSamples
+        let (pixels, overflows) = stored.width.multipliedReportingOverflow(by: stored.height)
+        guard !overflows, pixels <= most / stored.channels else {
+            let reason = orientation == .upright ? "" : " in an image that must be turned (Orientation)"
+            throw Failure.request(
+                "image \(name) claims \(stored.width)×\(stored.height) pixels, and more than \(most) samples are "
+                    + "not supported\(reason): cut it into smaller ones")
         }
+        return try self.stored(0..<stored.height, 0..<stored.width, withAlpha: meaning == .numbers)
+    }
+
+    private func stored(
+        _ rows: Range<Int>, _ columns: Range<Int>, withAlpha: Bool = false
+    ) throws -> RasterImage {
+        let alpha = withAlpha ? try alpha(rows, columns) : nil
         return RasterImage(
             width: columns.count, height: rows.count, channels: header.channels, maximum: header.maximum,
-            content: content, palette: palette)
+            content: try content(rows, columns, layout), palette: palette, isWhiteZero: isWhiteZero, alpha: alpha,
+            alphaMaximum: header.isFloat ? 65535 : header.maximum)
     }
 
-    /// The same into `samples`, rows·columns·channels of them, for an image of integers.
-    public func readRows(_ rows: Range<Int>, columns: Range<Int>, into samples: UnsafeMutablePointer<UInt16>) throws {
-        precondition(!header.isFloat, "integer samples of a float image")
-        try eachPart(rows, columns) { block, part in
-            layout.unpack(block, part, width: columns.count, into: samples)
+    private func content(
+        _ rows: Range<Int>, _ columns: Range<Int>, _ layout: TIFFLayout
+    ) throws -> RasterImage.Content {
+        let count = rows.count * columns.count * layout.header.channels
+        if header.isFloat {
+            let samples = try [Float](unsafeUninitializedCapacity: count) { buffer, filled in
+                try eachPart(rows, columns, layout) { block, part in
+                    layout.unpack(block, part, width: columns.count, into: buffer.baseAddress!)
+                }
+                filled = count
+            }
+            try checkFinite(samples, rows, columns, layout)
+            return .floats(samples)
         }
-        guard let palette, palette.count < 1 << 16 else { return }
-        if let position = (0..<rows.count * columns.count).first(where: { samples[$0] >= palette.count }) {
-            let (row, column) = position.quotientAndRemainder(dividingBy: columns.count)
-            throw Failure.request(
-                "image \(name) is damaged: its pixel at row \(rows.lowerBound + row), column "
-                    + "\(columns.lowerBound + column) has colour \(samples[position]) of a palette of "
-                    + "\(palette.count); save it again")
+        let samples = try [UInt16](unsafeUninitializedCapacity: count) { buffer, filled in
+            try eachPart(rows, columns, layout) { block, part in
+                layout.unpack(block, part, width: columns.count, into: buffer.baseAddress!)
+            }
+            filled = count
         }
+        try checkIndices(samples, rows, columns)
+        return .integers(samples)
     }
 
-    /// The samples as they are, not scaled, of any image; indices of a palette too.
-    public func readRows(_ rows: Range<Int>, columns: Range<Int>, into samples: UnsafeMutablePointer<Float>) throws {
-        try eachPart(rows, columns) { block, part in
-            layout.unpack(block, part, width: columns.count, into: samples)
-        }
-        let count = rows.count * columns.count * header.channels
-        guard layout.format == .float, let position = (0..<count).first(where: { !samples[$0].isFinite }) else {
-            return
-        }
-        let (row, column) = (position / header.channels).quotientAndRemainder(dividingBy: columns.count)
+    /// Alpha, of 16 bits where the samples are wider or have a point; nil where there is none or it is the same for all.
+    private func alpha(_ rows: Range<Int>, _ columns: Range<Int>) throws -> [UInt16]? {
+        guard let layout = layout.ofAlpha else { return nil }
+        let alpha: [UInt16] =
+            switch try content(rows, columns, layout) {
+            case .integers(let samples): samples
+            case .floats(let samples):
+                samples.map { UInt16(max(0, min(1, $0 / Float(layout.header.maximum))) * 65535) }
+            }
+        return alpha.allSatisfy { $0 == alpha[0] } ? nil : alpha
+    }
+
+    private func checkIndices(_ samples: [UInt16], _ rows: Range<Int>, _ columns: Range<Int>) throws {
+        guard let palette, let position = samples.firstIndex(where: { $0 >= palette.count }) else { return }
+        let (row, column) = position.quotientAndRemainder(dividingBy: columns.count)
+        throw Failure.request(
+            "image \(name) is damaged: its pixel at row \(rows.lowerBound + row), column "
+                + "\(columns.lowerBound + column) has colour \(samples[position]) of a palette of \(palette.count); save "
+                + "it again")
+    }
+
+    private func checkFinite(
+        _ samples: [Float], _ rows: Range<Int>, _ columns: Range<Int>, _ layout: TIFFLayout
+    ) throws {
+        guard layout.format == .float, let position = samples.firstIndex(where: { !$0.isFinite }) else { return }
+        let (row, column) = (position / layout.header.channels).quotientAndRemainder(dividingBy: columns.count)
         throw Failure.request(
             "image \(name) has a sample that is no finite number at row \(rows.lowerBound + row), column "
                 + "\(columns.lowerBound + column): replace it and save the image again")
@@ -148,12 +226,14 @@ public final class TIFFReader {
 
     /// Decodes every strip or tile that the region touches, and says which part of it lies where in the region.
     private func eachPart(
-        _ rows: Range<Int>, _ columns: Range<Int>, _ use: (UnsafeRawPointer, TIFFLayout.Part) -> Void
+        _ rows: Range<Int>, _ columns: Range<Int>, _ layout: TIFFLayout,
+        _ use: (UnsafeRawPointer, TIFFLayout.Part) -> Void
     ) throws {
+        let stored = layout.header
         precondition(
-            rows.lowerBound >= 0 && rows.upperBound <= header.height && columns.lowerBound >= 0
-                && columns.upperBound <= header.width && !rows.isEmpty && !columns.isEmpty,
-            "rows \(rows) and columns \(columns) of \(header.height)×\(header.width)")
+            rows.lowerBound >= 0 && rows.upperBound <= stored.height && columns.lowerBound >= 0
+                && columns.upperBound <= stored.width && !rows.isEmpty && !columns.isEmpty,
+            "rows \(rows) and columns \(columns) of \(stored.height)×\(stored.width)")
         let (blockHeight, blockWidth) = (layout.blockHeight, layout.blockWidth)
         for down in rows.lowerBound / blockHeight...(rows.upperBound - 1) / blockHeight {
             for across in columns.lowerBound / blockWidth...(columns.upperBound - 1) / blockWidth {

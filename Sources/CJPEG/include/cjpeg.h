@@ -14,8 +14,12 @@ typedef enum {
     CJPEG_NOT_JPEG,
     /// The file ends before the image does.
     CJPEG_TRUNCATED,
-    /// The colours are neither grey nor RGB.
+    /// The colours are neither grey nor RGB; `code` is the number of channels.
     CJPEG_COLORS,
+    /// Samples have `code` bits.
+    CJPEG_PRECISION,
+    /// The image is coded in a way that libjpeg has not; `code` is the marker that says which.
+    CJPEG_PROCESS,
     /// libjpeg refused; its reason is the error's text.
     CJPEG_REFUSED,
 } cjpeg_status;
@@ -38,6 +42,10 @@ typedef struct cjpeg_reader cjpeg_reader;
 /// Opens a file and reads its header. Null after an error. Close the reader in the end.
 cjpeg_reader *_Nullable cjpeg_open(
     const char *_Nonnull path, cjpeg_header *_Nonnull header, cjpeg_error *_Nonnull error);
+
+/// The data of the APP1 marker number `index` before the image, EXIF and XMP; null where there are no more. It lives as
+/// long as the reader.
+const uint8_t *_Nullable cjpeg_app1(const cjpeg_reader *_Nonnull reader, int index, uint32_t *_Nonnull count);
 
 /// Decodes the pixels, once, into height·width·channels bytes.
 cjpeg_status cjpeg_read(cjpeg_reader *_Nonnull reader, uint8_t *_Nonnull samples, cjpeg_error *_Nonnull error);

@@ -33,6 +33,11 @@ typedef struct {
     uint8_t bit_depth;
     /// Samples of a pixel without alpha: 1 or 3.
     uint8_t channels;
+    /// 1 where each pixel has an alpha sample after the others.
+    uint8_t has_alpha;
+    /// 1 where one grey value or colour, `key`, is transparent.
+    uint8_t has_key;
+    uint16_t key[3];
     /// 1 where samples are indices of a palette.
     uint8_t is_palette;
     /// 1 where the rows come in several passes, so that none is whole before the last.
@@ -51,9 +56,19 @@ cpng_reader *_Nullable cpng_open(const char *_Nonnull path, cpng_header *_Nonnul
 /// The palette's colours, 3 bytes each, into `colors` (3·palette_count bytes).
 void cpng_palette(const cpng_reader *_Nonnull reader, uint8_t *_Nonnull colors);
 
+/// The alpha of each of the palette's colours (palette_count bytes). 0 where none is transparent.
+int cpng_palette_alpha(const cpng_reader *_Nonnull reader, uint8_t *_Nonnull alpha);
+
+/// Has `cpng_read` give the alpha sample of each pixel too, after its others. For files with `has_alpha`.
+void cpng_keep_alpha(cpng_reader *_Nonnull reader);
+
+/// Inflates a zlib stream into at most `capacity` bytes; returns how many there are, 0 where it is damaged or longer.
+size_t cpng_inflate(
+    const uint8_t *_Nonnull packed, size_t count, uint8_t *_Nonnull bytes, size_t capacity);
+
 /// Decodes the pixels, once, and reads on to the file's end, so that damage anywhere is found.
 ///
-/// `samples` takes height·width·channels samples without alpha, of one byte each up to 8 bits (packed samples are
+/// `samples` takes height·width·channels samples, without alpha unless `cpng_keep_alpha` asked for it, of one byte each up to 8 bits (packed samples are
 /// unpacked, not scaled), of two bytes in the machine's order with 16 bits.
 cpng_status cpng_read(cpng_reader *_Nonnull reader, void *_Nonnull samples, cpng_error *_Nonnull error);
 

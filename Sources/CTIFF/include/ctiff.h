@@ -27,10 +27,21 @@ typedef struct {
     char text[200];
 } ctiff_error;
 
-/// Where the pages of a file are: offsets of the directories that are neither overviews nor masks of others.
+/// A page of a file: its directory's offset, and its number in the chain of directories, overviews and masks counted.
 typedef struct {
-    uint64_t *_Nullable offsets;
+    uint64_t offset;
+    uint64_t number;
+} ctiff_page;
+
+/// Where the pages of a file are: the directories that are neither overviews nor masks of others.
+typedef struct {
+    ctiff_page *_Nullable pages;
     size_t count;
+    /// Directories of the chain, overviews and masks counted.
+    uint64_t directories;
+    /// 1 where the first page has a tag that may tell of images that have no directory of their own:
+    /// ImageDescription, ImageDepth, or MetaMorph's UIC2.
+    uint8_t is_described;
     /// Bytes of the file; 0 where it is no regular file.
     uint64_t file_bytes;
 } ctiff_pages;
@@ -61,6 +72,12 @@ typedef struct {
     /// Pixels of a tile, or of a strip that is not the last.
     uint32_t block_width;
     uint32_t block_height;
+    /// Orientation, 1 to 8; 1 where the file does not say.
+    uint16_t orientation;
+    /// Images that lie behind each other in this directory: ImageDepth.
+    uint32_t depth;
+    /// Planes that MetaMorph's tag UIC2 counts; 0 where there is none.
+    uint32_t metamorph_planes;
 } ctiff_header;
 
 typedef struct ctiff_reader ctiff_reader;
@@ -73,8 +90,26 @@ ctiff_status ctiff_find_pages(
 void ctiff_free_pages(ctiff_pages *_Nonnull pages);
 
 /// Opens the page whose directory is at `offset`. Null after an error. Close the reader in the end.
+///
+/// `shift` is added to every place of pixels that the directory gives: images that have no directory of their own lie
+/// behind those of the one that stands for all.
 ctiff_reader *_Nullable ctiff_open(
-    const char *_Nonnull path, uint64_t offset, ctiff_header *_Nonnull header, ctiff_error *_Nonnull error);
+    const char *_Nonnull path, uint64_t offset, uint64_t shift, ctiff_header *_Nonnull header,
+    ctiff_error *_Nonnull error);
+
+/// Where the pixels of the page lie if they are not compressed and in one run, all rows and samples behind each other.
+/// 0 if they are not.
+int ctiff_run(const ctiff_reader *_Nonnull reader, uint64_t *_Nonnull start, uint64_t *_Nonnull bytes);
+
+/// Bytes of the file.
+uint64_t ctiff_file_bytes(const ctiff_reader *_Nonnull reader);
+
+/// Whether this libtiff can decode the page's compression.
+int ctiff_is_decodable(const ctiff_reader *_Nonnull reader);
+
+/// The frame header of the first block's JPEG stream: the number of its SOF marker (0xC0 to 0xCF) and bits of a sample.
+/// 0 where there is none.
+int ctiff_jpeg_frame(const ctiff_reader *_Nonnull reader, uint8_t *_Nonnull marker, uint8_t *_Nonnull bits);
 
 /// Whether the extra sample number `index` is alpha, associated or not.
 int ctiff_is_alpha(const ctiff_reader *_Nonnull reader, uint16_t index);
@@ -84,6 +119,9 @@ int ctiff_palette(const ctiff_reader *_Nonnull reader, uint16_t *_Nonnull colors
 
 /// ImageDescription; null where there is none. It lives as long as the reader.
 const char *_Nullable ctiff_description(const ctiff_reader *_Nonnull reader);
+
+/// The XMP packet (tag 700), `count` bytes; null where there is none. It lives as long as the reader.
+const uint8_t *_Nullable ctiff_xmp(const ctiff_reader *_Nonnull reader, uint32_t *_Nonnull count);
 
 /// Bytes of a decoded block: a tile, or a strip that is not the last. 0 where nobody can hold it.
 size_t ctiff_block_bytes(const ctiff_reader *_Nonnull reader);

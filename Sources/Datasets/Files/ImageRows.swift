@@ -71,32 +71,3 @@ public final class PNGRows: ImageRows {
 
     public func read(_ rows: Range<Int>) throws -> RasterImage { try reader.readRows(rows).expandingPalette() }
 }
-
-extension RasterImage {
-    /// Some of its rows.
-    package func rows(_ part: Range<Int>) -> RasterImage {
-        guard part != 0..<height else { return self }
-        let values = part.lowerBound * width * channels..<part.upperBound * width * channels
-        let content: Content =
-            switch content {
-            case .integers(let samples): .integers(Array(samples[values]))
-            case .floats(let samples): .floats(Array(samples[values]))
-            }
-        return RasterImage(
-            width: width, height: part.count, channels: channels, maximum: maximum, content: content, palette: palette)
-    }
-
-    /// This image with another of its kind below it.
-    package func above(_ other: RasterImage) -> RasterImage {
-        precondition(other.width == width && other.channels == channels && other.maximum == maximum, "unlike images")
-        let joined: Content
-        switch (content, other.content) {
-        case (.integers(let above), .integers(let below)): joined = .integers(above + below)
-        case (.floats(let above), .floats(let below)): joined = .floats(above + below)
-        default: preconditionFailure("integers above floats")
-        }
-        return RasterImage(
-            width: width, height: height + other.height, channels: channels, maximum: maximum, content: joined,
-            palette: palette)
-    }
-}
