@@ -85,8 +85,10 @@ extension ProgramTests {
             expect(try findings(place, "numbers"), "doubtful data training: 3 labels (first: numbers/labels/a")
             try data(place, "masks") { _, y, x in x / 8 % 2 == 0 && y / 8 % 2 == 0 ? 255 : 0 }
             expect(try findings(place, "masks", ["data.labels=instances"]), "they are masks, set data.labels: binary")
-            let soft = try findings(place, "images-as-labels", status: 2)
-            expect(soft, "images-as-labels")
+            try data(place, "soft") { _, y, x in min(255, 9 * x + y) }
+            expect(
+                try findings(place, "soft", status: 2),
+                "compressed with loss (JPEG), resized with interpolation or drawn")
         }
 
         @Test("The best checkpoint is chosen by a score that can move") func bestWithoutObjects() throws {
