@@ -38,16 +38,19 @@ extension LabelEncoding {
     /// - with `palette` the colour's position in the list, which may have more colours than there are classes: with 2
     ///   classes, the third can be the one to ignore.
     ///
+    /// With `palette`, pixels of `ignoreColor`, which need not be in the list, become `LabelMap.ignored` too.
+    ///
     /// With `palette`, a palette PNG is taken as the picture that it shows, and grey as the colour with three equal
     /// channels, scaled to 8 bits. With `index` and `instances`, an RGB file is refused.
     ///
     /// Throws `Failure.request` that names `path`, the first wrong pixel (row and column from 0) and its value.
     public func decode(
-        _ raster: RasterImage, classes: Int, ignoreValue: Int?, path: String
+        _ raster: RasterImage, classes: Int, ignoreValue: Int?, ignoreColor: RGBColor? = nil, path: String
     ) throws -> (labels: LabelMap, instances: LabelMap?) {
         let raster = try (isPalette ? raster.expandingPalette() : raster).labelValues(path: path)
         if raster.channels == 1 {
-            let map = try decodeGrey(raster, classes: classes, ignoreValue: ignoreValue, path: path)
+            let map = try decodeGrey(
+                raster, classes: classes, ignoreValue: ignoreValue, ignoreColor: ignoreColor, path: path)
             let objects = objects(raster, ignoreValue: ignoreValue)
             if let objects { TouchingObjects.part(map, objects: objects) }
             return (map, objects)
@@ -65,7 +68,8 @@ extension LabelEncoding {
             return (decodeColorMask(raster, ignoreValue: ignoreValue), nil)
         case .palette(let colors):
             let map = try decodePicture(
-                raster, colors: colors, classes: classes, ignoreValue: ignoreValue, path: path)
+                raster, colors: colors, classes: classes, ignoreValue: ignoreValue, ignoreColor: ignoreColor, path: path
+            )
             return (map, nil)
         }
     }
@@ -87,12 +91,16 @@ extension LabelEncoding {
     /// Classes of raw values, and what stands for a value that is none.
     private static let unknown: Int32 = -2
 
-    private func decodeGrey(_ raster: RasterImage, classes: Int, ignoreValue: Int?, path: String) throws -> LabelMap {
+    private func decodeGrey(
+        _ raster: RasterImage, classes: Int, ignoreValue: Int?, ignoreColor: RGBColor?, path: String
+    ) throws -> LabelMap {
         // A table of the raw values makes every encoding one look-up a pixel.
         var largest: UInt16 = 0
         raster.samples.withUnsafeBufferPointer { for sample in $0 { largest = max(largest, sample) } }
         let table = (0...Int(largest)).map { raw in
-            greyClass(of: raw, maximum: Int(raster.maximum), classes: classes, ignoreValue: ignoreValue)
+            greyClass(
+                of: raw, maximum: Int(raster.maximum), classes: classes, ignoreValue: ignoreValue,
+                ignoreColor: ignoreColor)
         }
         let map = LabelMap(height: raster.height, width: raster.width)
         let out = map.values.baseAddress!
@@ -115,9 +123,13 @@ extension LabelEncoding {
         throw outside(color: color, in: colors, at: failing, of: raster, classes: classes, path: path)
     }
 
-    private func greyClass(of raw: Int, maximum: Int, classes: Int, ignoreValue: Int?) -> Int32 {
+    private func greyClass(
+        of raw: Int, maximum: Int, classes: Int, ignoreValue: Int?, ignoreColor: RGBColor?
+    ) -> Int32 {
         if case .palette(let colors) = self {
-            guard let color = Self.greyColor(raw, maximum: maximum), let position = colors.firstIndex(of: color) else {
+            let color = Self.greyColor(raw, maximum: maximum)
+            if let color, color == ignoreColor { return LabelMap.ignored }
+            guard let color, let position = colors.firstIndex(of: color) else {
                 return Self.unknown
             }
             return Self.label(position, classes: classes, ignoreValue: ignoreValue)
@@ -158,13 +170,14 @@ extension LabelEncoding {
     }
 
     private func decodePicture(
-        _ raster: RasterImage, colors: [RGBColor], classes: Int, ignoreValue: Int?, path: String
+        _ raster: RasterImage, colors: [RGBColor], classes: Int, ignoreValue: Int?, ignoreColor: RGBColor?, path: String
     ) throws -> LabelMap {
         let maximum = Int(raster.maximum)
         var table: [RGBColor: Int32] = [:]
         for (position, color) in colors.enumerated().reversed() {
             table[color] = Self.label(position, classes: classes, ignoreValue: ignoreValue)
         }
+        if let ignoreColor { table[ignoreColor] = LabelMap.ignored }
         func color(_ r: UInt16, _ g: UInt16, _ b: UInt16) -> RGBColor? {
             guard let red = Self.level(Int(r), maximum: maximum), let green = Self.level(Int(g), maximum: maximum),
                 let blue = Self.level(Int(b), maximum: maximum)
@@ -214,7 +227,8 @@ extension LabelEncoding {
         guard let color, let position = colors.firstIndex(of: color) else {
             return .request(
                 "label \(path) has \(color.map { "the colour \($0.hex)" } ?? "a colour that 8 bits cannot say") \(place) that is not "
-                    + "in data.labels.palette: add it there or correct the file")
+                    + "in data.labels.palette: add it there, set data.ignore_color to it if it counts for nothing, or "
+                    + "correct the file")
         }
         return .request(
             "label \(path) has the colour \(color.hex) \(place), number \(position) of data.labels.palette (from 0), "

@@ -12,17 +12,20 @@ public struct SampleReader: Hashable, Sendable {
     public var encoding: LabelEncoding
     /// `data.ignore_index`: a raw label value whose pixels count nowhere; see `LabelEncoding.decode`.
     public var ignoreValue: Int?
+    /// `data.ignore_color`: the same of a palette's labels.
+    public var ignoreColor: RGBColor?
     /// `data.normalize`.
     public var normalization: IntensityNormalization
 
     public init(
         inputChannels: Int, classes: Int, encoding: LabelEncoding = .index, ignoreValue: Int? = nil,
-        normalization: IntensityNormalization = .standardize
+        ignoreColor: RGBColor? = nil, normalization: IntensityNormalization = .standardize
     ) {
         self.inputChannels = inputChannels
         self.classes = classes
         self.encoding = encoding
         self.ignoreValue = ignoreValue
+        self.ignoreColor = ignoreColor
         self.normalization = normalization
     }
 
@@ -55,10 +58,14 @@ public struct SampleReader: Hashable, Sendable {
         guard channels != inputChannels else { return }
         let kind = channels == 1 ? "grey (1 channel)" : channels == 3 ? "RGB (3 channels)" : "of \(channels) channels"
         let conversion =
-            inputChannels == 1 ? " or convert it to grey" : inputChannels == 3 ? " or convert it to RGB" : ""
+            switch (channels, inputChannels) {
+            case (3, 1): ", or convert it to grey, as in convert in.png -colorspace Gray out.png"
+            case (1, 3): ", or convert it to RGB, as in convert in.png -define png:color-type=2 out.png"
+            default: ""
+            }
         throw Failure.request(
             "image \(name) is \(kind), but model.input_channels is \(inputChannels): set model.input_channels: "
-                + "\(channels)\(conversion)")
+                + "\(channels) if all images are so\(conversion)")
     }
 
     /// Reads labels alone.
@@ -75,6 +82,7 @@ public struct SampleReader: Hashable, Sendable {
                 "label \(labels.path) is a JPEG, which does not keep values as they are: make the labels anew as PNG or TIFF"
             )
         }
-        return try encoding.decode(labels.read(), classes: classes, ignoreValue: ignoreValue, path: labels.name)
+        return try encoding.decode(
+            labels.read(), classes: classes, ignoreValue: ignoreValue, ignoreColor: ignoreColor, path: labels.name)
     }
 }
