@@ -96,6 +96,8 @@ public struct Configuration: Sendable, Equatable {
         public var labels: LabelEncoding
         /// The raw label value whose pixels count in no loss or metric.
         public var ignoreIndex: Int?
+        /// The colour whose pixels count in no loss or metric, where labels are colours.
+        public var ignoreColor: RGBColor?
         public var normalize: IntensityNormalization
         /// Side in pixels of the network's input; 0 = whole images.
         public var tile: Int
@@ -109,7 +111,8 @@ public struct Configuration: Sendable, Equatable {
         public init(
             root: String = ".", train: SampleSource, validation: ValidationSource = .none,
             labels: LabelEncoding = .index, ignoreIndex: Int? = nil,
-            normalize: IntensityNormalization = .standardize, tile: Int = 572, cacheMegabytes: Int = 2048,
+            ignoreColor: RGBColor? = nil, normalize: IntensityNormalization = .standardize, tile: Int = 572,
+            cacheMegabytes: Int = 2048,
             loaderThreads: Int = 1, foregroundShare: Double = 0
         ) {
             self.root = root
@@ -117,6 +120,7 @@ public struct Configuration: Sendable, Equatable {
             self.validation = validation
             self.labels = labels
             self.ignoreIndex = ignoreIndex
+            self.ignoreColor = ignoreColor
             self.normalize = normalize
             self.tile = tile
             self.cacheMegabytes = cacheMegabytes

@@ -36,10 +36,20 @@ extension Configuration {
         guard let bytes = FileManager.default.contents(atPath: path) else {
             throw Failure.request("\(path): cannot be read: check its permissions")
         }
-        guard let text = String(validating: bytes, as: UTF8.self) else {
-            throw Failure.request("\(path): is not text in UTF-8: give the path of a YAML file")
+        guard let text = String(validating: bytes, as: UTF8.self), !bytes.contains(0) else {
+            // UTF-16 begins with a mark, or has a zero beside each Latin character.
+            let start = Array(bytes.prefix(4))
+            let zeros = start.map { $0 == 0 }
+            let isWide =
+                start.starts(with: [0xFF, 0xFE]) || start.starts(with: [0xFE, 0xFF])
+                || zeros == [false, true, false, true] || zeros == [true, false, true, false]
+            throw Failure.request(
+                isWide
+                    ? "\(path): is text in UTF-16: save it as UTF-8"
+                    : "\(path): is not text in UTF-8: give the path of a YAML file")
         }
-        return text
+        // What Windows' editors begin a file with.
+        return text.unicodeScalars.first == "\u{FEFF}" ? String(text.unicodeScalars.dropFirst()) : text
     }
 
     /// Every dotted key, sections included.

@@ -15,6 +15,8 @@ extension LabelEncoding {
     /// - with `palette` the colour's position in the list, which may have more colours than there are classes: with 2
     ///   classes, the third can be the one to ignore.
     ///
+    /// With `palette`, pixels of `ignoreColor`, which need not be in the list, become `LabelMap.ignored` too.
+    ///
     /// With `palette` a file is taken as the picture that it shows: a palette PNG by its colours, MinIsWhite turned round,
     /// grey as the colour with three equal channels, scaled to 8 bits. With `binary` a palette file is taken by its
     /// indices where its colours agree with them (index 0, and no other, is black), and by its colours where only they can
@@ -23,13 +25,17 @@ extension LabelEncoding {
     /// Throws `Failure.request` that names `path`: the first wrong pixel (row and column from 0) and its value, or why the
     /// file cannot hold the labels as they were drawn.
     public func decode(
-        _ raster: RasterImage, classes: Int, ignoreValue: Int?, path: String
+        _ raster: RasterImage, classes: Int, ignoreValue: Int?, ignoreColor: RGBColor? = nil, path: String
     ) throws -> DecodedLabels {
         let raster = try raster.labelValues(path: path)
         let decoded: DecodedLabels
         switch (isPalette ? raster.shown() : raster).channels {
-        case 1: decoded = try decodeNumbers(raster, classes: classes, ignoreValue: ignoreValue, path: path)
-        case 3: decoded = try decodePicture(raster.shown(), classes: classes, ignoreValue: ignoreValue, path: path)
+        case 1:
+            decoded = try decodeNumbers(
+                raster, classes: classes, ignoreValue: ignoreValue, ignoreColor: ignoreColor, path: path)
+        case 3:
+            decoded = try decodePicture(
+                raster.shown(), classes: classes, ignoreValue: ignoreValue, ignoreColor: ignoreColor, path: path)
         default:
             throw Failure.request(
                 "label \(path) has \(raster.channels) values a pixel: save it as grey, with one (of one channel a class, "
@@ -62,11 +68,12 @@ extension LabelEncoding {
     static let unknown: Int32 = -2
 
     private func decodeNumbers(
-        _ raster: RasterImage, classes: Int, ignoreValue: Int?, path: String
+        _ raster: RasterImage, classes: Int, ignoreValue: Int?, ignoreColor: RGBColor?, path: String
     ) throws -> DecodedLabels {
         let shown = isPalette ? raster.shown() : raster
         let histogram = LabelHistogram(shown.samples)
-        let table = try classTable(shown, histogram, classes: classes, ignoreValue: ignoreValue, path: path)
+        let table = try classTable(
+            shown, histogram, classes: classes, ignoreValue: ignoreValue, ignoreColor: ignoreColor, path: path)
         let map = LabelMap(height: shown.height, width: shown.width)
         let out = map.values.baseAddress!
         let failing: Int? = shown.samples.withUnsafeBufferPointer { samples in
@@ -103,7 +110,8 @@ extension LabelEncoding {
 
     /// The class of each raw value up to the largest.
     private func classTable(
-        _ raster: RasterImage, _ histogram: LabelHistogram, classes: Int, ignoreValue: Int?, path: String
+        _ raster: RasterImage, _ histogram: LabelHistogram, classes: Int, ignoreValue: Int?, ignoreColor: RGBColor?,
+        path: String
     ) throws -> [Int32] {
         let maximum = Int(raster.maximum)
         if self == .binary, let colors = raster.palette {
@@ -112,13 +120,18 @@ extension LabelEncoding {
                 .map { $0 == ignoreValue ? LabelMap.ignored : $1 }
         }
         return (0...Int(histogram.counts.last?.value ?? 0)).map { raw in
-            greyClass(of: raw, maximum: maximum, classes: classes, ignoreValue: ignoreValue)
+            greyClass(
+                of: raw, maximum: maximum, classes: classes, ignoreValue: ignoreValue, ignoreColor: ignoreColor)
         }
     }
 
-    private func greyClass(of raw: Int, maximum: Int, classes: Int, ignoreValue: Int?) -> Int32 {
+    private func greyClass(
+        of raw: Int, maximum: Int, classes: Int, ignoreValue: Int?, ignoreColor: RGBColor?
+    ) -> Int32 {
         if case .palette(let colors) = self {
-            guard let color = Self.greyColor(raw, maximum: maximum), let position = colors.firstIndex(of: color) else {
+            let color = Self.greyColor(raw, maximum: maximum)
+            if let color, color == ignoreColor { return LabelMap.ignored }
+            guard let color, let position = colors.firstIndex(of: color) else {
                 return Self.unknown
             }
             return Self.label(position, classes: classes, ignoreValue: ignoreValue)
@@ -197,7 +210,8 @@ extension LabelEncoding {
         guard let color, let position = colors.firstIndex(of: color) else {
             return .request(
                 "label \(path) has \(color.map { "the colour \($0.hex)" } ?? "a colour that 8 bits cannot say") \(place) that is not "
-                    + "in data.labels.palette: add it there or correct the file")
+                    + "in data.labels.palette: add it there, set data.ignore_color to it if it counts for nothing, or "
+                    + "correct the file")
         }
         return .request(
             "label \(path) has the colour \(color.hex) \(place), number \(position) of data.labels.palette (from 0), "

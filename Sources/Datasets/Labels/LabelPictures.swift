@@ -5,7 +5,7 @@ import Support
 extension LabelEncoding {
     /// Decodes a label file with three samples a pixel.
     func decodePicture(
-        _ raster: RasterImage, classes: Int, ignoreValue: Int?, path: String
+        _ raster: RasterImage, classes: Int, ignoreValue: Int?, ignoreColor: RGBColor?, path: String
     ) throws -> DecodedLabels {
         switch self {
         case .index, .instances:
@@ -16,7 +16,8 @@ extension LabelEncoding {
             return try decodeColorMask(raster, ignoreValue: ignoreValue, path: path)
         case .palette(let colors):
             return try decodePicture(
-                raster, colors: colors, classes: classes, ignoreValue: ignoreValue, path: path)
+                raster, colors: colors, classes: classes, ignoreValue: ignoreValue, ignoreColor: ignoreColor, path: path
+            )
         }
     }
 
@@ -62,13 +63,15 @@ extension LabelEncoding {
     // MARK: - Colours of classes
 
     private func decodePicture(
-        _ raster: RasterImage, colors: [RGBColor], classes: Int, ignoreValue: Int?, path: String
+        _ raster: RasterImage, colors: [RGBColor], classes: Int, ignoreValue: Int?, ignoreColor: RGBColor?,
+        path: String
     ) throws -> DecodedLabels {
         let maximum = Int(raster.maximum)
         var table: [RGBColor: Int32] = [:]
         for (position, color) in colors.enumerated().reversed() {
             table[color] = Self.label(position, classes: classes, ignoreValue: ignoreValue)
         }
+        if let ignoreColor { table[ignoreColor] = LabelMap.ignored }
         func color(_ r: UInt16, _ g: UInt16, _ b: UInt16) -> RGBColor? {
             guard let red = Self.level(Int(r), maximum: maximum), let green = Self.level(Int(g), maximum: maximum),
                 let blue = Self.level(Int(b), maximum: maximum)

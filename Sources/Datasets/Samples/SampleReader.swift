@@ -12,17 +12,20 @@ public struct SampleReader: Hashable, Sendable {
     public var encoding: LabelEncoding
     /// `data.ignore_index`: a raw label value whose pixels count nowhere; see `LabelEncoding.decode`.
     public var ignoreValue: Int?
+    /// `data.ignore_color`: the same of a palette's labels.
+    public var ignoreColor: RGBColor?
     /// `data.normalize`.
     public var normalization: IntensityNormalization
 
     public init(
         inputChannels: Int, classes: Int, encoding: LabelEncoding = .index, ignoreValue: Int? = nil,
-        normalization: IntensityNormalization = .standardize
+        ignoreColor: RGBColor? = nil, normalization: IntensityNormalization = .standardize
     ) {
         self.inputChannels = inputChannels
         self.classes = classes
         self.encoding = encoding
         self.ignoreValue = ignoreValue
+        self.ignoreColor = ignoreColor
         self.normalization = normalization
     }
 
@@ -65,10 +68,14 @@ public struct SampleReader: Hashable, Sendable {
         guard channels != inputChannels else { return }
         let kind = channels == 1 ? "grey (1 channel)" : channels == 3 ? "RGB (3 channels)" : "of \(channels) channels"
         let conversion =
-            inputChannels == 1 ? " or convert it to grey" : inputChannels == 3 ? " or convert it to RGB" : ""
+            switch (channels, inputChannels) {
+            case (3, 1): ", or convert it to grey, as in convert in.png -colorspace Gray out.png"
+            case (1, 3): ", or convert it to RGB, as in convert in.png -define png:color-type=2 out.png"
+            default: ""
+            }
         throw Failure.request(
             "image \(name) is \(kind), but model.input_channels is \(inputChannels): set model.input_channels: "
-                + "\(channels)\(conversion)")
+                + "\(channels) if all images are so\(conversion)")
     }
 
     /// Reads labels alone: classes, and with `data.labels: instances` the numbers of their objects; H×W each.
@@ -86,7 +93,8 @@ public struct SampleReader: Hashable, Sendable {
     }
 
     private func decode(_ numbers: RasterImage, _ labels: ImagePage) throws -> DecodedLabels {
-        try encoding.decode(numbers, classes: classes, ignoreValue: ignoreValue, path: labels.name)
+        try encoding.decode(
+            numbers, classes: classes, ignoreValue: ignoreValue, ignoreColor: ignoreColor, path: labels.name)
     }
 }
 

@@ -16,7 +16,6 @@ public final class ModelEnsemble {
     private let prediction: AveragedPrediction
     /// Several models may want the image normalised in ways of their own.
     private let normalizations: [IntensityNormalization]
-    private let reader: SampleReader
 
     /// - Parameters:
     ///   - tile: side of the network's input; nil for one that suits.
@@ -42,9 +41,6 @@ public final class ModelEnsemble {
         }
         prediction = AveragedPrediction(members, symmetries: augment ? DihedralTransform.all : [.identity])
         normalizations = models.map(\.normalization)
-        reader = SampleReader(
-            inputChannels: first.architecture.inputChannels, classes: first.architecture.classes, encoding: .index,
-            ignoreValue: nil, normalization: first.normalization)
     }
 
     /// A note for the user where results depend on the tile; else nil.
@@ -57,6 +53,8 @@ public final class ModelEnsemble {
     /// A model whose results depend on the tile.
     var tileMatters: TrainedModel? { models.first { $0.architecture.normalization == .group } }
 
+    /// Channels of the images that the networks take.
+    public var inputChannels: Int { models[0].architecture.inputChannels }
     public var classes: Int { models[0].architecture.classes }
     public var classNames: [String]? { models[0].classNames }
     public var classColors: ClassColors { ClassColors(models[0].classColors, classes: classes) }
@@ -78,11 +76,16 @@ public final class ModelEnsemble {
     /// Pixels above which a PNG is decoded in parts, once for each pass over it, and not held in memory.
     private static let mostPixelsInMemory = 1 << 24
 
-    /// Opens an image to be predicted in bands: a large one is read in parts, unless it is a JPEG or interlaced.
+    /// Opens an image to be predicted in bands: a large one is read in parts, unless it is a JPEG or interlaced. Grey and
+    /// RGB without colours are converted into each other.
+    ///
+    /// Throws `Failure.request` where its channels are not the network's; of RGB, its rows do where they have colours.
     package func open(_ path: String, page: Int) throws -> any ImageRows {
         let image = try rows(path, page: page)
-        try reader.checkChannels(image.channels, of: path)
-        return image
+        guard image.channels != inputChannels else { return image }
+        let refusal = refusal(of: path, channels: image.channels)
+        guard ConvertedRows.serves(image: image.channels, network: inputChannels) else { throw refusal }
+        return ConvertedRows(image, channels: inputChannels, refusal: refusal)
     }
 
     private func rows(_ path: String, page: Int) throws -> any ImageRows {

@@ -7,6 +7,9 @@ struct PredictionInput: Codable, Sendable {
     let path: String
     /// From 0.
     let page: Int
+    var image: ImagePage { ImagePage(path, page: isPage ? page : nil) }
+    /// Whether the file is a stack.
+    let isPage: Bool
     /// What its results' names begin with: the file's without extension, and the page's number in a stack.
     let stem: String
     let width: Int
@@ -55,7 +58,7 @@ struct PredictionInput: Codable, Sendable {
             return try ImagePage.all(ofFile: file).map { image in
                 let header = try image.readHeader()
                 return PredictionInput(
-                    path: file, page: image.page ?? 0, stem: image.stem(ofFile: stem),
+                    path: file, page: image.page ?? 0, isPage: image.page != nil, stem: image.stem(ofFile: stem),
                     width: header.width, height: header.height, channels: header.pictureChannels, file: state)
             }
         }

@@ -13,7 +13,7 @@ extension Configuration {
     package var sampleReader: SampleReader {
         SampleReader(
             inputChannels: model.architecture.inputChannels, classes: model.architecture.classes, encoding: data.labels,
-            ignoreValue: data.ignoreIndex, normalization: data.normalize)
+            ignoreValue: data.ignoreIndex, ignoreColor: data.ignoreColor, normalization: data.normalize)
     }
 }
 
@@ -122,16 +122,23 @@ package struct RunSetup {
                 ])
     }
 
-    /// Takes over the weights of `training.initialize_from`, where there is such.
-    package func initializeFromFile(_ weights: ParameterBuffer) throws {
-        guard let path = configuration.training.initializeFrom else { return }
-        try SafetensorsFile(reading: path).initialize(weights, of: configuration.model.architecture)
+    /// Takes over the weights of `training.initialize_from`, a file's or a run's, where there is such; returns a note for
+    /// the user where the head starts anew.
+    @discardableResult
+    package func initializeFromFile(_ weights: ParameterBuffer) throws -> String? {
+        guard let path = configuration.training.initializeFrom else { return nil }
+        do {
+            return try SafetensorsFile(reading: RunDirectory.checkpointFile(at: path))
+                .initialize(weights, of: configuration.model.architecture)
+        } catch let failure as Failure {
+            throw Failure(failure.kind, "training.initialize_from: \(failure.message)", repeats: failure.repeats)
+        }
     }
 
     /// The state that the run begins with: read or drawn on rank 0, and the same on all.
     ///
-    /// `remarks` are what is to be known of a resumed run: why newer checkpoints were passed over, and why bits may
-    /// differ from here.
+    /// `remarks` are what is to be known of a resumed run: why newer checkpoints were passed over, what is otherwise than
+    /// it was, and why bits may differ from here; of a new one, that its head is not that of the weights it starts from.
     func startingState(
         _ world: any Communicator
     ) throws -> (state: TrainingState, best: BestScore?, remarks: [String]) {
@@ -163,23 +170,48 @@ package struct RunSetup {
                     && checkpoint.configuration.data.validation == configuration.data.validation && hasSameImages
                 return Start(
                     step: state.step, elapsed: state.elapsed, best: isComparable ? checkpoint.best : nil,
-                    remarks: damage.map { "passed over: \($0)" }
+                    remarks: try damage.map { "passed over: \($0)" }
                         + [
                             checkpoint.divergence(engine: configuration.run.engine),
                             hasSameImages ? nil : specification.remarkOnOtherImages(configuration.data.validation),
                             state.average != nil && checkpoint.state.average == nil
                                 ? "the checkpoint has no averaged weights: averaging begins here" : nil,
+                            remarkOnRate(since: checkpoint.configuration, state),
                         ].compactMap { $0 }
+                        + configuration.changes(since: checkpoint.configuration, haveSameImages: hasSameImages)
                 )
             }
             state.weights.initializeWeights(seed: configuration.seed)
-            try initializeFromFile(state.weights)
+            let remark = try initializeFromFile(state.weights)
             state.average?.copy(from: state.weights)
-            return Start(step: 0, elapsed: 0, best: nil, remarks: [])
+            return Start(step: 0, elapsed: 0, best: nil, remarks: [remark].compactMap(\.self))
         }
         state.step = start.step
         state.elapsed = start.elapsed
         for buffer in state.buffers { try world.broadcast(buffer.bytes, root: 0) }
         return (state, start.best, start.remarks)
+    }
+
+    /// What is to be known of a learning rate that jumps where a run goes on; nil where it does not.
+    private func remarkOnRate(since old: Configuration, _ state: TrainingState) -> String? {
+        func rate(_ configuration: Configuration) -> Double {
+            let schedule = SampleSchedule(
+                count: specification.train.count, batch: configuration.training.batch, seed: configuration.seed,
+                shuffle: configuration.training.shuffle)
+            let progress = TrainingLimit(configuration.training.length, schedule: schedule)
+                .progress(step: state.step, elapsed: state.elapsed)
+            return configuration.optimizer.schedule.rate(
+                base: configuration.optimizer.learningRate, step: state.step, progress: progress)
+        }
+        let (was, now) = (rate(old), rate(configuration))
+        guard abs(now - was) > 1e-9 * max(was, now) else { return nil }
+        let isLonger = old.training.length != configuration.training.length
+        let cause =
+            old.optimizer.learningRate != configuration.optimizer.learningRate
+            ? "optimizer.learning_rate"
+            : old.optimizer.schedule == configuration.optimizer.schedule && isLonger
+                ? "the schedule follows the run's new length" : "optimizer.schedule"
+        return
+            "the learning rate jumps from \(String(format: "%.4g", was)) to \(String(format: "%.4g", now)) at this step (\(cause))"
     }
 }

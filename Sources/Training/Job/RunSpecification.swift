@@ -94,14 +94,7 @@ package struct RunSpecification: Codable {
     }
 
     /// A SHA-256 of what the samples are called, in their order: another one means other images.
-    var imagesDigest: String {
-        let hash = SHA256()
-        for pairs in [train, validation] {
-            for pair in pairs { hash.update(Data("\(pair.stem)\n".utf8)) }
-            hash.update(Data("\n".utf8))
-        }
-        return hash.finish().hexadecimal
-    }
+    var imagesDigest: String { SamplePair.digest(train, validation) }
 
     /// What is to be known of a run that goes on with other images than it began with.
     func remarkOnOtherImages(_ validation: Configuration.ValidationSource) -> String {

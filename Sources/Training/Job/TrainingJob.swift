@@ -64,7 +64,10 @@ package struct TrainingJob {
         }
         defer { withExtendedLifetime(lock) {} }
         if world.rank == layout.coordinator { logSummary(setup, layout, review) }
-        if request.isDryRun { return result(setup, directory, nil) }
+        if request.isDryRun {
+            if world.rank == layout.coordinator { for remark in remarks { console.logger.notice("\(remark)") } }
+            return result(setup, directory, nil)
+        }
 
         let timeline = configuration.run.trace ? Timeline() : nil
         let engine = Engine(configuration.run.engine, threads: configuration.run.threads(localRanks: localRanks))
@@ -85,8 +88,8 @@ package struct TrainingJob {
             detector?.advise(directory.adviceAfterFault)
             // Last: it is what marks the folder as a run's.
             try AtomicFile.write(configuration.yaml, to: directory.configuration)
+            for remark in remarks { coordinator?.note(step: state.step, remark) }
             if specification.isResume {
-                for remark in remarks { coordinator?.note(step: state.step, remark) }
                 let isDone = setup.isOver(state, best: best)
                 let hasCheckpoint = !directory.checkpointSteps.isEmpty
                 if hasCheckpoint {

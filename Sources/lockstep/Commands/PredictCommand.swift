@@ -77,11 +77,14 @@ struct PredictCommand: JobCommand {
             let images: Int
             let skipped: Int
             let output: String
+            let notes: [String]
         }
         console.endProgress()
+        for note in outcome.notes { console.say(note) }
         try job.answer(
             "\(outcome.images) image\(outcome.images == 1 ? "" : "s") segmented into \(output)"
                 + (outcome.skipped > 0 ? ", \(outcome.skipped) of them before: these were skipped" : ""),
-            json: json ? Answer(images: outcome.images, skipped: outcome.skipped, output: output) : nil)
+            json: json
+                ? Answer(images: outcome.images, skipped: outcome.skipped, output: output, notes: outcome.notes) : nil)
     }
 }
