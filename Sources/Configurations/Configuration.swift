@@ -93,6 +93,8 @@ public struct Configuration: Sendable, Equatable {
         public var labels: LabelEncoding
         /// The raw label value whose pixels count in no loss or metric.
         public var ignoreIndex: Int?
+        /// What the pages of a TIFF file of images are.
+        public var pages: PageMeaning
         public var normalize: IntensityNormalization
         /// Side in pixels of the network's input; 0 = whole images.
         public var tile: Int
@@ -105,7 +107,7 @@ public struct Configuration: Sendable, Equatable {
 
         public init(
             root: String = ".", train: SampleSource, validation: ValidationSource = .none,
-            labels: LabelEncoding = .index, ignoreIndex: Int? = nil,
+            labels: LabelEncoding = .index, ignoreIndex: Int? = nil, pages: PageMeaning = .auto,
             normalize: IntensityNormalization = .standardize, tile: Int = 572, cacheMegabytes: Int = 2048,
             loaderThreads: Int = 1, foregroundShare: Double = 0
         ) {
@@ -114,6 +116,7 @@ public struct Configuration: Sendable, Equatable {
             self.validation = validation
             self.labels = labels
             self.ignoreIndex = ignoreIndex
+            self.pages = pages
             self.normalize = normalize
             self.tile = tile
             self.cacheMegabytes = cacheMegabytes

@@ -26,6 +26,7 @@ enum TIFFCompression {
     /// What a number of the tag Compression stands for.
     static func name(of compression: UInt16) -> String {
         switch compression {
+        case 1: "nothing"
         case 2, 32771: "CCITT run lengths"
         case 3: "CCITT Group 3 fax"
         case 4: "CCITT Group 4 fax"

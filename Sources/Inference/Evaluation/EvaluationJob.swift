@@ -39,12 +39,12 @@ public struct EvaluationJob {
             encoding: encoding, ignoreValue: ignoreValue, normalization: ensemble.models[0].normalization)
         var unlabelled = 0
         let pairs = try world.agreeOnRoot {
-            let samples = try SampleSource.files(images: images, labels: labels).samples()
+            let samples = try SampleSource.files(images: images, labels: labels).samples(pages: ensemble.pages)
             unlabelled = samples.unlabelled
             return samples.pairs
         }
         return try score(classes: ensemble.classes, pairs: pairs, unlabelled: unlabelled) { pair in
-            let probabilities = try ensemble.predict(pair.image.path, page: pair.image.page ?? 0).probabilities
+            let probabilities = try ensemble.predict(pair.image).probabilities
             return Prediction(
                 classes: LabelMap(mostProbable: probabilities),
                 probability: ensemble.classes == 2
@@ -96,7 +96,7 @@ public struct EvaluationJob {
 
     /// What lies beside a prediction's classes.
     private static func names(_ pair: SamplePair) -> PredictionNames {
-        PredictionNames(pair.image.stem(ofFile: (pair.image.path as NSString).deletingPathExtension))
+        PredictionNames(pair.image.stem(ofFile: ImagePage.withoutExtension(pair.image.path)))
     }
 
     private static func readProbability(_ path: String) throws -> RasterImage {

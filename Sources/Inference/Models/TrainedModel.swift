@@ -18,6 +18,8 @@ public struct TrainedModel {
     public let classColors: [RGBColor]?
     /// The run's, where the file is a checkpoint of a run.
     public let configuration: Configuration?
+    /// What the pages of a TIFF file are to it (`data.pages`).
+    public var pages: PageMeaning { configuration?.data.pages ?? .auto }
 
     /// Which weights of a checkpoint, where it has the run's moving average beside them.
     public enum Weights: String, Sendable, CaseIterable {
