@@ -52,7 +52,7 @@ def note(name, numbers, maximum, light=None, *, page=None, pages=1, alpha=None, 
          is_palette=False, alpha_samples=0):
     """What reading the file must give."""
     light = numbers if light is None else light
-    is_float = numbers.dtype.kind == "f" or maximum > 65535 or numbers.dtype.kind == "i"
+    is_float = numbers.dtype.kind == "f" or maximum > 65535 or numbers.dtype in (np.int8, np.int16, np.int32)
     same = alpha is None or (alpha == alpha.flat[0]).all()
     expected.append({
         "file": name, "page": page or 0, "pages": pages, "width": numbers.shape[1], "height": numbers.shape[0],
