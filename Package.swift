@@ -97,7 +97,7 @@ let package = Package(
         .testTarget(name: "KernelsTests", dependencies: ["Kernels", "TestSupport"], exclude: ["Vectors"]),
         .testTarget(
             name: "NetworkTests",
-            dependencies: ["Inference", "Network", "Optimization", "Kernels", "Support", "TestSupport"],
+            dependencies: ["Inference", "Datasets", "Network", "Optimization", "Kernels", "Support", "TestSupport"],
             exclude: ["Vectors"]),
         .testTarget(name: "ImagesTests", dependencies: ["Images", "Support", "TestTraits"], exclude: ["Vectors"]),
         .testTarget(

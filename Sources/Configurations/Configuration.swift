@@ -98,6 +98,8 @@ public struct Configuration: Sendable, Equatable {
         public var ignoreIndex: Int?
         /// The colour whose pixels count in no loss or metric, where labels are colours.
         public var ignoreColor: RGBColor?
+        /// What the pages of a TIFF file of images are.
+        public var pages: PageMeaning
         public var normalize: IntensityNormalization
         /// Side in pixels of the network's input; 0 = whole images.
         public var tile: Int
@@ -110,8 +112,8 @@ public struct Configuration: Sendable, Equatable {
 
         public init(
             root: String = ".", train: SampleSource, validation: ValidationSource = .none,
-            labels: LabelEncoding = .index, ignoreIndex: Int? = nil,
-            ignoreColor: RGBColor? = nil, normalize: IntensityNormalization = .standardize, tile: Int = 572,
+            labels: LabelEncoding = .index, ignoreIndex: Int? = nil, ignoreColor: RGBColor? = nil,
+            pages: PageMeaning = .auto, normalize: IntensityNormalization = .standardize, tile: Int = 572,
             cacheMegabytes: Int = 2048,
             loaderThreads: Int = 1, foregroundShare: Double = 0
         ) {
@@ -121,6 +123,7 @@ public struct Configuration: Sendable, Equatable {
             self.labels = labels
             self.ignoreIndex = ignoreIndex
             self.ignoreColor = ignoreColor
+            self.pages = pages
             self.normalize = normalize
             self.tile = tile
             self.cacheMegabytes = cacheMegabytes

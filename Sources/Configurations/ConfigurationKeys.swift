@@ -124,6 +124,11 @@ extension Configuration.Data {
                     "With labels: {palette}, the colour of label pixels that count in no loss and no metric, as in \"#FFFFFF\"; it need not be in the palette."
             ),
             .key(
+                "pages", \.pages, .word,
+                meaning:
+                    "What the pages of a TIFF file of images are. images: each is an image; channels: all are the channels of one image; auto: what ImageJ's or OME's own metadata in the file say, else images. Pages of labels are always images."
+            ),
+            .key(
                 "normalize", \.normalize, .word,
                 meaning:
                     "standardize: each channel of the whole image to mean 0 and standard deviation 1; unit: the full scale of the pixel type to 1."

@@ -31,6 +31,8 @@ public enum PNG {
         let keepsAlpha = meaning == .numbers && header.has_alpha != 0
         if keepsAlpha { cpng_keep_alpha(reader) }
         let count = try sampleCount(header, alphaSamples: keepsAlpha ? 1 : 0, path: path)
+        // libpng forgets them once it has been told to drop alpha.
+        let alphaOfColors = meaning == .numbers ? paletteAlpha(reader, header) : nil
         var samples =
             header.bit_depth == 16
             ? try wideSamples(reader, count: count, path: path) : try narrowSamples(reader, count: count, path: path)
@@ -44,7 +46,7 @@ public enum PNG {
         if keepsAlpha {
             (samples, alpha) = split(samples, channels: info.channels)
         } else if meaning == .numbers {
-            alpha = transparency(reader, header, samples)
+            alpha = alphaOfColors.map { ofColors in samples.map { ofColors[Int($0)] } } ?? keyAlpha(header, samples)
         }
         if let opaque = alpha?.first, alpha?.allSatisfy({ $0 == opaque }) == true { alpha = nil }
         return RasterImage(
@@ -138,15 +140,15 @@ public enum PNG {
         return (others, alpha)
     }
 
-    /// The alpha of colours that the file declares transparent (tRNS); nil where it does not.
-    private static func transparency(
-        _ reader: OpaquePointer, _ header: cpng_header, _ samples: [UInt16]
-    ) -> [UInt16]? {
-        if header.is_palette != 0 {
-            var ofColors = [UInt8](repeating: 255, count: Int(header.palette_count))
-            guard cpng_palette_alpha(reader, &ofColors) != 0 else { return nil }
-            return samples.map { UInt16(ofColors[Int($0)]) }
-        }
+    /// The alpha of each colour of a palette of which some are transparent (tRNS); else nil.
+    private static func paletteAlpha(_ reader: OpaquePointer, _ header: cpng_header) -> [UInt16]? {
+        var ofColors = [UInt8](repeating: 255, count: Int(header.palette_count))
+        guard header.is_palette != 0, cpng_palette_alpha(reader, &ofColors) != 0 else { return nil }
+        return ofColors.map { UInt16($0) }
+    }
+
+    /// The alpha of pixels where one grey value or colour is transparent (tRNS); else nil.
+    private static func keyAlpha(_ header: cpng_header, _ samples: [UInt16]) -> [UInt16]? {
         guard header.has_key != 0 else { return nil }
         let opaque: UInt16 = header.bit_depth == 16 ? 65535 : 255
         let channels = Int(header.channels)

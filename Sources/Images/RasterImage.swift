@@ -31,7 +31,7 @@ public struct RasterImage: Sendable, Equatable {
     /// Each pixel's alpha, `height·width`, where samples were read as `.numbers` and the file has an alpha that is not
     /// the same for all pixels; else nil.
     public let alpha: [UInt16]?
-    /// Full scale of `alpha`.
+    /// Full scale of `alpha`; 255 where there is none.
     public let alphaMaximum: UInt64
 
     public init(
@@ -50,7 +50,7 @@ public struct RasterImage: Sendable, Equatable {
         self.palette = palette
         self.isWhiteZero = isWhiteZero
         self.alpha = alpha
-        self.alphaMaximum = alphaMaximum
+        self.alphaMaximum = alpha == nil ? 255 : alphaMaximum
     }
 
     /// An image of integer samples.

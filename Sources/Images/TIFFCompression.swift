@@ -23,9 +23,13 @@ enum TIFFCompression {
                 + "compression='zlib')\" does (needs imagecodecs)")
     }
 
+    /// Whether samples are not kept as they are, of the compressions that can be decoded; WebP and LERC may keep them.
+    static func isLossy(_ compression: UInt16) -> Bool { compression == 7 }
+
     /// What a number of the tag Compression stands for.
     static func name(of compression: UInt16) -> String {
         switch compression {
+        case 1: "nothing"
         case 2, 32771: "CCITT run lengths"
         case 3: "CCITT Group 3 fax"
         case 4: "CCITT Group 4 fax"

@@ -67,7 +67,7 @@ import Testing
         ("model.", ["skip", "normalization", "dropout"]),
         ("data.", ["root", "train", "train.images", "train.labels", "validation", "validation.images"]),
         ("data.", ["validation.labels", "validation.fraction", "validation.fold", "validation.of", "labels"]),
-        ("data.", ["labels.palette", "ignore_index", "normalize", "tile", "cache_mb", "loader_threads"]),
+        ("data.", ["labels.palette", "ignore_index", "pages", "normalize", "tile", "cache_mb", "loader_threads"]),
         ("augmentation.", ["rotate", "flip", "scale", "translate", "elastic", "elastic.grid", "elastic.sigma"]),
         ("augmentation.", ["grey", "grey.shift", "grey.scale"]),
         ("loss.", ["kind", "class_weights", "border", "border.w0", "border.sigma"]),

@@ -46,6 +46,7 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
               validation: {fold: 1, of: 5}
               labels: {palette: ["#000000", "#ff8000", "#0000FF", "#ffffff"]}
               ignore_index: 3
+              pages: channels
               normalize: unit
               tile: 64
               cache_mb: 10
@@ -76,7 +77,7 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
             data: .init(
                 root: "/images", train: .files(images: "01/t*.png", labels: "01_ST/m*.png"),
                 validation: .split(.fold(1, of: 5)), labels: .palette(palette + [RGBColor(255, 255, 255)]),
-                ignoreIndex: 3, normalize: .unit,
+                ignoreIndex: 3, pages: .channels, normalize: .unit,
                 tile: 64, cacheMegabytes: 10, loaderThreads: 2, foregroundShare: 0.33),
             augmentation: Augmentation(
                 rotate: 15, flip: .horizontal, scale: 0.5...2, translate: 7, elastic: .init(grid: 5, sigma: 3),
@@ -151,6 +152,7 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
                   validation: null
                   labels: binary
                   ignore_index: null
+                  pages: auto
                   normalize: standardize
                   tile: 44
                   cache_mb: 2048

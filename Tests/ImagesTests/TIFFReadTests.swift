@@ -87,10 +87,6 @@ import Testing
                 switch (whole.content, part.content) {
                 case (.integers(let all), .integers(let some)):
                     #expect(some == places.map { all[$0] }, "\(name) \(rows) \(columns)")
-                    // The same as floats.
-                    var floats = [Float](repeating: -1, count: some.count)
-                    try reader.readRows(rows, columns: columns, into: &floats)
-                    #expect(floats == some.map { Float($0) }, "\(name) \(rows) \(columns)")
                 case (.floats(let all), .floats(let some)):
                     #expect(some == places.map { all[$0] }, "\(name) \(rows) \(columns)")
                 default: Issue.record("\(name) changes its kind")

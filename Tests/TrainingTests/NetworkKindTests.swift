@@ -1,4 +1,5 @@
 import Checkpoints
+import Datasets
 import Foundation
 import Inference
 import Kernels
@@ -55,7 +56,7 @@ extension TrainingRuns {
                 let ensemble = try ModelEnsemble([model], tile: tile, augment: true, engine: engine)
                 let remark = try #require(ensemble.remark)
                 #expect(remark.contains(model.path) && remark.contains("--tile"))
-                let result = try ensemble.predict(task.image(1)).probabilities
+                let result = try ensemble.predict(ImagePage(task.image(1))).probabilities
                 return withExtendedLifetime(result) { Array(result.values) }
             }
             let whole = try probabilities(own, tile: nil)

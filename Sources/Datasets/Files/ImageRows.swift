@@ -57,6 +57,30 @@ public final class TIFFRows: ImageRows {
     public func read(_ rows: Range<Int>) throws -> RasterImage { try reader.readRows(rows).expandingPalette() }
 }
 
+/// The rows of an image whose channels are pages of a TIFF file, decoded as they are wanted.
+public final class ChannelRows: ImageRows {
+    private let readers: [TIFFReader]
+    private let header: ImageHeader
+
+    /// - Parameters:
+    ///   - readers: of each channel, of one size and kind.
+    ///   - header: of the image of all.
+    init(_ readers: [TIFFReader], _ header: ImageHeader) {
+        self.readers = readers
+        self.header = header
+    }
+
+    public var width: Int { header.width }
+    public var height: Int { header.height }
+    public var channels: Int { header.channels }
+    public var maximum: UInt64 { header.maximum }
+    public var tags: TIFFTags { readers[0].tags }
+
+    public func read(_ rows: Range<Int>) throws -> RasterImage {
+        .joiningChannels(try readers.map { try $0.readRows(rows) })
+    }
+}
+
 /// The rows of a PNG file, decoded as they are wanted.
 public final class PNGRows: ImageRows {
     private let reader: PNGReader

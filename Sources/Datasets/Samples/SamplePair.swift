@@ -15,15 +15,17 @@ public struct SamplePair: Hashable, Sendable, Codable {
         self.labels = labels
     }
 
-    /// The image files of two folders, paired by stem and in the order of their stems; of stacks each page is a sample.
+    /// The image files of two folders, paired by stem and in the order of their stems; of stacks each image is a sample.
     ///
     /// Images are PNG, TIFF or JPEG files, labels PNG or TIFF, by their extensions (in small or capital letters); hidden
     /// ones do not count. A label without an image is left out.
     ///
     /// Throws `Failure.request` where a folder is missing, cannot be listed or holds no image, where an image has no
-    /// label, another number of pages than its label or is its own label, where a stem stands for two files, and where a
+    /// label, its label another number of images or is its own label, where a stem stands for two files, and where a
     /// file is no image.
-    public static func inFolders(images: String, labels: String) throws -> SampleSet {
+    public static func inFolders(
+        images: String, labels: String, pages meaning: PageMeaning = .auto
+    ) throws -> SampleSet {
         let imageNames = try ImageFolder.files(images, of: "images")
         let labelNames = try ImageFolder.files(labels, of: "labels", extensions: ImageFolder.labelExtensions)
         let (imageFiles, labelFiles) = (byStem(imageNames), byStem(labelNames))
@@ -41,7 +43,7 @@ public struct SamplePair: Hashable, Sendable, Codable {
         let pairs = try imageFiles.sorted { $0.key < $1.key }.flatMap { stem, names in
             try pages(
                 stem: stem, image: single(names, stem: stem, folder: images),
-                labels: single(labelFiles[stem] ?? [], stem: stem, folder: labels))
+                labels: single(labelFiles[stem] ?? [], stem: stem, folder: labels), pages: meaning)
         }
         try checkNames(pairs)
         try checkDistinct(pairs)
@@ -111,16 +113,22 @@ public struct SamplePair: Hashable, Sendable, Codable {
         }
     }
 
-    /// The samples of two files: one, or as many as both have pages.
+    /// The samples of two files: one, or as many as both have images.
     ///
-    /// Throws `Failure.request` where the numbers of pages differ, or a file is no image.
-    package static func pages(stem: String, image: String, labels: String) throws -> [SamplePair] {
-        let (images, truths) = (try ImagePage.all(ofFile: image), try ImagePage.all(ofFile: labels))
+    /// - Parameter meaning: what the pages of the image file are (`data.pages`).
+    ///
+    /// Throws `Failure.request` where the numbers of images differ, or a file is no image.
+    package static func pages(
+        stem: String, image: String, labels: String, pages meaning: PageMeaning = .auto
+    ) throws -> [SamplePair] {
+        let images = try ImagePage.all(ofFile: image, pages: meaning)
+        let truths = try ImagePage.labels(ofFile: labels, pages: meaning)
         guard images.count == truths.count else {
-            let pages = { (count: Int) in count == 1 ? "1 page" : "\(count) pages" }
+            let count = { (images: [ImagePage]) in images.count == 1 ? "1 image" : "\(images.count) images" }
             throw Failure.request(
-                "image \(image) has \(pages(images.count)) and its label \(labels) has \(pages(truths.count)): they must "
-                    + "have as many, each page one image with all its channels")
+                "image \(image) holds \(count(images)) and its label \(labels) \(count(truths)): they must hold as many; "
+                    + "whether the pages of an image file are images or channels of one is for data.pages to say (it is "
+                    + "\(meaning.rawValue))")
         }
         return zip(images, truths).map { SamplePair(stem: $0.stem(ofFile: stem), image: $0, labels: $1) }
     }

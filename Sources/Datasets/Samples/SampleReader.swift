@@ -35,7 +35,7 @@ public struct SampleReader: Hashable, Sendable {
     /// class or the image itself, or the sizes differ.
     public func load(_ pair: SamplePair) throws -> Sample {
         let raster = try pair.image.read()
-        let image = try tensor(of: raster, name: pair.image.name)
+        let image = try tensor(of: raster, pair.image)
         let numbers = try readLabels(pair.labels)
         guard !numbers.hasPixels(of: raster) else {
             throw Failure.request(
@@ -55,23 +55,24 @@ public struct SampleReader: Hashable, Sendable {
     /// Reads an image alone, H×W×inputChannels, normalised. A palette image counts as RGB.
     ///
     /// Throws `Failure.request` where it cannot be read or its channels are not the network's.
-    public func loadImage(_ image: ImagePage) throws -> Tensor { try tensor(of: image.read(), name: image.name) }
+    public func loadImage(_ image: ImagePage) throws -> Tensor { try tensor(of: image.read(), image) }
 
-    private func tensor(of raster: RasterImage, name: String) throws -> Tensor {
+    private func tensor(of raster: RasterImage, _ image: ImagePage) throws -> Tensor {
         let picture = raster.expandingPalette()
-        try checkChannels(picture.channels, of: name)
+        try checkChannels(picture.channels, of: image)
         return normalization.tensor(of: picture)
     }
 
     /// Throws `Failure.request` where an image's channels, those of its colours if it has a palette, are not the network's.
-    public func checkChannels(_ channels: Int, of name: String) throws {
+    private func checkChannels(_ channels: Int, of image: ImagePage) throws {
         guard channels != inputChannels else { return }
+        let name = image.name
         let kind = channels == 1 ? "grey (1 channel)" : channels == 3 ? "RGB (3 channels)" : "of \(channels) channels"
         let conversion =
             switch (channels, inputChannels) {
             case (3, 1): ", or convert it to grey, as in convert in.png -colorspace Gray out.png"
             case (1, 3): ", or convert it to RGB, as in convert in.png -define png:color-type=2 out.png"
-            default: ""
+            default: image.adviceOnAlpha(channels: channels, wanted: inputChannels).map { "; \($0)" } ?? ""
             }
         throw Failure.request(
             "image \(name) is \(kind), but model.input_channels is \(inputChannels): set model.input_channels: "
@@ -84,10 +85,10 @@ public struct SampleReader: Hashable, Sendable {
     public func loadLabels(_ labels: ImagePage) throws -> DecodedLabels { try decode(readLabels(labels), labels) }
 
     private func readLabels(_ labels: ImagePage) throws -> RasterImage {
-        guard try ImageFile.kind(of: labels.path) != .jpeg else {
+        guard try !labels.readHeader().isLossy else {
             throw Failure.request(
-                "label \(labels.path) is a JPEG, which does not keep values as they are: make the labels anew as PNG or TIFF"
-            )
+                "label \(labels.name) is a JPEG, or a TIFF compressed as one, which does not keep values as they are: make "
+                    + "the labels anew as PNG, or as TIFF without loss")
         }
         return try labels.read(as: .numbers)
     }

@@ -38,22 +38,26 @@ public enum SampleSource: Hashable, Sendable {
 
     /// The samples, in the order of the images' names, or of the list.
     ///
-    /// - Parameter resolve: gives the path of a file or folder that this source names.
+    /// - Parameters:
+    ///   - pages: what the pages of images are (`data.pages`).
+    ///   - resolve: gives the path of a file or folder that this source names.
     ///
     /// Throws `Failure.request` where a file or folder is missing or unreadable, and where samples cannot be paired or
     /// told apart.
-    public func samples(resolve: (String) -> String = { $0 }) throws -> SampleSet {
+    public func samples(pages: PageMeaning = .auto, resolve: (String) -> String = { $0 }) throws -> SampleSet {
         if let problem { throw Failure.request("\(problem.part) \(problem.words)") }
         switch self {
         case .list(let path):
-            return try Self.listed(resolve(path))
+            return try Self.listed(resolve(path), pages)
         case .files(let images, let labels):
-            if Glob.isPattern(images) { return try Self.matched(images: images, labels: labels, resolve: resolve) }
+            if Glob.isPattern(images) {
+                return try Self.matched(images: images, labels: labels, pages, resolve: resolve)
+            }
             let (images, labels) = (resolve(images), resolve(labels))
             let (imagesInFolder, labelsInFolder) = (isFolder(images), isFolder(labels))
             // What is missing is reported as a folder, the usual case.
             if imagesInFolder != false, labelsInFolder != false {
-                return try SamplePair.inFolders(images: images, labels: labels)
+                return try SamplePair.inFolders(images: images, labels: labels, pages: pages)
             }
             guard imagesInFolder == labelsInFolder else {
                 throw Failure.request(
@@ -62,7 +66,8 @@ public enum SampleSource: Hashable, Sendable {
                         : "of \(images) and \(labels) one is a folder and the other is not: name two folders or two files"
                 )
             }
-            let pairs = try SamplePair.pages(stem: ImagePage.stem(ofPath: images), image: images, labels: labels)
+            let pairs = try SamplePair.pages(
+                stem: ImagePage.stem(ofPath: images), image: images, labels: labels, pages: pages)
             try SamplePair.checkDistinct(pairs)
             return SampleSet(pairs)
         }
@@ -86,11 +91,11 @@ public enum SampleSource: Hashable, Sendable {
         return isFolder ? try ImageFolder.files(path, of: what, extensions: extensions) : [path]
     }
 
-    private static func listed(_ path: String) throws -> SampleSet {
+    private static func listed(_ path: String, _ pages: PageMeaning) throws -> SampleSet {
         let rows = try SampleList(path).rows
         let pairs = try zip(rows, stems(ofPaths: rows.map(\.image))).flatMap { row, stem in
             do {
-                return try SamplePair.pages(stem: stem, image: row.image, labels: row.labels)
+                return try SamplePair.pages(stem: stem, image: row.image, labels: row.labels, pages: pages)
             } catch let failure as Failure {
                 throw Failure(failure.kind, "list \(path) line \(row.line): \(failure.message)")
             }
@@ -100,7 +105,9 @@ public enum SampleSource: Hashable, Sendable {
         return SampleSet(pairs)
     }
 
-    private static func matched(images: String, labels: String, resolve: (String) -> String) throws -> SampleSet {
+    private static func matched(images: String, labels: String, _ pages: PageMeaning, resolve: (String) -> String)
+        throws -> SampleSet
+    {
         let files = try Glob(images).files(of: "images", resolve: resolve)
         let labelMatches = try Glob(labels).files(of: "labels", resolve: resolve)
         let labelFiles = Dictionary(labelMatches.map { ($0.parts, $0.path) }, uniquingKeysWith: { first, _ in first })
@@ -112,7 +119,7 @@ public enum SampleSource: Hashable, Sendable {
             )
         }
         let pairs = try zip(labelled, stems(ofPaths: labelled.map(\.path))).flatMap { file, stem in
-            try SamplePair.pages(stem: stem, image: file.path, labels: labelFiles[file.parts] ?? "")
+            try SamplePair.pages(stem: stem, image: file.path, labels: labelFiles[file.parts] ?? "", pages: pages)
         }
         try SamplePair.checkNames(pairs)
         try SamplePair.checkDistinct(pairs)
@@ -136,7 +143,7 @@ public enum SampleSource: Hashable, Sendable {
     /// them, `01-t000`, as it takes to tell all of them apart.
     public static func stems(ofPaths paths: [String]) -> [String] {
         let names = paths.map { path in
-            (path as NSString).deletingPathExtension.split(separator: "/").filter { $0 != "." && $0 != ".." }
+            ImagePage.withoutExtension(path).split(separator: "/").filter { $0 != "." && $0 != ".." }
         }
         let most = names.map(\.count).max() ?? 1
         for count in 1...max(most, 1) {

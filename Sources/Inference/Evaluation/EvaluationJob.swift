@@ -66,7 +66,7 @@ public struct EvaluationJob {
             let overlaps: [TrainingOverlap]
         }
         let found = try world.agreeOnRoot { () throws -> Found in
-            let samples = try SampleSource.files(images: images, labels: labels).samples()
+            let samples = try SampleSource.files(images: images, labels: labels).samples(pages: ensemble.pages)
             let pages = samples.pairs.map(\.image)
             let notes = try ensemble.checkChannels(pages.map { ($0, try $0.readHeader().pictureChannels) })
             let overlaps = ensemble.models.compactMap { TrainingOverlap(of: $0, with: pages) }
@@ -78,7 +78,7 @@ public struct EvaluationJob {
             classes: ensemble.classes, pairs: found.pairs, truth: truth, unlabelled: found.unlabelled,
             notes: found.notes, overlaps: found.overlaps
         ) { pair in
-            let probabilities = try ensemble.predict(pair.image.path, page: pair.image.page ?? 0).probabilities
+            let probabilities = try ensemble.predict(pair.image).probabilities
             return Prediction(
                 classes: LabelMap(mostProbable: probabilities),
                 probability: ensemble.classes == 2
@@ -130,7 +130,7 @@ public struct EvaluationJob {
 
     /// What lies beside a prediction's classes.
     private static func names(_ pair: SamplePair) -> PredictionNames {
-        PredictionNames(pair.image.stem(ofFile: (pair.image.path as NSString).deletingPathExtension))
+        PredictionNames(pair.image.stem(ofFile: ImagePage.withoutExtension(pair.image.path)))
     }
 
     private static func readProbability(_ path: String) throws -> RasterImage {

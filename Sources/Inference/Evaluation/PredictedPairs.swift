@@ -1,5 +1,6 @@
 import Datasets
 import Foundation
+import Images
 import Support
 
 extension SamplePair {
@@ -20,7 +21,7 @@ extension SamplePair {
         let pairs: [SamplePair]
         if Glob.isPattern(predictions), Glob.isPattern(labels) {
             // The labels lead: they are the images that must not be left out.
-            let set = try SampleSource.files(images: labels, labels: predictions).samples()
+            let set = try SampleSource.files(images: labels, labels: predictions).samples(pages: .images)
             guard set.unlabelled == 0 else {
                 throw Failure.request(
                     "\(set.unlabelled) of the labels \(labels) have no prediction in \(predictions): predict those images "
@@ -46,9 +47,9 @@ extension SamplePair {
 
     /// Predictions of the pages of one label file, in their order.
     private static func ofPages(_ predictions: String, labels: String) throws -> [SamplePair] {
-        let pages = try ImagePage.all(ofFile: labels)
+        let pages = try ImagePage.labels(ofFile: labels)
         let found =
-            Glob.isPattern(predictions) ? try numbered(predictions) : try ImagePage.all(ofFile: predictions)
+            Glob.isPattern(predictions) ? try numbered(predictions) : try ImagePage.labels(ofFile: predictions)
         guard found.count == pages.count else {
             throw Failure.request(
                 "\(labels) has \(pages.count == 1 ? "1 page" : "\(pages.count) pages") and \(predictions) stands for "
@@ -87,7 +88,7 @@ extension SamplePair {
         }
         var pairs: [SamplePair] = []
         for (file, stem) in zip(files, stems) {
-            for page in try ImagePage.all(ofFile: file) {
+            for page in try ImagePage.labels(ofFile: file) {
                 let stem = page.stem(ofFile: stem)
                 let names = PredictionNames(ImageFolder.join(folder, stem))
                 let classes = names.classesFound

@@ -45,9 +45,9 @@ public struct TrainingOverlap: Codable, Sendable {
         of configuration: Configuration
     ) throws -> (train: [SamplePair], validation: [SamplePair]) {
         let data = configuration.data
-        let pairs = try data.train.samples(resolve: data.resolve).pairs
+        let pairs = try data.train.samples(pages: data.pages, resolve: data.resolve).pairs
         switch data.validation {
-        case .samples(let source): return (pairs, try source.samples(resolve: data.resolve).pairs)
+        case .samples(let source): return (pairs, try source.samples(pages: data.pages, resolve: data.resolve).pairs)
         case .split(let split): return try split.apply(to: pairs, seed: configuration.seed)
         }
     }

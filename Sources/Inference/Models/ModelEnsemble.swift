@@ -29,6 +29,11 @@ public final class ModelEnsemble {
                     "\(first.path) has \(a.inputChannels) channels and \(a.classes) classes, \(model.path) \(b.inputChannels) and \(b.classes): models that are averaged must agree"
                 )
             }
+            guard model.pages == first.pages else {
+                throw Failure.request(
+                    "\(first.path) was trained with data.pages: \(first.pages), \(model.path) with \(model.pages): models that are averaged must agree"
+                )
+            }
             if let tile { try TiledPrediction.check(tile: tile, geometry: model.architecture.geometry) }
         }
         self.models = models
@@ -56,14 +61,14 @@ public final class ModelEnsemble {
     /// Channels of the images that the networks take.
     public var inputChannels: Int { models[0].architecture.inputChannels }
     public var classes: Int { models[0].architecture.classes }
+    /// What the pages of a TIFF file are to the models.
+    package var pages: PageMeaning { models[0].pages }
     public var classNames: [String]? { models[0].classNames }
     public var classColors: ClassColors { ClassColors(models[0].classColors, classes: classes) }
 
-    /// The image of a file as the first model sees it, and its class probabilities.
-    ///
-    /// - Parameter page: of a TIFF stack, from 0.
-    public func predict(_ path: String, page: Int = 0) throws -> (image: Tensor, probabilities: Tensor) {
-        let image = try open(path, page: page)
+    /// The image as the first model sees it, and its class probabilities.
+    public func predict(_ page: ImagePage) throws -> (image: Tensor, probabilities: Tensor) {
+        let image = try open(page)
         let rows = imageBands(image, try scales(of: image))
         let result = Tensor(image.height, image.width, classes)
         for band in bands(of: image) {
@@ -73,34 +78,15 @@ public final class ModelEnsemble {
         return (try rows.read(0..<image.height)[0].tensor, result)
     }
 
-    /// Pixels above which a PNG is decoded in parts, once for each pass over it, and not held in memory.
-    private static let mostPixelsInMemory = 1 << 24
-
-    /// Opens an image to be predicted in bands: a large one is read in parts, unless it is a JPEG or interlaced. Grey and
-    /// RGB without colours are converted into each other.
+    /// Opens an image to be predicted in bands. Grey and RGB without colours are converted into each other.
     ///
     /// Throws `Failure.request` where its channels are not the network's; of RGB, its rows do where they have colours.
-    package func open(_ path: String, page: Int) throws -> any ImageRows {
-        let image = try rows(path, page: page)
+    package func open(_ page: ImagePage) throws -> any ImageRows {
+        let image = try page.rows()
         guard image.channels != inputChannels else { return image }
-        let refusal = refusal(of: path, channels: image.channels)
+        let refusal = refusal(of: page, channels: image.channels)
         guard ConvertedRows.serves(image: image.channels, network: inputChannels) else { throw refusal }
         return ConvertedRows(image, channels: inputChannels, refusal: refusal)
-    }
-
-    private func rows(_ path: String, page: Int) throws -> any ImageRows {
-        switch try ImageFile.kind(of: path) {
-        case .tiff:
-            return TIFFRows(try TIFFReader(path, page: page))
-        case .png:
-            guard let reader = try PNGReader(path),
-                reader.header.width * reader.header.height > Self.mostPixelsInMemory
-            else { break }
-            return PNGRows(reader)
-        case .jpeg:
-            break
-        }
-        return RasterRows(try ImageFile.read(path, page: page))
     }
 
     /// The normalisations of an image that the models want, measured over the whole of it before its first band.

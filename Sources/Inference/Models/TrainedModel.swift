@@ -20,6 +20,8 @@ public struct TrainedModel {
     public let configuration: Configuration?
     /// `SamplePair.digest` of the run's images, where the file says it.
     let imagesDigest: String?
+    /// What the pages of a TIFF file are to it (`data.pages`).
+    public var pages: PageMeaning { configuration?.data.pages ?? .auto }
 
     /// Which weights of a checkpoint, where it has the run's moving average beside them.
     public enum Weights: String, Sendable, CaseIterable {

@@ -86,22 +86,22 @@ extension ModelEnsemble {
         var failures: [Failure] = []
         for (page, channels) in images where channels != inputChannels {
             guard ConvertedRows.serves(image: channels, network: inputChannels) else {
-                failures.append(refusal(of: page.name, channels: channels))
+                failures.append(refusal(of: page, channels: channels))
                 continue
             }
             if channels == 1 {
                 grey += 1
                 continue
             }
-            let image = try open(page.path, page: page.page ?? 0)
+            let image = try open(page)
             let step = max(1, (1 << 20) / max(image.width, 1))
             do {
                 for top in stride(from: 0, to: image.height, by: step) {
                     _ = try image.read(top..<min(top + step, image.height))
                 }
                 equal += 1
-            } catch let failure as Failure where failure == refusal(of: page.path, channels: channels) {
-                failures.append(refusal(of: page.name, channels: channels))
+            } catch let failure as Failure where failure == refusal(of: page, channels: channels) {
+                failures.append(refusal(of: page, channels: channels))
             }
         }
         if let first = failures.first {
@@ -117,15 +117,18 @@ extension ModelEnsemble {
     }
 
     /// The failure about an image whose channels are not the network's.
-    func refusal(of name: String, channels: Int) -> Failure {
+    func refusal(of page: ImagePage, channels: Int) -> Failure {
         let kind = channels == 1 ? "grey (1 channel)" : channels == 3 ? "RGB (3 channels)" : "of \(channels) channels"
         let model = "and \(models[0].path) takes images of \(inputChannels) channel\(inputChannels == 1 ? "" : "s")"
+        if let advice = page.adviceOnAlpha(channels: channels, wanted: inputChannels) {
+            return .request("image \(page.name) is \(kind), \(model): \(advice)")
+        }
         guard channels == 3, inputChannels == 1 else {
             return .request(
-                "image \(name) is \(kind), \(model): give it the channels of the images that it was trained on")
+                "image \(page.name) is \(kind), \(model): give it the channels of the images that it was trained on")
         }
         return .request(
-            "image \(name) is RGB with colours, \(model): convert the images to grey as those for training were, as in "
+            "image \(page.name) is RGB with colours, \(model): convert the images to grey as those for training were, as in "
                 + "convert in.png -colorspace Gray out.png, or ImageJ's Image > Type > 8-bit")
     }
 }

@@ -1,16 +1,12 @@
 import Datasets
 import Foundation
+import Images
 import Support
 
-/// An image to be predicted: a file, or a page of a TIFF stack.
+/// An image to be predicted: a file, or an image of a TIFF stack.
 struct PredictionInput: Codable, Sendable {
-    let path: String
-    /// From 0.
-    let page: Int
-    var image: ImagePage { ImagePage(path, page: isPage ? page : nil) }
-    /// Whether the file is a stack.
-    let isPage: Bool
-    /// What its results' names begin with: the file's without extension, and the page's number in a stack.
+    let image: ImagePage
+    /// What its results' names begin with: the file's without extension, and the image's number in a stack.
     let stem: String
     let width: Int
     let height: Int
@@ -18,6 +14,7 @@ struct PredictionInput: Codable, Sendable {
     let channels: Int
     let file: FileState
 
+    var path: String { image.path }
     var pixels: Int { width * height }
 
     /// What tells an image's file from others, and from what it was at another time.
@@ -46,19 +43,21 @@ struct PredictionInput: Codable, Sendable {
 
     /// The images of a folder, or of the files that match a path with wildcards, in the order of their names; or those of
     /// the one file.
-    static func list(_ path: String) throws -> [PredictionInput] {
+    ///
+    /// - Parameter pages: what the pages of a TIFF file are.
+    static func list(_ path: String, pages: PageMeaning) throws -> [PredictionInput] {
         let files = try SampleSource.files(path, of: "--input")
         // A folder may hold two files of one stem, a mistake that has its own error.
         let stems =
             Set(files.map { ($0 as NSString).deletingLastPathComponent }).count > 1
             ? SampleSource.stems(ofPaths: files)
-            : files.map { (($0 as NSString).lastPathComponent as NSString).deletingPathExtension }
+            : files.map(ImagePage.stem(ofPath:))
         return try zip(files, stems).flatMap { file, stem in
             let state = try FileState(of: file)
-            return try ImagePage.all(ofFile: file).map { image in
+            return try ImagePage.all(ofFile: file, pages: pages).map { image in
                 let header = try image.readHeader()
                 return PredictionInput(
-                    path: file, page: image.page ?? 0, isPage: image.page != nil, stem: image.stem(ofFile: stem),
+                    image: image, stem: image.stem(ofFile: stem),
                     width: header.width, height: header.height, channels: header.pictureChannels, file: state)
             }
         }

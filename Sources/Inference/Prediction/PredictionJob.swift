@@ -141,7 +141,7 @@ public struct PredictionJob {
                 "\(ensemble.models[0].path) has \(ensemble.classes) classes: predict writes them as 8-bit grey, at most 256"
             )
         }
-        let inputs = try PredictionInput.list(input)
+        let inputs = try PredictionInput.list(input, pages: ensemble.pages)
         let originals = Dictionary(inputs.map { ($0.file.path, $0.path) }, uniquingKeysWith: { first, _ in first })
         let target = PredictionInput.FileState.realPath(folder)
         let sources = Set(inputs.map { ($0.path as NSString).deletingLastPathComponent })
@@ -228,7 +228,7 @@ public struct PredictionJob {
         _ input: PredictionInput, into folder: String, among ranks: any Communicator, _ progress: (String) -> Void
     ) throws {
         let image = try ranks.agree { () throws -> any ImageRows in
-            let image = try ensemble.open(input.path, page: input.page)
+            let image = try ensemble.open(input.image)
             let found = (image as? ConvertedRows)?.original ?? image
             guard found.width == input.width, found.height == input.height, found.channels == input.channels else {
                 throw Failure.running("\(input.path) was changed while the job ran: start again")

@@ -126,10 +126,10 @@ package struct RunSpecification: Codable {
         _ configuration: Configuration
     ) throws -> (train: [SamplePair], validation: [SamplePair], remarks: [String]) {
         let data = configuration.data
-        let train = try data.train.samples(resolve: data.resolve)
+        let train = try data.train.samples(pages: data.pages, resolve: data.resolve)
         switch data.validation {
         case .samples(let source):
-            let validation = try source.samples(resolve: data.resolve)
+            let validation = try source.samples(pages: data.pages, resolve: data.resolve)
             return (train.pairs, validation.pairs, train.remarks + validation.remarks)
         case .split(let split):
             let (rest, validation) = try split.apply(to: train.pairs, seed: configuration.seed)

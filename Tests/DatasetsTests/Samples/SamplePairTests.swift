@@ -72,7 +72,9 @@ import Testing
         #expect(found[2].labels == ImagePage(folder.labels + "/b.tif"))
 
         try folder.stack("labels/b.tif", pages: 3)
-        expectFailure("image \(folder.images)/b.png has 1 page and its label \(folder.labels)/b.tif has 3 pages") {
+        expectFailure(
+            "image \(folder.images)/b.png holds 1 image and its label \(folder.labels)/b.tif 3 images", "data.pages"
+        ) {
             try pairs()
         }
         try folder.pixel("labels/b.tif")

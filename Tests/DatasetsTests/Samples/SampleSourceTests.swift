@@ -32,7 +32,7 @@ import Testing
                 ["train-volume-0001", "train-volume.tif (page 1)", "train-labels.tif (page 1)"],
             ])
         try folder.stack("train-labels.tif", pages: 3)
-        expectFailure("train-volume.tif has 2 pages and its label", "train-labels.tif has 3 pages") {
+        expectFailure("train-volume.tif holds 2 images and its label", "train-labels.tif 3 images") {
             try samples("train-volume.tif", "train-labels.tif")
         }
         expectFailure("\(folder.path)/none.tif does not exist") { try samples("train-volume.tif", "none.tif") }
@@ -165,7 +165,7 @@ import Testing
         try folder.stack("labels/b.tif", pages: 2)
         try folder.pixel("labels/c.png")
         #expect(try list("image,label\nimages/a.tif,labels/b.tif\n").pairs.map(\.stem) == ["a-0000", "a-0001"])
-        expectFailure("list \(folder.path)/list.csv line 2: image", "2 pages and its label", "1 page") {
+        expectFailure("list \(folder.path)/list.csv line 2: image", "2 images and its label", "1 image") {
             try list("image,label\nimages/a.tif,labels/c.png\n")
         }
     }
