@@ -41,6 +41,25 @@ extension TrainingRuns {
             }
         }
 
+        @Test("a run's folder stands for its best checkpoint, and errors name the key", arguments: [1, 3])
+        func folders(ranks: Int) throws {
+            let task = try TinyTask()
+            let old = try task.train("old", ["training.steps=1"])
+            let still = ["optimizer.learning_rate=1e-30", "training.steps=1"]
+            let new = try task.train(
+                "new", ranks: ranks, still + ["training.initialize_from=\(old.directory.path)"])
+            #expect(try tensors(state(new).weights)["head.bias"] == tensors(state(old).weights)["head.bias"])
+            for (path, words) in [
+                (task.folder.path("data"), "holds no run"), (task.folder.path("none"), "does not exist"),
+                (task.folder.path("old.yaml"), "a configuration"), (task.image(1), "an image"),
+            ] {
+                let request = try task.request("bad", ["training.initialize_from=\(path)"])
+                let failure = try task.failure(request, ranks: ranks)
+                #expect(failure.kind == .request && failure.message.hasPrefix("training.initialize_from: \(path)"))
+                #expect(failure.message.contains(words), "\(failure)")
+            }
+        }
+
         @Test("another number of channels is refused in words", arguments: [1, 3])
         func channels(ranks: Int) throws {
             let task = try TinyTask()
@@ -56,7 +75,7 @@ extension TrainingRuns {
             #expect(
                 try task.failure(request, ranks: ranks)
                     == .request(
-                        "\(path) was trained on images of 3 channels, and model.input_channels is 1: a run that starts from it needs images of as many"
+                        "training.initialize_from: \(path) was trained on images of 3 channels, and model.input_channels is 1: a run that starts from it needs images of as many"
                     ))
             let latest = try task.train("old", ["training.steps=1"]).directory.latest
             let wider = try task.failure(

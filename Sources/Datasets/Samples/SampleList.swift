@@ -65,7 +65,8 @@ struct SampleList {
         }
         guard let text = String(validating: bytes, as: UTF8.self) else {
             let isWide = bytes.starts(with: [0xFF, 0xFE]) || bytes.starts(with: [0xFE, 0xFF])
-            throw Failure.request("list \(path) is not text in UTF-8\(isWide ? " but in UTF-16" : ""): save it as UTF-8")
+            throw Failure.request(
+                "list \(path) is not text in UTF-8\(isWide ? " but in UTF-16" : ""): save it as UTF-8")
         }
         return text
     }
