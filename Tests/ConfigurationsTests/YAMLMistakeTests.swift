@@ -33,6 +33,7 @@ import Testing
             ("seed: 1\nname: `run`\n" + data, 2, "begins with '`' in quotes"),
             ("name: !run\n" + data, 1, "begins with '!': put the whole value in quotes"),
             ("name: !run x\n" + data, 1, "begins with '!': put the whole value in quotes"),
+            ("data:\n  train: {images: my #2/a, labels: b}\n", 2, "a # behind a blank begins a comment"),
             ("name: &run\n" + data, 1, "'&run' gives a name to nothing: put the value in quotes"),
             ("data:\n  train: {images: a, labels: b}\n  labels: {palette: [#000000, #ff0000]}\n", 3, colors),
             (data + "model:\n  class_colors: [#000000, #ff0000]\n", 3, colors),
@@ -87,6 +88,37 @@ import Testing
         ])
     func right(yaml: String) {
         #expect(failure(yaml) == nil)
+    }
+
+    @Test("a path that a # cuts short is named where the whole of it is there")
+    func cutPaths() throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "lockstep-cut-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: folder) }
+        for name in ["my #2/images", "my #2/labels #1"] {
+            try FileManager.default.createDirectory(
+                at: folder.appending(path: name), withIntermediateDirectories: true)
+        }
+        func problem(_ root: String, _ images: String, _ labels: String) throws -> String? {
+            let file = folder.appending(path: "c.yaml").path
+            try "data:\n  root: \(root)\n  train:\n    images: \(images)\n    labels: \(labels)\n"
+                .write(toFile: file, atomically: true, encoding: .utf8)
+            do {
+                _ = try Configuration.load(path: file)
+                return nil
+            } catch {
+                return "\(error)".replacingOccurrences(of: file, with: "c.yaml")
+            }
+        }
+        let root = "\(folder.path)/my #2"
+        #expect(
+            try problem(root, "images", "labels")
+                == "c.yaml line 2: '\(folder.path)/my' is what was read of root: a # behind a blank begins a comment, put the path in quotes"
+        )
+        #expect(try problem("\"\(root)\"", "images", "labels #1")?.hasPrefix("c.yaml line 5: 'labels'") == true)
+        #expect(try problem("\"\(root)\"", "images", "\"labels #1\"") == nil)
+        // A comment is one where nothing else is there.
+        #expect(try problem("\"\(root)\"", "images #mine", "\"labels #1\" #too") == nil)
+        #expect(try problem("\(folder.path) #2", "images", "labels") == nil)
     }
 
     @Test("byte order marks, line ends and other encodings of files")

@@ -60,6 +60,26 @@ extension TrainingRuns {
             }
         }
 
+        @Test("weights that do not fit the images, and heads that start anew, are said", arguments: [1, 3])
+        func remarks(ranks: Int) throws {
+            let task = try TinyTask()
+            let old = try task.train("old", ["training.steps=1"])
+            func notes(_ name: String, _ settings: [String]) throws -> [String] {
+                let start = ["training.steps=1", "training.initialize_from=\(old.directory.path)"]
+                return try task.train(name, ranks: ranks, start + settings).events("note").compactMap {
+                    $0["message"] as? String
+                }
+            }
+            #expect(try notes("same", []).isEmpty)
+            let unit = try notes("unit", ["data.normalize=unit"])
+            #expect(
+                unit.count == 1
+                    && unit[0].contains("was trained with data.normalize standardize, and this run has unit"))
+            let three = try notes("three", ["model.classes=3", "data.labels=index", "data.ignore_index=255"])
+            #expect(
+                three.count == 1 && three[0].contains("is of 2 classes and model.classes is 3: the head starts anew"))
+        }
+
         @Test("another number of channels is refused in words", arguments: [1, 3])
         func channels(ranks: Int) throws {
             let task = try TinyTask()
