@@ -78,14 +78,14 @@ public struct Checkpoint {
     /// Reads a file that `write` made.
     public init(reading path: String) throws {
         let file = try SafetensorsFile(reading: path)
-        guard let text = file.metadata["lockstep.configuration"],
+        guard let configuration = try file.configuration,
             let step = file.metadata["lockstep.step"].flatMap(Int.init),
             let elapsed = file.metadata["lockstep.elapsed_seconds"].flatMap(Double.init)
         else {
             throw Failure.request(
                 "\(path) holds weights but no run: start a new run from it with training.initialize_from")
         }
-        configuration = try Configuration.decode(yaml: text, name: path, settings: [])
+        self.configuration = configuration
         if let engine = file.metadata["lockstep.engine"], let blas = file.metadata["lockstep.blas"] {
             origin = (engine, blas)
         }
@@ -105,6 +105,11 @@ public struct Checkpoint {
 extension SafetensorsFile {
     /// Whether the weights' moving average is there beside the weights.
     package var holdsAverage: Bool { tensors.contains { $0.name.hasPrefix(Checkpoint.averagePrefix) } }
+
+    /// The configuration of the run, where the file is a checkpoint of one.
+    package var configuration: Configuration? {
+        get throws { try metadata["lockstep.configuration"].map { try Configuration.decode(yaml: $0, name: path) } }
+    }
 
     /// The best score of the run so far, where the file is a checkpoint that has one.
     package var best: BestScore? {

@@ -18,13 +18,13 @@ extension Configuration {
             let pair = [then, now].map { list in list.first { $0.key == key }?.value }
             guard pair[0] != pair[1] else { return nil }
             let section = String(key.prefix { $0 != "." })
+            let isThere = [then, now].map { list in list.contains { $0.key.hasPrefix("\(section).") } }
             // A section that was switched on or off is one thing.
-            guard let was = pair[0], let value = pair[1] else {
-                let isOn = now.contains { $0.key.hasPrefix("\(section).") }
-                return said.insert(section).inserted && !Self.withoutEffect.contains(section)
-                    ? "\(section) is \(isOn ? "on" : "off") from here, and was not" : nil
+            guard !key.contains(".") || isThere[0] == isThere[1] else {
+                return said.insert(section).inserted
+                    ? "\(section) is \(isThere[1] ? "on" : "off") from here, and was not" : nil
             }
-            return sentence(key, value: value, was: was, old: old, haveSameImages)
+            return sentence(key, value: pair[1] ?? "left out", was: pair[0] ?? "left out", old: old, haveSameImages)
         }
     }
 

@@ -9,7 +9,14 @@ extension Configuration {
     ///   - settings: `KEY=VALUE` as given to `--set`, the later ones winning.
     /// - Throws: a request's failure with file, line and dotted key for anything that is wrong with it.
     public static func load(path: String, settings: [String] = []) throws -> Configuration {
-        try decode(yaml: readText(path: path, what: "configuration"), name: path, settings: settings)
+        let yaml = try readText(path: path, what: "configuration")
+        let configuration = try decode(yaml: yaml, name: path, settings: settings)
+        let isOfData: Set = ["images", "labels", "list"]
+        let cut = YAMLMistake.cutPath(in: ConfigurationNode.lines(yaml)) { key, path in
+            FileManager.default.fileExists(atPath: isOfData.contains(key) ? configuration.data.resolve(path) : path)
+        }
+        if let cut { throw Failure.request("\(path) line \(cut.line): \(cut.words)") }
+        return configuration
     }
 
     /// Reads a configuration from its text; `name` is what errors call the file.

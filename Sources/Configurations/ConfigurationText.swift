@@ -24,7 +24,7 @@ extension ConfigurationNode {
     }
 
     /// The lines as the parser counts them.
-    private static func lines(_ yaml: String) -> [Substring] {
+    static func lines(_ yaml: String) -> [Substring] {
         yaml.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
     }
 
@@ -42,7 +42,7 @@ extension ConfigurationNode {
             let value = try node.map { try Self.convert($0) { _ in origin } } ?? Self(.null, at: origin)
             set(path[...], to: value)
         } catch let error as YamlError {
-            let hint = YAMLMistake.near(line: 1, in: [" \(parts[1])"]).map { ": \($0.words)" } ?? ""
+            let hint = YAMLMistake.near(line: 1, in: ["\(path.last ?? ""): \(parts[1])"]).map { ": \($0.words)" } ?? ""
             throw Failure.request("--set \(setting): the value is not YAML: \(Self.problem(of: error))\(hint)")
         }
         if let (_, mistake) = YAMLMistake.silent(in: ["\(path.last ?? ""): \(parts[1])"]) {

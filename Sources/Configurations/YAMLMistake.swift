@@ -19,18 +19,40 @@ enum YAMLMistake {
         return nil
     }
 
-    /// A mistake in a text that can be read, but not as it was meant: a colour that is a comment.
+    /// A mistake in a text that can be read, but not as it was meant: a colour that is a comment, an anchor of nothing.
     static func silent(in lines: [Substring]) -> Finding? {
         for (index, line) in lines.enumerated() {
             let bare = unquoted(line)
             let isColors = bare.contains(#/(class_colors|ignore_color|palette|labels)\s*:\s*#[0-9A-Fa-f]{6}\b/#)
             // Of a list's item nothing else is left.
-            if isColors || bare.contains(#/^\s*-\s+#([0-9A-Fa-f]{6})\s*$/#) { return (index + 1, colorWords) }
+            // Of a list of colours the rest of the line would be missing.
+            let isInList = bare.contains(#/[\[,]\s*#[0-9A-Fa-f]{6}\b/#)
+            if isColors || isInList || bare.contains(#/^\s*-\s+#([0-9A-Fa-f]{6})\s*$/#) {
+                return (index + 1, colorWords)
+            }
             if let match = bare.firstMatch(of: #/^\s*\w+:\s+(&\S*)\s*$/#), !hasAlias(match.output.1, in: lines),
                 !continues(index, in: lines)
             {
                 return (index + 1, "'\(match.output.1)' gives a name to nothing: put the value in quotes")
             }
+        }
+        return nil
+    }
+
+    /// A path without quotes that a # behind a blank cuts short: not there as it is read, and there as it is written.
+    ///
+    /// - Parameter exists: whether a path of this key leads to something.
+    static func cutPath(in lines: [Substring], exists: (_ key: String, _ path: String) -> Bool) -> Finding? {
+        for (index, line) in lines.enumerated() {
+            guard let match = line.firstMatch(of: #/^\s*(\w+):\s+(([^"'#\[{][^#]*?)\s+#\S.*?)\s*$/#),
+                case (let key, let whole, let part) = (String(match.1), String(match.2), String(match.3)),
+                paths.contains(key),
+                !exists(key, part), exists(key, whole)
+            else { continue }
+            return (
+                index + 1,
+                "'\(part)' is what was read of \(key): a # behind a blank begins a comment, put the path in quotes"
+            )
         }
         return nil
     }
@@ -48,6 +70,9 @@ enum YAMLMistake {
         if hasBareColor(bare) { return colorWords }
         if let match = bare.firstMatch(of: #/(?:[:\-]\s+|[\[,{]\s*)([*&!%@`][^\s,\]}]*)/#) {
             return "put a value that begins with '\(match.output.1.prefix(1))' in quotes, as in \"\(match.output.1)\""
+        }
+        if bare.contains(#/\s#\S/#) {
+            return "a # behind a blank begins a comment: put a value that holds one in quotes"
         }
         if !isBefore, line.contains(#/"[^"]*\\[^"]*/#) {
             return "in double quotes a backslash begins an escape: write / in paths, or single quotes"

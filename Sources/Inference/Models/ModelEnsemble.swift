@@ -34,6 +34,11 @@ public final class ModelEnsemble {
                     "\(first.path) was trained with data.pages: \(first.pages), \(model.path) with \(model.pages): models that are averaged must agree"
                 )
             }
+            if let names = first.classNames, let others = model.classNames, names != others, Set(names) == Set(others) {
+                throw Failure.request(
+                    "\(first.path) has the classes \(names.joined(separator: ", ")) and \(model.path) \(others.joined(separator: ", ")): models that are averaged must have them in one order"
+                )
+            }
             if let tile { try TiledPrediction.check(tile: tile, geometry: model.architecture.geometry) }
         }
         self.models = models

@@ -55,8 +55,7 @@ public struct TrainedModel {
         let file = try SafetensorsFile(reading: path)
         self.path = path
         imagesDigest = file.metadata["lockstep.images"]
-        if let text = file.metadata["lockstep.configuration"] {
-            let configuration = try Configuration.decode(yaml: text, name: path, settings: [])
+        if let configuration = try file.configuration {
             self.configuration = configuration
             architecture = configuration.model.architecture
             normalization = configuration.data.normalize
@@ -196,8 +195,7 @@ extension SafetensorsFile {
             by: buffer.layout,
             deeper: "one of model.depth \(architecture.depth) has not such a layer, set model.depth as it was")
         // Tensors cannot tell networks whose skips are added from those without; a run's file says it.
-        if let text = metadata["lockstep.configuration"] {
-            let skip = try Configuration.decode(yaml: text, name: path, settings: []).model.architecture.skip
+        if let skip = try configuration?.model.architecture.skip {
             guard skip == architecture.skip else {
                 throw Failure.request(
                     "\(path) was trained with skip \(skip): set model.skip: \(skip) in a run that starts from it")

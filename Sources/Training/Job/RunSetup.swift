@@ -122,14 +122,23 @@ package struct RunSetup {
                 ])
     }
 
-    /// Takes over the weights of `training.initialize_from`, a file's or a run's, where there is such; returns a note for
-    /// the user where the head starts anew.
+    /// Takes over the weights of `training.initialize_from`, a file's or a run's, where there is such; returns notes for
+    /// the user: where the head starts anew, and where the weights do not fit the images.
     @discardableResult
-    package func initializeFromFile(_ weights: ParameterBuffer) throws -> String? {
-        guard let path = configuration.training.initializeFrom else { return nil }
+    package func initializeFromFile(_ weights: ParameterBuffer) throws -> [String] {
+        guard let path = configuration.training.initializeFrom else { return [] }
         do {
-            return try SafetensorsFile(reading: RunDirectory.checkpointFile(at: path))
-                .initialize(weights, of: configuration.model.architecture)
+            let file = try SafetensorsFile(reading: RunDirectory.checkpointFile(at: path))
+            let remarks = [
+                try file.initialize(weights, of: configuration.model.architecture),
+                try file.configuration.flatMap { old in
+                    old.data.normalize == configuration.data.normalize
+                        ? nil
+                        : "\(file.path) was trained with data.normalize \(old.data.normalize.rawValue), and this run has "
+                            + "\(configuration.data.normalize.rawValue): its weights do not fit such images"
+                },
+            ]
+            return remarks.compactMap(\.self)
         } catch let failure as Failure {
             throw Failure(failure.kind, "training.initialize_from: \(failure.message)", repeats: failure.repeats)
         }
@@ -138,7 +147,7 @@ package struct RunSetup {
     /// The state that the run begins with: read or drawn on rank 0, and the same on all.
     ///
     /// `remarks` are what is to be known of a resumed run: why newer checkpoints were passed over, what is otherwise than
-    /// it was, and why bits may differ from here; of a new one, that its head is not that of the weights it starts from.
+    /// it was, and why bits may differ from here; of a new one, those of `initializeFromFile`.
     func startingState(
         _ world: any Communicator
     ) throws -> (state: TrainingState, best: BestScore?, remarks: [String]) {
@@ -182,9 +191,9 @@ package struct RunSetup {
                 )
             }
             state.weights.initializeWeights(seed: configuration.seed)
-            let remark = try initializeFromFile(state.weights)
+            let remarks = try initializeFromFile(state.weights)
             state.average?.copy(from: state.weights)
-            return Start(step: 0, elapsed: 0, best: nil, remarks: [remark].compactMap(\.self))
+            return Start(step: 0, elapsed: 0, best: nil, remarks: remarks)
         }
         state.step = start.step
         state.elapsed = start.elapsed

@@ -148,6 +148,13 @@ import Testing
         #expect(set.remarks.isEmpty)
     }
 
+    @Test("lists as other programs write them", arguments: ["\n", "\r\n", "\r"], ["", "\u{FEFF}"])
+    func linesAndMarks(end: String, mark: String) throws {
+        for name in ["a.png", "b.png", "c.png"] { try folder.pixel(name) }
+        let set = try list(mark + ["image,label", "a.png,b.png", "", "c.png,\"b.png\"", ""].joined(separator: end))
+        #expect(paths(set) == [["a", "a.png", "b.png"], ["c", "c.png", "b.png"]])
+    }
+
     @Test func namesOfAListAreToldApart() throws {
         for name in ["x/1/a.png", "x/2/a.png", "x/2/b.png", "y/1/a.png"] { try folder.pixel(name) }
         try folder.pixel("labels/l.png")
@@ -173,6 +180,8 @@ import Testing
     @Test(arguments: [
         ("", "line 1: the first line must be image,label"),
         ("a,b\nc,d\n", "line 1: the first line must be image,label"),
+        ("image;label\na.png;b.png\n", "image,label, and semicolons part its fields: save it with commas"),
+        ("\u{FEFF}image\tlabel\na.png\tb.png\n", "image,label, and tabs part its fields: save it with commas"),
         ("image,label\n", "names no image"), ("image,label\na.png\n", "line 2: has no comma"),
         ("image,label\n\na.png,b.png,c\n", "line 3: has 3 fields"),
         ("image,label\n,b.png\n", "line 2: a path is empty"),
@@ -189,6 +198,8 @@ import Testing
         expectFailure("list none.csv does not exist") { try SampleSource.list("none.csv").samples() }
         expectFailure("list \(folder.path) is a folder") { try SampleSource.list(folder.path).samples() }
         try folder.touch("bytes.csv", bytes: Data([0xFF, 0xFE]))
-        expectFailure("bytes.csv is not text in UTF-8") { try SampleSource.list(folder.path + "/bytes.csv").samples() }
+        expectFailure("bytes.csv is not text in UTF-8 but in UTF-16: save it as UTF-8") {
+            try SampleSource.list(folder.path + "/bytes.csv").samples()
+        }
     }
 }
