@@ -39,14 +39,19 @@ public enum PNG {
         var palette: [RGBColor]?
         if info.isPalette {
             let colors = colors(reader, count: Int(header.palette_count))
-            try checkIndices(samples, colors: colors.count, width: info.width, path: path)
+            // Numbers need no colours: 255 for what is ignored often has none.
+            if meaning == .light {
+                try checkIndices(samples, colors: colors.count, width: info.width, path: path)
+            }
             palette = colors
         }
         var alpha: [UInt16]?
         if keepsAlpha {
             (samples, alpha) = split(samples, channels: info.channels)
         } else if meaning == .numbers {
-            alpha = alphaOfColors.map { ofColors in samples.map { ofColors[Int($0)] } } ?? keyAlpha(header, samples)
+            alpha =
+                alphaOfColors.map { ofColors in samples.map { Int($0) < ofColors.count ? ofColors[Int($0)] : 255 } }
+                ?? keyAlpha(header, samples)
         }
         if let opaque = alpha?.first, alpha?.allSatisfy({ $0 == opaque }) == true { alpha = nil }
         return RasterImage(

@@ -24,7 +24,7 @@ public struct RasterImage: Sendable, Equatable {
     /// 1 for floating-point; 255 for indices into a palette.
     public let maximum: UInt64
     public var content: Content
-    /// The colours that samples index, for a palette image.
+    /// The colours that samples index, for a palette image. Of samples that were read as `.numbers` some may have none.
     public let palette: [RGBColor]?
     /// Of samples that were read as `.numbers`: whether the file says that 0 is shown white (MinIsWhite).
     public let isWhiteZero: Bool

@@ -28,6 +28,9 @@ extension LabelEncoding {
         _ raster: RasterImage, classes: Int, ignoreValue: Int?, ignoreColor: RGBColor? = nil, path: String
     ) throws -> DecodedLabels {
         let raster = try raster.labelValues(path: path)
+        if isPalette, let colors = raster.palette {
+            try colors.check(LabelHistogram(raster.samples).counts.map { Int($0.value) }, path: path)
+        }
         let decoded: DecodedLabels
         switch (isPalette ? raster.shown() : raster).channels {
         case 1:
@@ -116,8 +119,10 @@ extension LabelEncoding {
         let maximum = Int(raster.maximum)
         if self == .binary, let colors = raster.palette {
             let used = histogram.counts.map { Int($0.value) }
-            return try BinaryPalette(colors, used: used.filter { $0 != ignoreValue }, path: path).classes.enumerated()
-                .map { $0 == ignoreValue ? LabelMap.ignored : $1 }
+            let classes = try BinaryPalette(colors, used: used.filter { $0 != ignoreValue }, path: path).classes
+            return (0..<max(classes.count, (used.last ?? 0) + 1)).map { index in
+                index == ignoreValue ? LabelMap.ignored : index < classes.count ? classes[index] : Self.unknown
+            }
         }
         return (0...Int(histogram.counts.last?.value ?? 0)).map { raw in
             greyClass(

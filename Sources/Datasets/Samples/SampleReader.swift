@@ -85,7 +85,7 @@ public struct SampleReader: Hashable, Sendable {
     public func loadLabels(_ labels: ImagePage) throws -> DecodedLabels { try decode(readLabels(labels), labels) }
 
     private func readLabels(_ labels: ImagePage) throws -> RasterImage {
-        guard try !labels.readHeader().isLossy else {
+        guard try ImageFile.kind(of: labels.path) != .jpeg, try !labels.readHeader().isLossy else {
             throw Failure.request(
                 "label \(labels.name) is a JPEG, or a TIFF compressed as one, which does not keep values as they are: make "
                     + "the labels anew as PNG, or as TIFF without loss")

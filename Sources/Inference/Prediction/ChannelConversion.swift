@@ -124,8 +124,11 @@ extension ModelEnsemble {
             return .request("image \(page.name) is \(kind), \(model): \(advice)")
         }
         guard channels == 3, inputChannels == 1 else {
+            let alpha = (try? page.readHeader())?.alphaSamples ?? 0
+            let more = alpha > 0 ? " beside \(alpha) that the file declares to be transparency (alpha)" : ""
             return .request(
-                "image \(page.name) is \(kind), \(model): give it the channels of the images that it was trained on")
+                "image \(page.name) is \(kind)\(more), \(model): give it the channels of the images that it was trained on"
+            )
         }
         return .request(
             "image \(page.name) is RGB with colours, \(model): convert the images to grey as those for training were, as in "

@@ -74,6 +74,19 @@ import Testing
         }
     }
 
+    @Test("An index without a colour is a number, and no picture")
+    func indicesWithoutColors() throws {
+        let samples: [UInt16] = [0, 1, 255, 0]
+        #expect(try decode(.index, grey(samples, palette: [black, red]), ignore: 255).labels.list == [0, 1, -1, 0])
+        #expect(try decode(.binary, grey(samples, palette: [black, red]), ignore: 255).labels.list == [0, 1, -1, 0])
+        #expect(try decode(.instances, grey(samples, palette: [black, red])).instances?.list == [0, 1, 255, 0])
+        for encoding in [LabelEncoding.binary, .palette([black, red])] {
+            expectFailure("l/a.png has pixels of index 255", "palette of 2 has no colour", "data.ignore_index: 255") {
+                try decode(encoding, grey(samples, palette: [black, red]))
+            }
+        }
+    }
+
     // MARK: - Alpha
 
     @Test("A mask in the alpha channel is refused") func masksInAlpha() {
