@@ -111,7 +111,7 @@ let package = Package(
         .testTarget(
             name: "InferenceTests",
             dependencies: [
-                "Inference", "Checkpoints", "Datasets", "Network", "Kernels", "Images", "Support",
+                "Inference", "Checkpoints", "Datasets", "Network", "Communication", "Kernels", "Images", "Support",
                 "TestSupport",
             ]),
         .testTarget(

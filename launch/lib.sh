@@ -91,9 +91,28 @@ install_packages() {
         fail 1 "apt-get could not install what is missing, see above: sudo apt-get install -y ${missing[*]}"
 }
 
+# Whether .build was made where this clone does not lie any more, or by the clone that this one is a copy of: SwiftPM
+# writes absolute paths into its plans and modules, and a build over those fails in ways that say nothing of it.
+build_is_elsewheres() {
+    local plan place
+    for plan in "$root"/.build/release.yaml "$root"/.build/debug.yaml; do
+        [ -f "$plan" ] || continue
+        place="$(grep -o -m 1 '"/[^"]*/\.build/' "$plan" | head -n 1)" || true
+        place="${place#\"}"
+        [ -z "$place" ] || [ "$place" -ef "$root/.build" ] || return 0
+    done
+    return 1
+}
+
 # Builds with `swift build -c release` and the options given; one line if that takes a while.
 build() {
     local status=0
+    if build_is_elsewheres; then
+        echo "this clone was moved or copied: building it anew" >&2
+        # The downloaded dependencies have no absolute paths and stay.
+        find "$root/.build" -mindepth 1 -maxdepth 1 ! -name checkouts ! -name repositories ! -name workspace-state.json \
+            ! -name artifacts -exec rm -rf {} +
+    fi
     (
         trap 'kill "$!" 2>/dev/null; exit' TERM
         sleep 3 >/dev/null 2>&1 &

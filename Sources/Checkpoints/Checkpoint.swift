@@ -25,6 +25,8 @@ public struct Checkpoint {
 
     fileprivate static let momentumPrefix = "momentum."
     package static let averagePrefix = "ema."
+    /// What stands before the names of tensors that are no weights.
+    static let statePrefixes = [momentumPrefix, averagePrefix]
 
     /// `step-00000100.safetensors`.
     public static func fileName(step: Int) -> String {
@@ -76,18 +78,19 @@ public struct Checkpoint {
     /// Reads a file that `write` made.
     public init(reading path: String) throws {
         let file = try SafetensorsFile(reading: path)
-        guard let text = file.metadata["lockstep.configuration"],
+        guard let configuration = try file.configuration,
             let step = file.metadata["lockstep.step"].flatMap(Int.init),
             let elapsed = file.metadata["lockstep.elapsed_seconds"].flatMap(Double.init)
         else {
             throw Failure.request(
                 "\(path) holds weights but no run: start a new run from it with training.initialize_from")
         }
-        configuration = try Configuration.decode(yaml: text, name: path, settings: [])
+        self.configuration = configuration
         if let engine = file.metadata["lockstep.engine"], let blas = file.metadata["lockstep.blas"] {
             origin = (engine, blas)
         }
         let layout = ParameterLayout(configuration.model.architecture)
+        try file.checkUse(by: layout)
         state = TrainingState(layout, isAveraged: file.holdsAverage)
         state.step = step
         state.elapsed = elapsed
@@ -102,6 +105,11 @@ public struct Checkpoint {
 extension SafetensorsFile {
     /// Whether the weights' moving average is there beside the weights.
     package var holdsAverage: Bool { tensors.contains { $0.name.hasPrefix(Checkpoint.averagePrefix) } }
+
+    /// The configuration of the run, where the file is a checkpoint of one.
+    package var configuration: Configuration? {
+        get throws { try metadata["lockstep.configuration"].map { try Configuration.decode(yaml: $0, name: path) } }
+    }
 
     /// The best score of the run so far, where the file is a checkpoint that has one.
     package var best: BestScore? {
@@ -119,15 +127,27 @@ extension SafetensorsFile {
     ///
     /// - Parameters:
     ///   - except: entries that are left as they are.
-    public func load(into buffer: ParameterBuffer, prefix: String = "", except: Set<String> = []) throws {
+    ///   - advice: what to do about a tensor of another shape.
+    public func load(
+        into buffer: ParameterBuffer, prefix: String = "", except: Set<String> = [],
+        advice: String = "it is of a network of other base_channels, input_channels, classes or skip"
+    ) throws {
         for entry in buffer.layout.entries where !except.contains(entry.name) {
             guard let tensor = tensor(prefix + entry.name) else {
-                throw Failure.request("\(path) has no tensor \(prefix + entry.name): it is of another network")
+                let lacksBias =
+                    entry.name.hasSuffix(".bias") && self.tensor(prefix + entry.name.dropLast(4) + "weight") != nil
+                throw Failure.request(
+                    "\(path) has no tensor \(prefix + entry.name): "
+                        + (lacksBias
+                            ? "give a convolution without a bias one of zeros" : "it is of another network"))
             }
             guard tensor.shape == entry.shape else {
+                let isTransposed = tensor.shape.sorted() == entry.shape.sorted()
                 throw Failure.request(
-                    "\(path): \(tensor.name) has shape \(tensor.shape), and the network's has \(entry.shape): check model.base_channels, input_channels, classes and skip"
-                )
+                    "\(path): \(tensor.name) has shape \(tensor.shape), and the network's has \(entry.shape): "
+                        + (isTransposed
+                            ? "its axes are in another order than PyTorch's, save it in that one"
+                            : advice))
             }
             values(tensor).withUnsafeBufferPointer { values in
                 if let values = values.baseAddress { buffer.layout.importTensor(entry, from: values, to: buffer.base) }
@@ -144,8 +164,6 @@ extension SafetensorsFile {
 
     /// The tensors that are weights, by name.
     public var weights: [Tensor] {
-        tensors.filter {
-            !$0.name.hasPrefix(Checkpoint.momentumPrefix) && !$0.name.hasPrefix(Checkpoint.averagePrefix)
-        }
+        tensors.filter { tensor in !Checkpoint.statePrefixes.contains(where: tensor.name.hasPrefix) }
     }
 }

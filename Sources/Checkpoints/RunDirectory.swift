@@ -29,6 +29,28 @@ public struct RunDirectory: Sendable {
         return "\(isElsewhere ? checkpoints : path)/checkpoint.part"
     }
 
+    /// The file that a path to a model means: a run's folder stands for its best checkpoint, or its latest.
+    ///
+    /// Throws `Failure.request` for a folder without a checkpoint.
+    public static func checkpointFile(at path: String) throws -> String {
+        guard isFolder(path) == true else { return path }
+        let run = RunDirectory(path)
+        let manager = FileManager.default
+        if let found = [run.best, run.latest].first(where: manager.fileExists) { return found }
+        guard !run.holdsRun else {
+            throw Failure.request("\(path) holds a run that has no checkpoint yet: let it train to its first one")
+        }
+        let names = ((try? manager.contentsOfDirectory(atPath: path)) ?? []).sorted()
+        if names.contains("saved_model.pb") {
+            throw Failure.request("\(path) is a TensorFlow SavedModel: name a .safetensors file or the folder of a run")
+        }
+        let runs = names.filter { RunDirectory("\(run.path)/\($0)").holdsRun }
+        let candidate = runs.first ?? names.last { $0.hasSuffix(".safetensors") }
+        throw Failure.request(
+            "\(path) is a folder that holds no run: name a run's folder or a .safetensors file"
+                + (candidate.map { ", such as \(run.path)/\($0)" } ?? ""))
+    }
+
     public func checkpoint(step: Int) -> String { "\(checkpoints)/\(Checkpoint.fileName(step: step))" }
 
     /// Whether a run has begun here.

@@ -3,6 +3,8 @@ import Support
 
 /// The safetensors format: eight bytes of header length, a JSON header that names each tensor's type, shape and place,
 /// then the bytes (huggingface/safetensors, format version of 2023). 32-bit floats only.
+///
+/// What torch's wrappers put before every name (`module.`, `_orig_mod.`) is taken off.
 public struct SafetensorsFile {
     public struct Tensor: Sendable, Equatable {
         public let name: String
@@ -25,6 +27,7 @@ public struct SafetensorsFile {
             .request("\(path) is no usable safetensors file: \(what)")
         }
         self.path = path
+        let contents: Data
         do {
             contents = try Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe)
         } catch {
@@ -33,30 +36,38 @@ public struct SafetensorsFile {
                     ? "\(path) cannot be read: check its permissions, and that it is a file"
                     : "\(path) does not exist: name a checkpoint, a .safetensors file")
         }
-        guard contents.count >= 8 else { throw bad("it has only \(contents.count) bytes") }
+        self.contents = contents
+        func foreign(_ what: String) -> Failure { ForeignFile.refusal(of: path, contents) ?? bad(what) }
+        guard contents.count >= 8 else { throw foreign("it has only \(contents.count) bytes") }
         let headerCount = contents.prefix(8).enumerated().reduce(UInt64(0)) {
             $0 | UInt64($1.element) << (8 * $1.offset)
         }
-        guard headerCount <= UInt64(contents.count - 8) else { throw bad("its header is cut off") }
+        guard headerCount <= UInt64(contents.count - 8) else { throw foreign("its header is cut off") }
         let start = 8 + Int(headerCount)
         guard let header = try? JSONSerialization.jsonObject(with: contents[8..<start]) as? [String: Any] else {
-            throw bad("its header is not JSON")
+            throw foreign("its header is not JSON")
         }
         metadata = header["__metadata__"] as? [String: String] ?? [:]
         var tensors: [Tensor] = []
-        for (name, value) in header where name != "__metadata__" {
+        let names = header.keys.filter { $0 != "__metadata__" }.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        let wrapper = Self.wrapper(of: names)
+        for (name, value) in names.map({ ($0, header[$0]) }) {
             guard let entry = value as? [String: Any], let type = entry["dtype"] as? String,
                 let shape = entry["shape"] as? [Int], let offsets = entry["data_offsets"] as? [Int],
                 offsets.count == 2, offsets[0] >= 0, offsets[0] <= offsets[1], shape.allSatisfy({ $0 >= 0 })
             else { throw bad("the entry of \(name) makes no sense") }
-            guard type == "F32" else { throw bad("\(name) is \(type), and only F32 is read: convert it first") }
+            guard type == "F32" else { throw Self.failure(ofType: type, name, among: names, path: path) }
             guard offsets[1] <= contents.count - start else {
                 throw bad("it ends before \(name) does: it was cut off, copy it again")
             }
             guard Self.byteCount(shape) == offsets[1] - offsets[0] else {
                 throw bad("\(name) has shape \(shape) but \(offsets[1] - offsets[0]) bytes")
             }
-            tensors.append(Tensor(name: name, shape: shape, range: start + offsets[0]..<start + offsets[1]))
+            let isWrapped = !wrapper.isEmpty && name.hasPrefix(wrapper)
+            tensors.append(
+                Tensor(
+                    name: isWrapped ? String(name.dropFirst(wrapper.count)) : name, shape: shape,
+                    range: start + offsets[0]..<start + offsets[1]))
         }
         // The format allows no bytes that belong to no tensor or to two.
         var end = start
@@ -70,6 +81,35 @@ public struct SafetensorsFile {
         }
         guard end == contents.count else { throw bad("\(contents.count - end) bytes at its end are of no tensor") }
         self.tensors = tensors.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+    }
+
+    /// What torch's DataParallel, DistributedDataParallel and compile put before every name of a model.
+    static let wrappers = ["module.", "_orig_mod."]
+
+    /// What all weights' names have before them from such wrappers, one in the other perhaps.
+    private static func wrapper(of names: [String]) -> String {
+        let names = names.filter { name in !Checkpoint.statePrefixes.contains(where: name.hasPrefix) }
+        var found = ""
+        while !names.isEmpty,
+            let next = wrappers.first(where: { wrapper in names.allSatisfy { $0.hasPrefix(found + wrapper) } })
+        {
+            found += next
+        }
+        return found
+    }
+
+    /// The refusal of a tensor that is not of 32-bit floats.
+    private static func failure(ofType type: String, _ name: String, among names: [String], path: String) -> Failure {
+        // Its counter of batches is an integer: what it belongs to is the better reason.
+        if let failure = batchNormalization(in: names, path: path) { return failure }
+        let start = "\(path) is no usable safetensors file: \(name) is \(type), and only F32 is read: "
+        guard type.contains("F") && !type.hasPrefix("F8") else {
+            return .request(
+                start + "where it is a counter or an index, leave it out of the file; quantised weights are not read")
+        }
+        return .request(
+            start + "convert it in Python, `from safetensors.torch import load_file, save_file; "
+                + "save_file({k: v.float() for k, v in load_file(\"in.safetensors\").items()}, \"out.safetensors\")`")
     }
 
     /// Bytes of a tensor of this shape; nil where no file holds so many.

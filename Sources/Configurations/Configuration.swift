@@ -69,6 +69,9 @@ public struct Configuration: Sendable, Equatable {
             self.classColors = classColors
         }
 
+        /// What tables call the classes: their names, or "class 0" and so on.
+        package var names: [String] { classNames ?? (0..<architecture.classes).map { "class \($0)" } }
+
         /// The colours of pictures: `classColors`, or colours that go together.
         package var pictureColors: ClassColors { ClassColors(classColors, classes: architecture.classes) }
     }
@@ -93,6 +96,8 @@ public struct Configuration: Sendable, Equatable {
         public var labels: LabelEncoding
         /// The raw label value whose pixels count in no loss or metric.
         public var ignoreIndex: Int?
+        /// The colour whose pixels count in no loss or metric, where labels are colours.
+        public var ignoreColor: RGBColor?
         /// What the pages of a TIFF file of images are.
         public var pages: PageMeaning
         public var normalize: IntensityNormalization
@@ -107,8 +112,9 @@ public struct Configuration: Sendable, Equatable {
 
         public init(
             root: String = ".", train: SampleSource, validation: ValidationSource = .none,
-            labels: LabelEncoding = .index, ignoreIndex: Int? = nil, pages: PageMeaning = .auto,
-            normalize: IntensityNormalization = .standardize, tile: Int = 572, cacheMegabytes: Int = 2048,
+            labels: LabelEncoding = .index, ignoreIndex: Int? = nil, ignoreColor: RGBColor? = nil,
+            pages: PageMeaning = .auto, normalize: IntensityNormalization = .standardize, tile: Int = 572,
+            cacheMegabytes: Int = 2048,
             loaderThreads: Int = 1, foregroundShare: Double = 0
         ) {
             self.root = root
@@ -116,6 +122,7 @@ public struct Configuration: Sendable, Equatable {
             self.validation = validation
             self.labels = labels
             self.ignoreIndex = ignoreIndex
+            self.ignoreColor = ignoreColor
             self.pages = pages
             self.normalize = normalize
             self.tile = tile

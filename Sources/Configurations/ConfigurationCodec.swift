@@ -97,6 +97,20 @@ extension ConfigurationCodec<[String]> {
     }
 }
 
+extension ConfigurationCodec<RGBColor> {
+    static var color: Self {
+        Self(
+            .form("colour"),
+            read: { section, key in
+                guard let node = section.node(key) else { return nil }
+                guard case .scalar(let text, _) = node.content, let color = RGBColor(hex: text) else {
+                    throw section.failure(key, "must be a colour such as \"#FF8000\" in quotes, not \(node.kind)")
+                }
+                return color
+            }, write: { YAMLText.quoted($0.hex) })
+    }
+}
+
 extension ConfigurationCodec<[RGBColor]> {
     static var colors: Self {
         Self(

@@ -9,7 +9,14 @@ extension Configuration {
     ///   - settings: `KEY=VALUE` as given to `--set`, the later ones winning.
     /// - Throws: a request's failure with file, line and dotted key for anything that is wrong with it.
     public static func load(path: String, settings: [String] = []) throws -> Configuration {
-        try decode(yaml: readText(path: path, what: "configuration"), name: path, settings: settings)
+        let yaml = try readText(path: path, what: "configuration")
+        let configuration = try decode(yaml: yaml, name: path, settings: settings)
+        let isOfData: Set = ["images", "labels", "list"]
+        let cut = YAMLMistake.cutPath(in: ConfigurationNode.lines(yaml)) { key, path in
+            FileManager.default.fileExists(atPath: isOfData.contains(key) ? configuration.data.resolve(path) : path)
+        }
+        if let cut { throw Failure.request("\(path) line \(cut.line): \(cut.words)") }
+        return configuration
     }
 
     /// Reads a configuration from its text; `name` is what errors call the file.
@@ -36,10 +43,20 @@ extension Configuration {
         guard let bytes = FileManager.default.contents(atPath: path) else {
             throw Failure.request("\(path): cannot be read: check its permissions")
         }
-        guard let text = String(validating: bytes, as: UTF8.self) else {
-            throw Failure.request("\(path): is not text in UTF-8: give the path of a YAML file")
+        guard let text = String(validating: bytes, as: UTF8.self), !bytes.contains(0) else {
+            // UTF-16 begins with a mark, or has a zero beside each Latin character.
+            let start = Array(bytes.prefix(4))
+            let zeros = start.map { $0 == 0 }
+            let isWide =
+                start.starts(with: [0xFF, 0xFE]) || start.starts(with: [0xFE, 0xFF])
+                || zeros == [false, true, false, true] || zeros == [true, false, true, false]
+            throw Failure.request(
+                isWide
+                    ? "\(path): is text in UTF-16: save it as UTF-8"
+                    : "\(path): is not text in UTF-8: give the path of a YAML file")
         }
-        return text
+        // What Windows' editors begin a file with.
+        return text.unicodeScalars.first == "\u{FEFF}" ? String(text.unicodeScalars.dropFirst()) : text
     }
 
     /// Every dotted key, sections included.

@@ -118,6 +118,11 @@ extension Configuration.Data {
             .optional(
                 "ignore_index", \.ignoreIndex, .integer, .within(0...65535),
                 meaning: "The value of label pixels that count in no loss and no metric."),
+            .optional(
+                "ignore_color", \.ignoreColor, .color,
+                meaning:
+                    "With labels: {palette}, the colour of label pixels that count in no loss and no metric, as in \"#FFFFFF\"; it need not be in the palette."
+            ),
             .key(
                 "pages", \.pages, .word,
                 meaning:

@@ -16,7 +16,16 @@ extension ConfigurationNode {
             throw failure(of: error, yaml: yaml, name: name)
         }
         guard let node else { return ConfigurationNode(.null, at: .line(file: name, 1)) }
-        return try convert(node) { .line(file: name, $0?.line ?? 1) }
+        let document = try convert(node) { .line(file: name, $0?.line ?? 1) }
+        if let (line, mistake) = YAMLMistake.silent(in: lines(yaml)) {
+            throw Failure.request("\(name) line \(line): \(mistake)")
+        }
+        return document
+    }
+
+    /// The lines as the parser counts them.
+    static func lines(_ yaml: String) -> [Substring] {
+        yaml.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
     }
 
     /// Applies one `--set KEY=VALUE` to a document: VALUE is YAML, and takes the place of whatever KEY had.
@@ -33,12 +42,20 @@ extension ConfigurationNode {
             let value = try node.map { try Self.convert($0) { _ in origin } } ?? Self(.null, at: origin)
             set(path[...], to: value)
         } catch let error as YamlError {
-            throw Failure.request("--set \(setting): the value is not YAML: \(Self.problem(of: error))")
+            let hint = YAMLMistake.near(line: 1, in: ["\(path.last ?? ""): \(parts[1])"]).map { ": \($0.words)" } ?? ""
+            throw Failure.request("--set \(setting): the value is not YAML: \(Self.problem(of: error))\(hint)")
+        }
+        if let (_, mistake) = YAMLMistake.silent(in: ["\(path.last ?? ""): \(parts[1])"]) {
+            throw Failure.request("--set \(setting): \(mistake)")
         }
     }
 
     private static func convert(_ node: Node, origin: (Mark?) -> ConfigurationOrigin) throws -> ConfigurationNode {
         let here = origin(node.mark)
+        guard !"\(node.tag)".hasPrefix("!") || "\(node.tag)" == "!" else {
+            throw Failure.request(
+                "\(here): '\(node.tag)' is taken for a type, since it begins with '!': put the whole value in quotes")
+        }
         switch node {
         case .scalar(let scalar):
             let isPlain = scalar.style == .plain || scalar.style == .any
@@ -50,6 +67,13 @@ extension ConfigurationNode {
             let entries = try mapping.map { key, value in
                 guard case .scalar(let name) = key else {
                     throw Failure.request("\(origin(key.mark)): a key must be a word, not a list or a section")
+                }
+                if case .scalar(let text) = value, text.style == .doubleQuoted, YAMLMistake.paths.contains(name.string),
+                    text.string.unicodeScalars.contains(where: { $0.value < 0x20 })
+                {
+                    throw Failure.request(
+                        "\(origin(value.mark)): in double quotes a backslash begins an escape, and what was read is "
+                            + "\(YAMLText.quoted(text.string)): write / in paths, or single quotes")
                 }
                 return Entry(key: name.string, origin: origin(key.mark), value: try convert(value, origin: origin))
             }
@@ -73,10 +97,10 @@ extension ConfigurationNode {
         switch error {
         case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
             .composer(_, let problem, let mark, _):
-            let lines = yaml.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
-            let line = mark.line <= lines.count ? lines[mark.line - 1] : ""
-            let hint = line.prefix { $0 == " " || $0 == "\t" }.contains("\t") ? ": indent with spaces, not tabs" : ""
-            return .request("\(name) line \(mark.line): not YAML: \(problem)\(hint)")
+            let mistake = YAMLMistake.near(line: mark.line, in: lines(yaml))
+            return .request(
+                "\(name) line \(mistake?.line ?? mark.line): not YAML: \(problem)"
+                    + (mistake.map { ": \($0.words)" } ?? ""))
         case .duplicatedKeysInMapping(_, let context):
             return duplicate(at: context.mark, yaml: yaml, name: name)
                 ?? .request("\(name) line \(context.mark.line): \(problem(of: error))")
@@ -88,7 +112,7 @@ extension ConfigurationNode {
     /// Says which dotted key is given twice, and where. The parser tells only where the first of the two stands: with
     /// that one renamed, the document can be read and both be found in it.
     private static func duplicate(at mark: Mark, yaml: String, name: String) -> Failure? {
-        var lines = yaml.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).map(String.init)
+        var lines = lines(yaml).map(String.init)
         guard mark.line <= lines.count else { return nil }
         let scalars = lines[mark.line - 1].unicodeScalars
         guard mark.column <= scalars.count else { return nil }

@@ -1,4 +1,5 @@
 import Datasets
+import Images
 import Metrics
 import Network
 import Support
@@ -36,12 +37,14 @@ extension Configuration {
         case .palette(let colors):
             let key = "data.labels.palette"
             // A colour after the classes' is the one to ignore.
-            let ignored = colors.count == classes + 1 && data.ignoreIndex == classes
+            let isIgnored = data.ignoreIndex == classes || data.ignoreColor != nil && data.ignoreColor == colors.last
+            let ignored = colors.count == classes + 1 && isIgnored
             try check(
                 colors.count == classes || ignored, key,
                 "lists \(colors.count) for model.classes \(classes): list one colour a class")
             try check(Set(colors).count == colors.count, key, "has a colour twice: give each class its own")
         }
+        if let color = data.ignoreColor { try checkIgnored(color, check) }
         if case .list(let weights) = loss.classWeights {
             try check(
                 weights.count == classes, "loss.class_weights",
@@ -50,6 +53,27 @@ extension Configuration {
         try check(
             validation.metric.family.isEmpty || classes == 2, "validation.metric",
             "\(validation.metric.rawValue) is a score of two classes, not of \(classes): use mean_iou")
+    }
+
+    private func checkIgnored(_ color: RGBColor, _ check: ConfigurationCheck) throws {
+        let key = "data.ignore_color"
+        guard case .palette(let colors) = data.labels else {
+            return try check(
+                false, key,
+                "is for data.labels: {palette: …}, not \(data.labels.name): use data.ignore_index for a value of the labels"
+            )
+        }
+        if let position = colors.firstIndex(of: color) {
+            try check(
+                position >= model.architecture.classes, key,
+                "\(color.hex) is the colour of class \(position) too, which then has no pixel: take it out of one of them"
+            )
+        }
+        if let index = data.ignoreIndex {
+            try check(
+                colors.indices.contains(index) && colors[index] == color, key,
+                "and data.ignore_index \(index) name two colours: give one of the keys")
+        }
     }
 
     private func checkTogether(_ check: ConfigurationCheck) throws {

@@ -38,7 +38,7 @@ package final class SectionReader {
         guard let entries = node.entries else {
             throw Failure.request(
                 "\(node.origin): \(path.isEmpty ? "expected" : "\(path) must be a section with") the keys "
-                    + "\(keys.joined(separator: ", ")), not \(node.kind)")
+                    + "\(keys.joined(separator: ", ")), not \(node.kind)\(node.blankHint)")
         }
         self.entries = entries
         for entry in entries {
@@ -52,6 +52,11 @@ package final class SectionReader {
 
     private func unknown(_ entry: ConfigurationNode.Entry) -> Failure {
         let wanted = dotted(entry.key)
+        if let colon = entry.key.firstIndex(of: ":"), keys.contains(String(entry.key[..<colon])) {
+            return .request(
+                "\(entry.origin): '\(wanted)' is no key: write a blank after the colon, "
+                    + "'\(entry.key[...colon]) \(entry.key[colon...].dropFirst())'")
+        }
         let start = "\(entry.origin): unknown key '\(wanted)'"
         if everyKey.contains(wanted) {
             let parts = wanted.split(separator: ".")
@@ -186,6 +191,14 @@ package final class SectionReader {
 }
 
 extension ConfigurationNode {
+    /// What to do where a key and its value stand together without a blank, which makes a text of them.
+    fileprivate var blankHint: String {
+        guard case .scalar(let text, isPlain: true) = content, let colon = text.firstIndex(of: ":"),
+            text[..<colon].allSatisfy({ $0.isLetter || $0 == "_" }), colon != text.startIndex
+        else { return "" }
+        return ": write a blank after the colon"
+    }
+
     /// A finite number; nil for anything else.
     package var number: Double? {
         guard case .scalar(let text, isPlain: true) = content,

@@ -13,10 +13,12 @@ public struct ImageHeader: Sendable, Hashable {
     public let isFloat: Bool
     /// Samples a pixel that are dropped since the file declares them alpha.
     public let alphaSamples: Int
+    /// Whether the file was compressed with loss, so that samples are not those that were given to it.
+    public let isLossy: Bool
 
     public init(
         width: Int, height: Int, channels: Int, maximum: UInt64 = 255, isPalette: Bool = false, isFloat: Bool = false,
-        alphaSamples: Int = 0
+        alphaSamples: Int = 0, isLossy: Bool = false
     ) {
         self.width = width
         self.height = height
@@ -25,6 +27,7 @@ public struct ImageHeader: Sendable, Hashable {
         self.isPalette = isPalette
         self.isFloat = isFloat
         self.alphaSamples = alphaSamples
+        self.isLossy = isLossy
     }
 
     /// Channels of the picture: a palette paints three.

@@ -12,7 +12,7 @@ public enum JPEG {
         let (reader, header, orientation) = try open(path)
         cjpeg_close(reader)
         let (width, height) = orientation.size(width: header.width, height: header.height)
-        return ImageHeader(width: width, height: height, channels: header.channels)
+        return ImageHeader(width: width, height: height, channels: header.channels, isLossy: true)
     }
 
     /// The image at `path`, decoded whole.

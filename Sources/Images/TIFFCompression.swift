@@ -23,6 +23,9 @@ enum TIFFCompression {
                 + "(with imagecodecs installed)")
     }
 
+    /// Whether samples are not kept as they are, of the compressions that can be decoded; WebP and LERC may keep them.
+    static func isLossy(_ compression: UInt16) -> Bool { compression == 7 }
+
     /// What a number of the tag Compression stands for.
     static func name(of compression: UInt16) -> String {
         switch compression {

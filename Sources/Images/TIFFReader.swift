@@ -82,7 +82,8 @@ public final class TIFFReader {
         let (width, height) = orientation.size(width: stored.width, height: stored.height)
         self.header = ImageHeader(
             width: width, height: height, channels: stored.channels, maximum: stored.maximum,
-            isPalette: stored.isPalette, isFloat: stored.isFloat, alphaSamples: stored.alphaSamples)
+            isPalette: stored.isPalette, isFloat: stored.isFloat, alphaSamples: stored.alphaSamples,
+            isLossy: TIFFCompression.isLossy(header.compression))
         tags = TIFFTags(
             resolution: header.has_resolution == 0
                 ? nil

@@ -34,7 +34,7 @@ package enum CSV {
     }
 
     /// The rows of a text. Empty lines are passed over, and a byte order mark at the beginning, which spreadsheets write;
-    /// a carriage return before a line feed belongs to the line's end.
+    /// a carriage return ends a line, alone or with the line feed behind it.
     package static func records(_ text: String) throws(Flaw) -> [Record] {
         var records: [Record] = []
         // Of a quoted field only the last quote is not known to be its end until the next character.
@@ -70,7 +70,7 @@ package enum CSV {
                 state = .quoted
             case ",": endField()
             case "\r" where rest.first == "\n": break
-            case "\n":
+            case "\n", "\r":
                 endRecord()
                 line += 1
                 first = line

@@ -69,6 +69,44 @@ import Testing
         }
     }
 
+    @Test("a .build that was made elsewhere is made anew, with a line; what was downloaded stays")
+    func movedClones() throws {
+        let library = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appending(path: "launch/lib.sh")
+        /// Builds, without a compiler, in a clone whose plan names a place; what is said, and what is left of .build.
+        func build(_ place: (TemporaryFolder) -> String?, plan: String = "release.yaml") throws -> (String, [String]) {
+            let folder = try TemporaryFolder()
+            try folder.write(Data(contentsOf: library), to: "launch/lib.sh")
+            try FileManager.default.createSymbolicLink(
+                atPath: folder.path + "-link", withDestinationPath: folder.path)
+            defer { unlink(folder.path + "-link") }
+            for name in ["checkouts/Yams/a", "repositories/b", "workspace-state.json", "x86/release/a.o", "build.db"] {
+                try folder.write("x", to: ".build/\(name)")
+            }
+            if let place = place(folder) {
+                try folder.write(
+                    "commands:\n  \"/usr/lib/x\":\n  \"\(place)/.build/x86/a.o\": [\"\(place)/.build/b.o\"]\n",
+                    to: ".build/\(plan)")
+            }
+            let script = "set -euo pipefail; source launch/lib.sh; swift() { echo built; }; build --product lockstep"
+            let outcome = try RunningProgram(["bash", "-c", script], in: folder).outcome(within: 20)
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            return (outcome.errors, try FileManager.default.contentsOfDirectory(atPath: folder.path(".build")).sorted())
+        }
+        let all = ["build.db", "checkouts", "release.yaml", "repositories", "workspace-state.json", "x86"]
+        for own in [{ $0.path }, { $0.path + "-link" }] as [(TemporaryFolder) -> String?] {
+            let (said, left) = try build(own)
+            #expect(said.isEmpty && left == all, "\(said) \(left)")
+        }
+        #expect(try build { _ in nil }.0.isEmpty)
+        for other in ["/work/elsewhere", "/", "/tmp"] {
+            let (said, left) = try build { _ in other }
+            #expect(said == "this clone was moved or copied: building it anew\n")
+            #expect(left == ["checkouts", "repositories", "workspace-state.json"], "\(left)")
+        }
+        #expect(try build({ _ in "/work/elsewhere" }, plan: "debug.yaml").0.contains("moved or copied"))
+    }
+
     @Test func aClusterNeedsHosts() throws {
         for arguments in [[], ["--hosts", "/nowhere"], ["--hosts"]] {
             let (status, _, errors) = try Self.run("launch/cluster", arguments)

@@ -13,6 +13,11 @@ extension ProgramTests {
             return place
         }
 
+        /// What an evaluation measured, without what it noted.
+        private func scores(_ outcome: Program.Outcome) throws -> NSDictionary {
+            try #require(try outcome.json.filter { ["overall", "images"].contains($0.key) } as NSDictionary?)
+        }
+
         @Test("predict writes the same bytes on every number of ranks, and evaluate scores them")
         func predictAndEvaluate() throws {
             let place = try trained()
@@ -58,30 +63,30 @@ extension ProgramTests {
             // What was saved with its probabilities scores the same.
             let files = ["--labels", "cells/labels", "--json"]
             let ofFiles = try place.succeed(["evaluate", "--predictions", "alone"] + files, ranks: 2)
-            #expect(ofModel.output == ofFiles.output)
+            #expect(try scores(ofModel) == scores(ofFiles))
             func overall(_ outcome: Program.Outcome) throws -> [String: Any] {
                 try #require(try outcome.json["overall"] as? [String: Any])
             }
-            let scores = try overall(ofModel)
-            let iou = try #require(scores["iou"] as? Double)
+            let ofAll = try overall(ofModel)
+            let iou = try #require(ofAll["iou"] as? Double)
             #expect(iou > 0 && iou < 1)
             for metric in ["seg", "ap", "v_rand", "v_info", "rand_error", "adapted_rand_error", "voi"] {
-                #expect(scores[metric] is Double, "\(metric)")
+                #expect(ofAll[metric] is Double, "\(metric)")
             }
-            #expect((scores["thresholds"] as? [String: Double])?["v_rand"] != nil && scores["warping_error"] == nil)
+            #expect((ofAll["thresholds"] as? [String: Double])?["v_rand"] != nil && ofAll["warping_error"] == nil)
 
             // Probabilities say it all.
             for number in 1...7 {
                 try FileManager.default.removeItem(atPath: place.folder.path("ranks-2/cell-000\(number).png"))
             }
             let ofProbabilities = try place.succeed(["evaluate", "--predictions", "ranks-2"] + files)
-            #expect(ofModel.output == ofProbabilities.output)
+            #expect(try scores(ofModel) == scores(ofProbabilities))
 
             // Without probabilities there are no thresholds; the rest is the same.
             try place.succeed(["predict", "runs/cells", "--input", "cells/images", "--output", "plain"])
             let plain = try overall(place.succeed(["evaluate", "--predictions", "plain", "--warping"] + files))
             #expect(plain["thresholds"] == nil && plain["iou"] as? Double == iou)
-            #expect(plain["seg"] as? Double == scores["seg"] as? Double)
+            #expect(plain["seg"] as? Double == ofAll["seg"] as? Double)
             let error = try #require(plain["warping_error"] as? Double)
             let pixelError = try #require(plain["pixel_error"] as? Double)
             #expect(error < pixelError)
@@ -96,9 +101,13 @@ extension ProgramTests {
             let none = try overall(place.succeed(["evaluate", "--predictions", "plain"] + files))
             #expect(none["seg"] as? Double == 0 && none["iou"] as? Double == iou)
             // Predictions that are no better than the labels are perfect.
-            let labels = ["evaluate", "--predictions", "cells/labels", "--labels", "cells/labels", "--json"]
+            try FileManager.default.copyItem(
+                atPath: place.folder.path("cells/labels"), toPath: place.folder.path("copies"))
+            let labels = ["evaluate", "--predictions", "copies", "--labels", "cells/labels", "--json"]
             let perfect = try overall(place.succeed(labels))
             for metric in ["seg", "ap", "v_rand", "v_info"] { #expect(perfect[metric] as? Double == 1, "\(metric)") }
+            let itself = try place.run(["evaluate", "--predictions", "cells/labels", "--labels", "cells/labels"])
+            #expect(itself.status == 2 && itself.errors.contains("cell-0001.png is its own label"))
             let many = try place.run(labels + ["--classes", "3", "--encoding", "binary", "--warping"])
             #expect(many.status == 2 && many.errors.contains("--warping with 3 classes"))
             let table = try place.succeed(["evaluate", "runs/cells"] + data.dropLast() + ["--per-image"]).output

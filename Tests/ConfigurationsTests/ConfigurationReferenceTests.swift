@@ -67,7 +67,13 @@ import Testing
         ("model.", ["skip", "normalization", "dropout"]),
         ("data.", ["root", "train", "train.images", "train.labels", "validation", "validation.images"]),
         ("data.", ["validation.labels", "validation.fraction", "validation.fold", "validation.of", "labels"]),
-        ("data.", ["labels.palette", "ignore_index", "pages", "normalize", "tile", "cache_mb", "loader_threads"]),
+        (
+            "data.",
+            [
+                "labels.palette", "ignore_index", "ignore_color", "pages", "normalize", "tile", "cache_mb",
+                "loader_threads",
+            ]
+        ),
         ("augmentation.", ["rotate", "flip", "scale", "translate", "elastic", "elastic.grid", "elastic.sigma"]),
         ("augmentation.", ["grey", "grey.shift", "grey.scale"]),
         ("loss.", ["kind", "class_weights", "border", "border.w0", "border.sigma"]),
@@ -96,6 +102,7 @@ import Testing
         case "optimizer.schedule.every", "optimizer.schedule.factor": ["optimizer.schedule.kind=step"]
         case "optimizer.schedule.power": ["optimizer.schedule.kind=polynomial"]
         case "optimizer.schedule.final": ["optimizer.schedule.kind=cosine"]
+        case "data.ignore_color": ["data.labels={palette: [\"#000000\", \"#FF8000\"]}"]
         case "validation.patience": ["data.validation.fraction=0.5"]
         case _ where key.hasPrefix("augmentation."): ["augmentation={}"]
         case _ where key.hasPrefix("loss.border."): ["loss.border={}"]
@@ -108,7 +115,7 @@ import Testing
         let special = [
             "data.tile": "572", "data.train": "{list: x.csv}", "data.validation": "{images: x, labels: y}",
             "data.labels": "binary", "data.labels.palette": "[\"#000000\", \"#FF8000\"]",
-            "data.validation.fold": "2", "data.validation.of": "3",
+            "data.ignore_color": "\"#FFFFFF\"", "data.validation.fold": "2", "data.validation.of": "3",
             "model.class_names": "[x, 'y: z']", "model.class_colors": "[\"#000000\", \"#FF8000\"]",
             "augmentation.rotate": "15", "augmentation.scale": "[0.5, 2]", "augmentation.elastic": "false",
             "augmentation.grey": "false", "augmentation": "{}", "loss.border": "{}", "loss.class_weights": "[1, 2.5]",

@@ -46,6 +46,7 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
               validation: {fold: 1, of: 5}
               labels: {palette: ["#000000", "#ff8000", "#0000FF", "#ffffff"]}
               ignore_index: 3
+              ignore_color: "#FFFFFF"
               pages: channels
               normalize: unit
               tile: 64
@@ -77,7 +78,7 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
             data: .init(
                 root: "/images", train: .files(images: "01/t*.png", labels: "01_ST/m*.png"),
                 validation: .split(.fold(1, of: 5)), labels: .palette(palette + [RGBColor(255, 255, 255)]),
-                ignoreIndex: 3, pages: .channels, normalize: .unit,
+                ignoreIndex: 3, ignoreColor: RGBColor(255, 255, 255), pages: .channels, normalize: .unit,
                 tile: 64, cacheMegabytes: 10, loaderThreads: 2, foregroundShare: 0.33),
             augmentation: Augmentation(
                 rotate: 15, flip: .horizontal, scale: 0.5...2, translate: 7, elastic: .init(grid: 5, sigma: 3),
@@ -152,6 +153,7 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
                   validation: null
                   labels: binary
                   ignore_index: null
+                  ignore_color: null
                   pages: auto
                   normalize: standardize
                   tile: 44
@@ -424,6 +426,37 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
         #expect(
             failure(minimal + "model: {depth: 6}")
                 == "a.yaml: data.tile 572 is no legal input size at depth 6 with padding valid: use 764")
+    }
+
+    @Test("a colour to ignore is a palette's, and contradicts neither classes nor ignore_index")
+    func ignoredColors() {
+        func problem(_ color: String, _ settings: String...) -> String? {
+            let palette = "data.labels={palette: [\"#000000\", \"#ffffff\", \"#ff0000\"]}"
+            let setting = "data.ignore_color=\"\(color)\""
+            let all = [palette, "model.classes=3"] + settings + [setting]
+            do {
+                _ = try Configuration.decode(yaml: minimal, name: "a.yaml", settings: all)
+                return nil
+            } catch {
+                return "\(error)".replacingOccurrences(of: "--set \(setting): data.ignore_color ", with: "")
+            }
+        }
+        #expect(problem("#00ff00") == nil)
+        #expect(problem("#ff0000", "model.classes=2") == nil)
+        #expect(problem("#ff0000", "model.classes=2", "data.ignore_index=2") == nil)
+        #expect(
+            problem("#ff0000")
+                == "#ff0000 is the colour of class 2 too, which then has no pixel: take it out of one of them")
+        #expect(
+            problem("#00ff00", "data.ignore_index=2")
+                == "and data.ignore_index 2 name two colours: give one of the keys")
+        #expect(problem("green") == "must be a colour such as \"#FF8000\" in quotes, not the text \"green\"")
+        for labels in ["index", "binary", "instances"] {
+            #expect(
+                problem("#00ff00", "data.labels=\(labels)", "model.classes=2")
+                    == "is for data.labels: {palette: …}, not \(labels): use data.ignore_index for a value of the labels"
+            )
+        }
     }
 
     @Test func whatIsNoConfigurationIsRefused() {

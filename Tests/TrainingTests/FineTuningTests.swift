@@ -41,6 +41,45 @@ extension TrainingRuns {
             }
         }
 
+        @Test("a run's folder stands for its best checkpoint, and errors name the key", arguments: [1, 3])
+        func folders(ranks: Int) throws {
+            let task = try TinyTask()
+            let old = try task.train("old", ["training.steps=1"])
+            let still = ["optimizer.learning_rate=1e-30", "training.steps=1"]
+            let new = try task.train(
+                "new", ranks: ranks, still + ["training.initialize_from=\(old.directory.path)"])
+            #expect(try tensors(state(new).weights)["head.bias"] == tensors(state(old).weights)["head.bias"])
+            for (path, words) in [
+                (task.folder.path("data"), "holds no run"), (task.folder.path("none"), "does not exist"),
+                (task.folder.path("old.yaml"), "a configuration"), (task.image(1), "an image"),
+            ] {
+                let request = try task.request("bad", ["training.initialize_from=\(path)"])
+                let failure = try task.failure(request, ranks: ranks)
+                #expect(failure.kind == .request && failure.message.hasPrefix("training.initialize_from: \(path)"))
+                #expect(failure.message.contains(words), "\(failure)")
+            }
+        }
+
+        @Test("weights that do not fit the images, and heads that start anew, are said", arguments: [1, 3])
+        func remarks(ranks: Int) throws {
+            let task = try TinyTask()
+            let old = try task.train("old", ["training.steps=1"])
+            func notes(_ name: String, _ settings: [String]) throws -> [String] {
+                let start = ["training.steps=1", "training.initialize_from=\(old.directory.path)"]
+                return try task.train(name, ranks: ranks, start + settings).events("note").compactMap {
+                    $0["message"] as? String
+                }
+            }
+            #expect(try notes("same", []).isEmpty)
+            let unit = try notes("unit", ["data.normalize=unit"])
+            #expect(
+                unit.count == 1
+                    && unit[0].contains("was trained with data.normalize standardize, and this run has unit"))
+            let three = try notes("three", ["model.classes=3", "data.labels=index", "data.ignore_index=255"])
+            #expect(
+                three.count == 1 && three[0].contains("is of 2 classes and model.classes is 3: the head starts anew"))
+        }
+
         @Test("another number of channels is refused in words", arguments: [1, 3])
         func channels(ranks: Int) throws {
             let task = try TinyTask()
@@ -56,7 +95,7 @@ extension TrainingRuns {
             #expect(
                 try task.failure(request, ranks: ranks)
                     == .request(
-                        "\(path) was trained on images of 3 channels, and model.input_channels is 1: a run that starts from it needs images of as many"
+                        "training.initialize_from: \(path) was trained on images of 3 channels, and model.input_channels is 1: a run that starts from it needs images of as many"
                     ))
             let latest = try task.train("old", ["training.steps=1"]).directory.latest
             let wider = try task.failure(

@@ -110,7 +110,7 @@ extension TrainingRuns {
                 #expect(
                     try task.failure(request, ranks: ranks)
                         == .request(
-                            "\(start) holds a network with normalization \(kind): set model.normalization: \(kind) in a run that starts from it"
+                            "training.initialize_from: \(start) holds a network with normalization \(kind): set model.normalization: \(kind) in a run that starts from it"
                         ))
             }
         }

@@ -151,6 +151,54 @@ extension TrainingRuns {
             #expect(last.contains("of engine \(engine) and the run goes on with \(other)"))
         }
 
+        @Test("what a resume does otherwise is said once, at its start, in the log too", arguments: [1, 3])
+        func otherConfiguration(ranks: Int) throws {
+            let task = try TinyTask()
+            let run = try task.train("run", ["training.steps=2", "optimizer.schedule={kind: cosine}"])
+            func notes() throws -> [String] { try run.events("note").compactMap { $0["message"] as? String } }
+            try task.resume("run", ranks: ranks)
+            let plain = try notes()
+            #expect(plain.allSatisfy { $0.contains("going on") || $0.contains("nothing is left") }, "\(plain)")
+            try task.resume(
+                "run", ranks: ranks,
+                [
+                    "training.steps=4", "optimizer.momentum=0.5", "data.normalize=unit", "run.threads=2",
+                    "checkpoint.keep=50",
+                ])
+            let said = try notes().dropFirst(plain.count)
+            #expect(said.count == 4, "\(said)")
+            for words in [
+                "the learning rate jumps from 0 to 0.01 at this step (the schedule follows the run's new length)",
+                "optimizer.momentum is 0.5 from here, and was 0.9",
+                "data.normalize is unit, and the weights were trained with standardize",
+            ] {
+                #expect(said.contains { $0.contains(words) }, "\(said)")
+            }
+            // From the next checkpoint on it is the run's own.
+            try task.resume("run", ranks: ranks, ["training.steps=5", "optimizer.schedule={kind: constant}"])
+            let last = try notes().suffix(3)
+            #expect(last.contains { $0.contains("optimizer.schedule is {kind: constant") }, "\(last)")
+            #expect(!last.contains { $0.contains("optimizer.momentum") }, "\(last)")
+        }
+
+        @Test(
+            "the learning rate's jump has its cause",
+            arguments: [
+                ("optimizer.learning_rate=0.2", "jumps from 0.02 to 0.2 at this step (optimizer.learning_rate)"),
+                (
+                    "optimizer.schedule={kind: step, every: 1, factor: 0.5}",
+                    "jumps from 0.02 to 0.005 at this step (optimizer.schedule)"
+                ), ("optimizer.schedule={warmup_steps: 8}", "jumps from 0.02 to 0.0075"),
+            ])
+        func rate(setting: String, says: String) throws {
+            let task = try TinyTask()
+            let run = try task.train("run", ["training.steps=2"])
+            try task.resume("run", ["training.steps=3", setting])
+            let said = try run.events("note").compactMap { $0["message"] as? String }
+            #expect(said.count { $0.contains("the learning rate jumps") } == 1)
+            #expect(said.contains { $0.contains(says) }, "\(said)")
+        }
+
         @Test("checkpoints that are out of sight are no reason to begin again", arguments: [false, true])
         func outOfSight(folderIsGone: Bool) throws {
             let task = try TinyTask()

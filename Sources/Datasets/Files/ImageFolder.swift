@@ -18,11 +18,19 @@ public enum ImageFolder {
     ) throws -> [String] {
         let names = try names(in: folder, of: what).filter { ImageFile.isNamedImage($0, allowed: extensions) }
         guard !names.isEmpty else {
+            let others = try LeftOut.inFolder(folder, of: what, extensions: extensions)
             throw Failure.request(
-                "folder \(folder) (\(what)) holds no image file: put there files of .\(extensions.joined(separator: ", ."))"
+                others.map { "no image file: \($0)" }
+                    ?? "folder \(folder) (\(what)) holds no image file: put there files of .\(extensions.joined(separator: ", ."))"
             )
         }
         return names.map { join(folder, $0) }
+    }
+
+    /// A note on what a folder holds beside its image files: images of formats that are not read, and folders; nil where
+    /// nothing does.
+    public static func leftOut(_ folder: String, of what: String) throws -> String? {
+        try LeftOut.inFolder(folder, of: what, extensions: ImageFile.extensions)
     }
 
     /// The names of all that is in a folder, in their order.
@@ -43,7 +51,18 @@ public enum ImageFolder {
             throw Failure.request("folder \(path) (\(what)) cannot be read: \(Failure.systemReason(errno))")
         }
         do {
-            return try FileManager.default.contentsOfDirectory(atPath: path).sorted()
+            let names = try FileManager.default.contentsOfDirectory(atPath: path).sorted()
+            // A name in another encoding comes with marks in place of what is no UTF-8, and leads to no file.
+            if let name = names.first(where: {
+                $0.contains("\u{FFFD}") && ImageFile.isNamedImage($0) && access(join(path, $0), F_OK) != 0
+            }) {
+                throw Failure.request(
+                    "folder \(path) (\(what)) has the file '\(name)', whose name is not UTF-8: rename it (convmv -f latin1 -t "
+                        + "utf8 --notest \(path)/* does, where it is Latin-1)")
+            }
+            return names
+        } catch let failure as Failure {
+            throw failure
         } catch {
             throw Failure.request("folder \(path) (\(what)) cannot be listed: check the disk and the permissions")
         }

@@ -120,7 +120,20 @@ public struct ImagePage: Hashable, Sendable, Codable {
         }
         return ImageHeader(
             width: first.width, height: first.height, channels: first.channels * headers.count, maximum: first.maximum,
-            isFloat: first.isFloat, alphaSamples: first.alphaSamples * headers.count)
+            isFloat: first.isFloat, alphaSamples: first.alphaSamples * headers.count,
+            isLossy: headers.contains(where: \.isLossy))
+    }
+
+    /// What to do where an image has fewer channels than are wanted since its file declares the missing ones to be alpha;
+    /// nil where that is not the reason.
+    package func adviceOnAlpha(channels: Int, wanted: Int) -> String? {
+        guard channels < wanted, let header = try? readHeader(), header.channels == channels,
+            channels + header.alphaSamples == wanted
+        else { return nil }
+        let samples = header.alphaSamples == 1 ? "1 sample a pixel" : "\(header.alphaSamples) samples a pixel"
+        return
+            "the file declares \(samples) to be transparency (alpha), which is left out; if it is a channel, save it as one: "
+            + "tifffile.imwrite('OUT.tif', tifffile.imread('IN.tif'), photometric='rgb', extrasamples=['unspecified'])"
     }
 
     /// A file's name without folder and extension.

@@ -29,6 +29,6 @@ extension RasterImage {
         }
         return RasterImage(
             width: width, height: height, channels: channels, maximum: whole.contains { $0 > 255 } ? 65535 : 255,
-            samples: whole)
+            content: .integers(whole), isWhiteZero: isWhiteZero, alpha: alpha)
     }
 }

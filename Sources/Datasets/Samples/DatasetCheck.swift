@@ -7,10 +7,8 @@ public struct DatasetCheck: Sendable {
     /// The first pair of the share that cannot be used, by its position in the set, and why. Ranks that compare their
     /// positions agree on the earliest.
     public internal(set) var failure: (position: Int, reason: Failure)?
-    /// Pixels of each class in the samples that were read; with a failure, those before it.
-    public internal(set) var pixels: [Int]
-    /// Pixels that count in no loss and no metric.
-    public internal(set) var ignoredPixels = 0
+    /// What the samples show that were read; with a failure, those before it.
+    public internal(set) var part: DatasetPart
 }
 
 /// Reads every pair whose position leaves `share.index` when divided by `share.of`, decoding all of it, so that damaged
@@ -22,11 +20,11 @@ public func checkSamples(
     _ pairs: [SamplePair], cache: SampleCache, share: (index: Int, of: Int) = (0, 1), keeping: Bool = true
 ) -> DatasetCheck {
     precondition(share.of > 0 && (0..<share.of).contains(share.index), "share \(share.index) of \(share.of)")
-    let classes = cache.reader.classes
-    var check = DatasetCheck(pixels: [Int](repeating: 0, count: classes))
+    var check = DatasetCheck(part: DatasetPart(classes: cache.reader.classes))
     for position in stride(from: share.index, to: pairs.count, by: share.of) {
         do {
-            let labels = try cache.load(pairs[position], keeping: keeping).labels
+            let sample = try cache.load(pairs[position], keeping: keeping)
+            let labels = sample.labels
             guard !cache.hasBorderTerm || labels.height + labels.width <= DistanceTransform.mostSides else {
                 throw Failure.request(
                     "image \(pairs[position].image.name) has \(labels.width)×\(labels.height) pixels, and loss.border measures "
@@ -38,9 +36,7 @@ public func checkSamples(
                     "image \(pairs[position].image.name) has \(labels.width)×\(labels.height) pixels, and training places "
                         + "pixels up to \(Resampling.mostSide) along a side: cut it into shorter ones")
             }
-            let (pixels, ignored) = labels.pixelCounts(classes: classes)
-            for c in 0..<classes { check.pixels[c] += pixels[c] }
-            check.ignoredPixels += ignored
+            check.part.add(sample, of: pairs[position], position: position)
         } catch {
             let reason = Failure(wrapping: error, "sample \(pairs[position].stem) cannot be read")
             check.failure = (position, reason)

@@ -11,17 +11,27 @@ public final class Sample: Sendable {
     public let labels: LabelMap
     /// H×W object numbers, 0 for background, where the label file holds them (`data.labels: instances`).
     public let instances: LabelMap?
+    /// What is doubtful about the label file.
+    let doubts: LabelDoubts
     private let derived = Mutex(Derived())
 
     /// Image and labels must have one size.
-    public init(stem: String, image: Tensor, labels: LabelMap, instances: LabelMap? = nil) {
+    public convenience init(stem: String, image: Tensor, labels: LabelMap, instances: LabelMap? = nil) {
+        self.init(
+            stem: stem, image: image, DecodedLabels(labels: labels, instances: instances, doubts: LabelDoubts()))
+    }
+
+    /// Image and labels must have one size.
+    init(stem: String, image: Tensor, _ decoded: DecodedLabels) {
+        let labels = decoded.labels
         precondition(
             image.height == labels.height && image.width == labels.width,
             "an image of \(image.shape) with labels of \(labels.height)×\(labels.width)")
         self.stem = stem
         self.image = image
         self.labels = labels
-        self.instances = instances
+        instances = decoded.instances
+        doubts = decoded.doubts
     }
 
     /// What image and labels take in memory.

@@ -22,7 +22,11 @@ struct SampleList {
             throw Failure.request("list \(path) line \(flaw.line): \(flaw.problem)")
         }
         guard let header = records.first, header.fields == ["image", "label"] else {
-            throw Failure.request("list \(path) line \(records.first?.line ?? 1): the first line must be image,label")
+            let first = records.first
+            let separator = ["image;label": "semicolons", "image\tlabel": "tabs"][first?.fields.joined() ?? ""]
+            throw Failure.request(
+                "list \(path) line \(first?.line ?? 1): the first line must be image,label"
+                    + (separator.map { ", and \($0) part its fields: save it with commas" } ?? ""))
         }
         let folder = (path as NSString).deletingLastPathComponent
         let place = { (field: String) in field.hasPrefix("/") ? field : ImageFolder.join(folder, field) }
@@ -60,7 +64,9 @@ struct SampleList {
             )
         }
         guard let text = String(validating: bytes, as: UTF8.self) else {
-            throw Failure.request("list \(path) is not text in UTF-8: save it so")
+            let isWide = bytes.starts(with: [0xFF, 0xFE]) || bytes.starts(with: [0xFE, 0xFF])
+            throw Failure.request(
+                "list \(path) is not text in UTF-8\(isWide ? " but in UTF-16" : ""): save it as UTF-8")
         }
         return text
     }

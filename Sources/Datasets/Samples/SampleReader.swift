@@ -12,69 +12,103 @@ public struct SampleReader: Hashable, Sendable {
     public var encoding: LabelEncoding
     /// `data.ignore_index`: a raw label value whose pixels count nowhere; see `LabelEncoding.decode`.
     public var ignoreValue: Int?
+    /// `data.ignore_color`: the same of a palette's labels.
+    public var ignoreColor: RGBColor?
     /// `data.normalize`.
     public var normalization: IntensityNormalization
 
     public init(
         inputChannels: Int, classes: Int, encoding: LabelEncoding = .index, ignoreValue: Int? = nil,
-        normalization: IntensityNormalization = .standardize
+        ignoreColor: RGBColor? = nil, normalization: IntensityNormalization = .standardize
     ) {
         self.inputChannels = inputChannels
         self.classes = classes
         self.encoding = encoding
         self.ignoreValue = ignoreValue
+        self.ignoreColor = ignoreColor
         self.normalization = normalization
     }
 
     /// Reads both images of a pair.
     ///
     /// Throws `Failure.request` where a file cannot be read, the image's channels are not the network's, a label is no
-    /// class, or the sizes differ.
+    /// class or the image itself, or the sizes differ.
     public func load(_ pair: SamplePair) throws -> Sample {
-        let image = try loadImage(pair.image)
-        let (labels, instances) = try loadObjects(pair.labels)
-        guard labels.width == image.width, labels.height == image.height else {
+        let raster = try pair.image.read()
+        let image = try tensor(of: raster, pair.image)
+        let numbers = try readLabels(pair.labels)
+        guard !numbers.hasPixels(of: raster) else {
+            throw Failure.request(
+                "label \(pair.labels.name) has the very pixels of image \(pair.image.name), which are no labels: name the "
+                    + "labels' own files")
+        }
+        let decoded = try decode(numbers, pair.labels)
+        guard decoded.labels.width == image.width, decoded.labels.height == image.height else {
             throw Failure.request(
                 "image \(pair.image.name) has \(image.width)×\(image.height) pixels (width×height) and its label "
-                    + "\(pair.labels.name) has \(labels.width)×\(labels.height): they must have one size")
+                    + "\(pair.labels.name) has \(decoded.labels.width)×\(decoded.labels.height): they must have one size"
+            )
         }
-        return Sample(stem: pair.stem, image: image, labels: labels, instances: instances)
+        return Sample(stem: pair.stem, image: image, decoded)
     }
 
     /// Reads an image alone, H×W×inputChannels, normalised. A palette image counts as RGB.
     ///
     /// Throws `Failure.request` where it cannot be read or its channels are not the network's.
-    public func loadImage(_ image: ImagePage) throws -> Tensor {
-        let raster = try image.read().expandingPalette()
-        try checkChannels(raster.channels, of: image.name)
-        return normalization.tensor(of: raster)
+    public func loadImage(_ image: ImagePage) throws -> Tensor { try tensor(of: image.read(), image) }
+
+    private func tensor(of raster: RasterImage, _ image: ImagePage) throws -> Tensor {
+        let picture = raster.expandingPalette()
+        try checkChannels(picture.channels, of: image)
+        return normalization.tensor(of: picture)
     }
 
     /// Throws `Failure.request` where an image's channels, those of its colours if it has a palette, are not the network's.
-    public func checkChannels(_ channels: Int, of name: String) throws {
+    private func checkChannels(_ channels: Int, of image: ImagePage) throws {
         guard channels != inputChannels else { return }
+        let name = image.name
         let kind = channels == 1 ? "grey (1 channel)" : channels == 3 ? "RGB (3 channels)" : "of \(channels) channels"
         let conversion =
-            inputChannels == 1 ? " or convert it to grey" : inputChannels == 3 ? " or convert it to RGB" : ""
+            switch (channels, inputChannels) {
+            case (3, 1): ", or convert it to grey, as in convert in.png -colorspace Gray out.png"
+            case (1, 3): ", or convert it to RGB, as in convert in.png -define png:color-type=2 out.png"
+            default: image.adviceOnAlpha(channels: channels, wanted: inputChannels).map { "; \($0)" } ?? ""
+            }
         throw Failure.request(
             "image \(name) is \(kind), but model.input_channels is \(inputChannels): set model.input_channels: "
-                + "\(channels)\(conversion)")
+                + "\(channels) if all images are so\(conversion)")
     }
 
-    /// Reads labels alone.
+    /// Reads labels alone: classes, and with `data.labels: instances` the numbers of their objects; H×W each.
     ///
     /// Throws `Failure.request` where the file cannot be read or a label is no class.
-    public func loadLabels(_ labels: ImagePage) throws -> LabelMap { try loadObjects(labels).labels }
+    public func loadLabels(_ labels: ImagePage) throws -> DecodedLabels { try decode(readLabels(labels), labels) }
 
-    /// Reads labels, and with `data.labels: instances` the numbers of their objects; H×W each.
-    ///
-    /// Throws `Failure.request` where the file cannot be read or a label is no class.
-    public func loadObjects(_ labels: ImagePage) throws -> (labels: LabelMap, instances: LabelMap?) {
-        guard try ImageFile.kind(of: labels.path) != .jpeg else {
+    private func readLabels(_ labels: ImagePage) throws -> RasterImage {
+        guard try !labels.readHeader().isLossy else {
             throw Failure.request(
-                "label \(labels.path) is a JPEG, which does not keep values as they are: make the labels anew as PNG or TIFF"
-            )
+                "label \(labels.name) is a JPEG, or a TIFF compressed as one, which does not keep values as they are: make "
+                    + "the labels anew as PNG, or as TIFF without loss")
         }
-        return try encoding.decode(labels.read(), classes: classes, ignoreValue: ignoreValue, path: labels.name)
+        return try labels.read(as: .numbers)
+    }
+
+    private func decode(_ numbers: RasterImage, _ labels: ImagePage) throws -> DecodedLabels {
+        try encoding.decode(
+            numbers, classes: classes, ignoreValue: ignoreValue, ignoreColor: ignoreColor, path: labels.name)
+    }
+}
+
+extension RasterImage {
+    /// Whether this label image is a copy of an image. One of two values may well be both: a mask whose borders are
+    /// learnt from it.
+    fileprivate func hasPixels(of image: RasterImage) -> Bool {
+        guard width == image.width, height == image.height, channels == image.channels, content == image.content else {
+            return false
+        }
+        switch content {
+        case .integers(let samples): return Set(samples.lazy.prefix(1 << 16)).count > 2
+        case .floats(let samples): return Set(samples.lazy.prefix(1 << 16)).count > 2
+        }
     }
 }

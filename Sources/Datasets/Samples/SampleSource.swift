@@ -48,7 +48,7 @@ public enum SampleSource: Hashable, Sendable {
         if let problem { throw Failure.request("\(problem.part) \(problem.words)") }
         switch self {
         case .list(let path):
-            return SampleSet(try Self.listed(resolve(path), pages))
+            return try Self.listed(resolve(path), pages)
         case .files(let images, let labels):
             if Glob.isPattern(images) {
                 return try Self.matched(images: images, labels: labels, pages, resolve: resolve)
@@ -57,7 +57,7 @@ public enum SampleSource: Hashable, Sendable {
             let (imagesInFolder, labelsInFolder) = (isFolder(images), isFolder(labels))
             // What is missing is reported as a folder, the usual case.
             if imagesInFolder != false, labelsInFolder != false {
-                return SampleSet(try SamplePair.inFolders(images: images, labels: labels, pages: pages))
+                return try SamplePair.inFolders(images: images, labels: labels, pages: pages)
             }
             guard imagesInFolder == labelsInFolder else {
                 throw Failure.request(
@@ -66,9 +66,10 @@ public enum SampleSource: Hashable, Sendable {
                         : "of \(images) and \(labels) one is a folder and the other is not: name two folders or two files"
                 )
             }
-            return SampleSet(
-                try SamplePair.pages(
-                    stem: ImagePage.stem(ofPath: images), image: images, labels: labels, pages: pages))
+            let pairs = try SamplePair.pages(
+                stem: ImagePage.stem(ofPath: images), image: images, labels: labels, pages: pages)
+            try SamplePair.checkDistinct(pairs)
+            return SampleSet(pairs)
         }
     }
 
@@ -90,7 +91,7 @@ public enum SampleSource: Hashable, Sendable {
         return isFolder ? try ImageFolder.files(path, of: what, extensions: extensions) : [path]
     }
 
-    private static func listed(_ path: String, _ pages: PageMeaning) throws -> [SamplePair] {
+    private static func listed(_ path: String, _ pages: PageMeaning) throws -> SampleSet {
         let rows = try SampleList(path).rows
         let pairs = try zip(rows, stems(ofPaths: rows.map(\.image))).flatMap { row, stem in
             do {
@@ -100,16 +101,16 @@ public enum SampleSource: Hashable, Sendable {
             }
         }
         try SamplePair.checkNames(pairs)
-        return pairs
+        try SamplePair.checkDistinct(pairs)
+        return SampleSet(pairs)
     }
 
     private static func matched(images: String, labels: String, _ pages: PageMeaning, resolve: (String) -> String)
         throws -> SampleSet
     {
         let files = try Glob(images).files(of: "images", resolve: resolve)
-        let labelFiles = Dictionary(
-            try Glob(labels).files(of: "labels", resolve: resolve).map { ($0.parts, $0.path) },
-            uniquingKeysWith: { first, _ in first })
+        let labelMatches = try Glob(labels).files(of: "labels", resolve: resolve)
+        let labelFiles = Dictionary(labelMatches.map { ($0.parts, $0.path) }, uniquingKeysWith: { first, _ in first })
         let labelled = files.filter { labelFiles[$0.parts] != nil }
         guard !labelled.isEmpty else {
             throw Failure.request(
@@ -121,7 +122,21 @@ public enum SampleSource: Hashable, Sendable {
             try SamplePair.pages(stem: stem, image: file.path, labels: labelFiles[file.parts] ?? "", pages: pages)
         }
         try SamplePair.checkNames(pairs)
-        return SampleSet(pairs, unlabelled: files.count - labelled.count, pattern: images)
+        try SamplePair.checkDistinct(pairs)
+        // One folder may hold both: a label is no image without a label.
+        let labelPaths = Set(labelMatches.map(\.path))
+        let imagePaths = Set(files.map(\.path))
+        let alone = files.filter { labelFiles[$0.parts] == nil && !labelPaths.contains($0.path) }
+        let known = Set(files.map(\.parts))
+        let idle = labelMatches.filter { !known.contains($0.parts) && !imagePaths.contains($0.path) }
+        let taken = labelPaths.union(imagePaths)
+        let remarks = [
+            alone.first.map { SampleSet.unpaired(alone.count, "image", of: images, without: "label", first: $0.path) },
+            idle.first.map { SampleSet.unpaired(idle.count, "label", of: labels, without: "image", first: $0.path) },
+            try LeftOut.besides(images, of: "images", taken: taken, resolve: resolve),
+            try LeftOut.besides(labels, of: "labels", taken: taken, resolve: resolve),
+        ]
+        return SampleSet(pairs, unlabelled: alone.count, remarks: remarks.compactMap(\.self))
     }
 
     /// What the samples of files in different folders are called: their stems, with as many of their folders' names before
@@ -144,20 +159,20 @@ public struct SampleSet: Sendable {
     public let pairs: [SamplePair]
     /// Images that match a pattern, and have no label.
     public let unlabelled: Int
-    private let pattern: String
+    /// Notes for the user on what was left out: images and labels without each other, and files that are not read.
+    public let remarks: [String]
 
-    package init(_ pairs: [SamplePair], unlabelled: Int = 0, pattern: String = "") {
+    package init(_ pairs: [SamplePair], unlabelled: Int = 0, remarks: [String] = []) {
         self.pairs = pairs
         self.unlabelled = unlabelled
-        self.pattern = pattern
+        self.remarks = remarks
     }
 
-    /// A note for the user on images that were left out; nil where none was.
-    public var remark: String? {
-        switch unlabelled {
-        case 0: nil
-        case 1: "1 image of \(pattern) has no label and is left out"
-        default: "\(unlabelled) images of \(pattern) have no label and are left out"
-        }
+    /// "2 images of 01/t*.tif have no label and are left out (first: 01/t007.tif)".
+    static func unpaired(_ count: Int, _ what: String, of place: String, without other: String, first: String) -> String
+    {
+        count == 1
+            ? "1 \(what) of \(place) has no \(other) and is left out (\(first))"
+            : "\(count) \(what)s of \(place) have no \(other) and are left out (first: \(first))"
     }
 }

@@ -6,6 +6,26 @@ import Kernels
 import Metrics
 import Support
 
+/// How the labels of an evaluation are read.
+public struct TruthEncoding: Sendable {
+    public let encoding: LabelEncoding
+    /// A raw value whose pixels do not count.
+    public let ignoreValue: Int?
+    /// A colour whose pixels do not count.
+    public let ignoreColor: RGBColor?
+    /// Whether the user named the encoding: else labels that look as if they were encoded otherwise are remarked on.
+    public let isNamed: Bool
+
+    public init(
+        _ encoding: LabelEncoding, ignoreValue: Int? = nil, ignoreColor: RGBColor? = nil, isNamed: Bool = true
+    ) {
+        self.encoding = encoding
+        self.ignoreValue = ignoreValue
+        self.ignoreColor = ignoreColor
+        self.isNamed = isNamed
+    }
+}
+
 /// Scores predictions against labels; under `mpirun` the ranks share the images out.
 public struct EvaluationJob {
     /// Scores of a set of images: one by one in the order of their names, and pooled.
@@ -19,6 +39,10 @@ public struct EvaluationJob {
         public let images: [Image]
         /// Images that match a path with wildcards but have no label, and were left out; known on rank 0.
         public let unlabelled: Int
+        /// What is to be known of how the scores came about.
+        public let notes: [String]
+        /// How many of the images the models were trained on, as far as that is known.
+        public let trainingImages: [TrainingOverlap]
     }
 
     private let world: any Communicator
@@ -32,24 +56,34 @@ public struct EvaluationJob {
 
     /// Segments the images and scores them; called by all ranks.
     public func run(
-        _ ensemble: ModelEnsemble, images: String, labels: String, encoding: LabelEncoding, ignoreValue: Int?
+        _ ensemble: ModelEnsemble, images: String, labels: String, truth: TruthEncoding
     ) throws -> Outcome {
-        let reader = SampleReader(
-            inputChannels: ensemble.models[0].architecture.inputChannels, classes: ensemble.classes,
-            encoding: encoding, ignoreValue: ignoreValue, normalization: ensemble.models[0].normalization)
-        var unlabelled = 0
-        let pairs = try world.agreeOnRoot {
-            let samples = try SampleSource.files(images: images, labels: labels).samples(pages: ensemble.pages)
-            unlabelled = samples.unlabelled
-            return samples.pairs
+        let reader = Self.reader(truth, classes: ensemble.classes)
+        struct Found: Codable {
+            let pairs: [SamplePair]
+            let unlabelled: Int
+            let notes: [String]
+            let overlaps: [TrainingOverlap]
         }
-        return try score(classes: ensemble.classes, pairs: pairs, unlabelled: unlabelled) { pair in
+        let found = try world.agreeOnRoot { () throws -> Found in
+            let samples = try SampleSource.files(images: images, labels: labels).samples(pages: ensemble.pages)
+            let pages = samples.pairs.map(\.image)
+            let notes = try ensemble.checkChannels(pages.map { ($0, try $0.readHeader().pictureChannels) })
+            let overlaps = ensemble.models.compactMap { TrainingOverlap(of: $0, with: pages) }
+            return Found(
+                pairs: samples.pairs, unlabelled: samples.unlabelled,
+                notes: notes + overlaps.compactMap { $0.note(of: pages.count) }, overlaps: overlaps)
+        }
+        return try score(
+            classes: ensemble.classes, pairs: found.pairs, truth: truth, unlabelled: found.unlabelled,
+            notes: found.notes, overlaps: found.overlaps
+        ) { pair in
             let probabilities = try ensemble.predict(pair.image).probabilities
             return Prediction(
                 classes: LabelMap(mostProbable: probabilities),
                 probability: ensemble.classes == 2
                     ? SegmentedImage.probability(ofClass: 1, in: probabilities) : nil,
-                truth: try reader.loadObjects(pair.labels))
+                truth: try reader.loadLabels(pair.labels))
         }
     }
 
@@ -60,33 +94,33 @@ public struct EvaluationJob {
     /// every image has its `STEM.probability.png` (or `.tif`) scores are taken over thresholds; that file alone will do
     /// too, and class 1 is then what is more probable than not.
     public func run(
-        predictions: String, labels: String, classes: Int, encoding: LabelEncoding, ignoreValue: Int?
+        predictions: String, labels: String, classes: Int, truth: TruthEncoding
     ) throws -> Outcome {
-        func reader(_ encoding: LabelEncoding, _ ignoreValue: Int?) -> SampleReader {
-            SampleReader(
-                inputChannels: 1, classes: classes, encoding: encoding, ignoreValue: ignoreValue, normalization: .unit)
+        func reader(_ encoding: LabelEncoding) -> SampleReader {
+            Self.reader(TruthEncoding(encoding), classes: classes)
         }
+        let truthReader = Self.reader(truth, classes: classes)
         let pairs = try world.agreeOnRoot {
             try SamplePair.predictions(predictions, labels: labels, probabilityServes: classes == 2)
         }
         let hasProbabilities = try world.agreeOnRoot {
             classes == 2 && pairs.allSatisfy { Self.names($0).probabilityFound != nil }
         }
-        return try score(classes: classes, pairs: pairs) { pair in
+        return try score(classes: classes, pairs: pairs, truth: truth) { pair in
             let names = Self.names(pair)
             let path = hasProbabilities ? names.probabilityFound : nil
             let probability = try path.map(Self.readProbability)
             let likely =
                 FileManager.default.fileExists(atPath: pair.image.path) ? nil : probability.map(LabelMap.init(likely:))
             var prediction = Prediction(
-                classes: try likely ?? reader(classes == 2 ? .binary : .index, nil).loadLabels(pair.image),
-                truth: try reader(encoding, ignoreValue).loadObjects(pair.labels))
+                classes: try likely ?? reader(classes == 2 ? .binary : .index).loadLabels(pair.image).labels,
+                truth: try truthReader.loadLabels(pair.labels))
             if let path, let probability {
                 try prediction.check(path, probability.height, probability.width)
                 prediction.probability = SegmentedImage.probability(in: probability)
             }
             if classes == 2, FileManager.default.fileExists(atPath: names.instances) {
-                let objects = try reader(.instances, nil).loadObjects(ImagePage(names.instances)).instances
+                let objects = try reader(.instances).loadLabels(ImagePage(names.instances)).instances
                 if let objects { try prediction.check(names.instances, objects.height, objects.width) }
                 prediction.objects = objects
             }
@@ -112,9 +146,9 @@ public struct EvaluationJob {
         let classes: LabelMap
         var objects: LabelMap?
         var probability: [Float]?
-        let truth: (labels: LabelMap, instances: LabelMap?)
+        let truth: DecodedLabels
 
-        init(classes: LabelMap, probability: [Float]? = nil, truth: (labels: LabelMap, instances: LabelMap?)) {
+        init(classes: LabelMap, probability: [Float]? = nil, truth: DecodedLabels) {
             self.classes = classes
             self.probability = probability
             self.truth = truth
@@ -129,8 +163,16 @@ public struct EvaluationJob {
         }
     }
 
+    /// What reads labels; it reads no images of a model.
+    private static func reader(_ truth: TruthEncoding, classes: Int) -> SampleReader {
+        SampleReader(
+            inputChannels: 1, classes: classes, encoding: truth.encoding, ignoreValue: truth.ignoreValue,
+            ignoreColor: truth.ignoreColor, normalization: .unit)
+    }
+
     private func score(
-        classes: Int, pairs: [SamplePair], unlabelled: Int = 0, _ load: (SamplePair) throws -> Prediction
+        classes: Int, pairs: [SamplePair], truth encoding: TruthEncoding, unlabelled: Int = 0, notes: [String] = [],
+        overlaps: [TrainingOverlap] = [], _ load: (SamplePair) throws -> Prediction
     ) throws -> Outcome {
         var families: MetricFamilies = classes == 2 ? [.objects, .partitions, .borders] : []
         if warping {
@@ -140,6 +182,8 @@ public struct EvaluationJob {
             families.insert(.warping)
         }
         var own: [ImageMeasurement] = []
+        var numbered: NumberedLabel?
+        let isWatched = classes == 2 && encoding.encoding == .binary && !encoding.isNamed
         try world.shareOut(pairs.count) { index in
             let prediction = try load(pairs[index])
             let truth = prediction.truth
@@ -153,14 +197,39 @@ public struct EvaluationJob {
                 truth: truth.labels, truthObjects: truth.instances, prediction: prediction.classes,
                 predictedObjects: prediction.objects, probability: prediction.probability)
             own.append(ImageMeasurement(image, classes: classes, families: families))
+            if isWatched, numbered == nil {
+                numbered = NumberedLabel(pairs[index].labels, ignoring: encoding.ignoreValue)
+            }
         }
+        let note = try world.agreeOnAll { numbered }.compactMap(\.self).first?.note
         let shares = try world.agreeOnAll { own }
         let each = pairs.indices.map { shares[$0 % world.size][$0 / world.size] }
         return Outcome(
             overall: SegmentationScores(each, classes: classes),
             images: zip(pairs, each).map {
                 Outcome.Image(image: $0.stem, scores: SegmentationScores([$1], classes: classes))
-            }, unlabelled: unlabelled)
+            }, unlabelled: unlabelled, notes: notes + [note].compactMap(\.self), trainingImages: overlaps)
+    }
+}
+
+/// A label file of two classes that holds several values besides 0, as one of object numbers does.
+private struct NumberedLabel: Codable {
+    private let name: String
+    private let values: Int
+
+    /// Nil where it holds one value at most, or is no grey image.
+    init?(_ labels: ImagePage, ignoring ignored: Int?) {
+        guard let raster = try? labels.read().labelValues(path: labels.name), raster.channels == 1 else { return nil }
+        var isThere = [Bool](repeating: false, count: 65536)
+        raster.samples.withUnsafeBufferPointer { for sample in $0 { isThere[Int(sample)] = true } }
+        values = isThere.indices.count { isThere[$0] && $0 != 0 && $0 != ignored }
+        guard values > 1 else { return nil }
+        name = labels.name
+    }
+
+    var note: String {
+        "label \(name) holds \(values) values besides 0: objects were counted as connected regions; give --encoding instances "
+            + "if the values number objects, or --encoding binary if they do not"
     }
 }
 

@@ -34,6 +34,7 @@ extension SamplePair {
             pairs = try inFolder(predictions, labels: labels, probabilityServes)
         }
         try checkNames(pairs)
+        try checkDistinct(pairs, "prediction")
         guard probabilityServes else { return pairs }
         return pairs.map { pair in
             let path = pair.image.path

@@ -16,7 +16,6 @@ public final class ModelEnsemble {
     private let prediction: AveragedPrediction
     /// Several models may want the image normalised in ways of their own.
     private let normalizations: [IntensityNormalization]
-    private let reader: SampleReader
 
     /// - Parameters:
     ///   - tile: side of the network's input; nil for one that suits.
@@ -35,6 +34,11 @@ public final class ModelEnsemble {
                     "\(first.path) was trained with data.pages: \(first.pages), \(model.path) with \(model.pages): models that are averaged must agree"
                 )
             }
+            if let names = first.classNames, let others = model.classNames, names != others, Set(names) == Set(others) {
+                throw Failure.request(
+                    "\(first.path) has the classes \(names.joined(separator: ", ")) and \(model.path) \(others.joined(separator: ", ")): models that are averaged must have them in one order"
+                )
+            }
             if let tile { try TiledPrediction.check(tile: tile, geometry: model.architecture.geometry) }
         }
         self.models = models
@@ -47,9 +51,6 @@ public final class ModelEnsemble {
         }
         prediction = AveragedPrediction(members, symmetries: augment ? DihedralTransform.all : [.identity])
         normalizations = models.map(\.normalization)
-        reader = SampleReader(
-            inputChannels: first.architecture.inputChannels, classes: first.architecture.classes, encoding: .index,
-            ignoreValue: nil, normalization: first.normalization)
     }
 
     /// A note for the user where results depend on the tile; else nil.
@@ -62,6 +63,8 @@ public final class ModelEnsemble {
     /// A model whose results depend on the tile.
     var tileMatters: TrainedModel? { models.first { $0.architecture.normalization == .group } }
 
+    /// Channels of the images that the networks take.
+    public var inputChannels: Int { models[0].architecture.inputChannels }
     public var classes: Int { models[0].architecture.classes }
     /// What the pages of a TIFF file are to the models.
     package var pages: PageMeaning { models[0].pages }
@@ -80,11 +83,15 @@ public final class ModelEnsemble {
         return (try rows.read(0..<image.height)[0].tensor, result)
     }
 
-    /// Opens an image to be predicted in bands.
+    /// Opens an image to be predicted in bands. Grey and RGB without colours are converted into each other.
+    ///
+    /// Throws `Failure.request` where its channels are not the network's; of RGB, its rows do where they have colours.
     package func open(_ page: ImagePage) throws -> any ImageRows {
         let image = try page.rows()
-        try reader.checkChannels(image.channels, of: page.name)
-        return image
+        guard image.channels != inputChannels else { return image }
+        let refusal = refusal(of: page, channels: image.channels)
+        guard ConvertedRows.serves(image: image.channels, network: inputChannels) else { throw refusal }
+        return ConvertedRows(image, channels: inputChannels, refusal: refusal)
     }
 
     /// The normalisations of an image that the models want, measured over the whole of it before its first band.

@@ -18,6 +18,8 @@ public struct TrainedModel {
     public let classColors: [RGBColor]?
     /// The run's, where the file is a checkpoint of a run.
     public let configuration: Configuration?
+    /// `SamplePair.digest` of the run's images, where the file says it.
+    let imagesDigest: String?
     /// What the pages of a TIFF file are to it (`data.pages`).
     public var pages: PageMeaning { configuration?.data.pages ?? .auto }
 
@@ -49,11 +51,11 @@ public struct TrainedModel {
     ///
     /// - Parameter weights: nil for those that were validated: the average where there is one.
     public init(reading path: String, weights: Weights? = nil, hints: Hints = Hints()) throws {
-        let path = Self.checkpoint(in: path)
+        let path = try RunDirectory.checkpointFile(at: path)
         let file = try SafetensorsFile(reading: path)
         self.path = path
-        if let text = file.metadata["lockstep.configuration"] {
-            let configuration = try Configuration.decode(yaml: text, name: path, settings: [])
+        imagesDigest = file.metadata["lockstep.images"]
+        if let configuration = try file.configuration {
             self.configuration = configuration
             architecture = configuration.model.architecture
             normalization = configuration.data.normalize
@@ -82,15 +84,11 @@ public struct TrainedModel {
             throw Failure.request(
                 "\(path) has no averaged weights (its run had training.ema 0): leave out --weights ema")
         }
+        try file.checkUse(by: parameters.layout)
         let isAveraged = file.holdsAverage && weights != .raw
         try file.load(into: parameters, prefix: isAveraged ? Checkpoint.averagePrefix : "")
     }
 
-    private static func checkpoint(in path: String) -> String {
-        guard isFolder(path) == true else { return path }
-        let run = RunDirectory(path)
-        return FileManager.default.fileExists(atPath: run.best) ? run.best : run.latest
-    }
 }
 
 extension SafetensorsFile {
@@ -100,19 +98,44 @@ extension SafetensorsFile {
     public func architecture(
         padding: UNetArchitecture.Padding, skip: UNetArchitecture.Skip? = nil
     ) throws -> UNetArchitecture {
+        try refuseBatchNormalization()
         guard let first = tensor("encoder.0.conv1.weight"), first.shape.count == 4,
             let head = tensor("head.weight"), head.shape.count == 4
+        else { throw noUNet }
+        guard first.shape[2...] == [3, 3], tensor("encoder.0.conv1.bias").map({ $0.shape == [first.shape[0]] }) != false
         else {
-            throw Failure.request("\(path) holds no U-Net: encoder.0.conv1.weight or head.weight is missing")
+            throw Failure.request(
+                "\(path): encoder.0.conv1.weight has shape \(first.shape), and PyTorch's is [out, in, 3, 3] with a bias of "
+                    + "[out]: put the axes of all convolutions into that order (Keras' kernels: w.transpose(3, 2, 0, 1))"
+            )
         }
         var depth = 0
         while tensor("encoder.\(depth + 1).conv1.weight") != nil { depth += 1 }
         guard head.shape[0] >= 2 else {
-            throw Failure.request("\(path): its head has \(head.shape[0]) class, and two are the least")
+            throw Failure.request(
+                "\(path): its head has \(head.shape[0]) class, and two are the least: put zeros before it as class 0's weight "
+                    + "and bias, which gives the probabilities of its sigmoid")
         }
         return UNetArchitecture(
             inputChannels: first.shape[1], classes: head.shape[0], baseChannels: first.shape[0], depth: depth,
             padding: padding, skip: try self.skip(given: skip), normalization: normalization)
+    }
+
+    /// The refusal of tensors that are called otherwise than ours.
+    private var noUNet: Failure {
+        let names = tensors.map(\.name)
+        let first = "encoder.0.conv1.weight"
+        // A wrapper of another program's: all names have one beginning.
+        if let wrapped = names.first(where: { $0.hasSuffix(".\(first)") }) {
+            let prefix = wrapped.dropLast(first.count)
+            return .request(
+                "\(path) holds no U-Net: \(wrapped) and others begin with \(prefix): save one model's weights, without it, in "
+                    + "Python {k.removeprefix(\"\(prefix)\"): v for k, v in weights.items()}")
+        }
+        let what = names.first.map { "its first tensor is \($0)" } ?? "it is empty"
+        return .request(
+            "\(path) holds no U-Net: \(first) or head.weight is missing, \(what): name its tensors as lockstep inspect RUN "
+                + "lists them")
     }
 
     /// What the decoder takes from the encoder over the skip connections: its first convolution has twice as many inputs
@@ -146,8 +169,13 @@ extension SafetensorsFile {
     /// Fills a network's weights for `training.initialize_from`: all tensors, or all but the head where that has
     /// another number of classes, which stays as a new run draws it. The averaged weights where the file has such.
     ///
-    /// Throws `Failure.request` where the file is of a network of another shape, deeper ones included.
-    public func initialize(_ buffer: ParameterBuffer, of architecture: UNetArchitecture) throws {
+    /// Throws `Failure.request` where the file is of a network of another shape, deeper ones included, or has tensors
+    /// that the network has no place for.
+    ///
+    /// - Returns: a note for the user where the head starts anew; else nil.
+    @discardableResult
+    public func initialize(_ buffer: ParameterBuffer, of architecture: UNetArchitecture) throws -> String? {
+        try refuseBatchNormalization()
         let head = buffer.layout.entry("head.weight")
         if let own = tensor("encoder.0.conv1.weight"), own.shape.count == 4 {
             let (inputs, wanted) = (own.shape[1], buffer.layout.entry(own.name).shape[1])
@@ -163,25 +191,25 @@ extension SafetensorsFile {
                 "\(path) holds a network with normalization \(normalization): set model.normalization: \(normalization) in a run that starts from it"
             )
         }
-        let names = Set(buffer.layout.entries.map(\.name))
-        // Of a deeper network. What another program has added besides is not minded.
-        let isLayer = { (name: String) in name.hasPrefix("encoder.") || name.hasPrefix("decoder.") }
-        if let other = weights.first(where: { isLayer($0.name) && !names.contains($0.name) }) {
-            throw Failure.request(
-                "\(path) holds a network with \(other.name), which one of model.depth \(architecture.depth) has not: set model.depth as it was"
-            )
-        }
+        try checkUse(
+            by: buffer.layout,
+            deeper: "one of model.depth \(architecture.depth) has not such a layer, set model.depth as it was")
         // Tensors cannot tell networks whose skips are added from those without; a run's file says it.
-        if let text = metadata["lockstep.configuration"] {
-            let skip = try Configuration.decode(yaml: text, name: path, settings: []).model.architecture.skip
+        if let skip = try configuration?.model.architecture.skip {
             guard skip == architecture.skip else {
                 throw Failure.request(
                     "\(path) was trained with skip \(skip): set model.skip: \(skip) in a run that starts from it")
             }
         }
-        let keepsHead = tensor("head.weight").map { $0.shape.first != head.shape.first } ?? true
+        let own = tensor("head.weight")?.shape
+        let keepsHead = own?.first != head.shape.first
         try load(
             into: buffer, prefix: holdsAverage ? Checkpoint.averagePrefix : "",
-            except: keepsHead ? ["head.weight", "head.bias"] : [])
+            except: keepsHead ? ["head.weight", "head.bias"] : [],
+            advice: "check model.base_channels, input_channels, classes and skip")
+        guard keepsHead else { return nil }
+        return own.map {
+            "\(path) is of \($0.first ?? 0) classes and model.classes is \(architecture.classes): the head starts anew"
+        } ?? "\(path) has no head: it starts anew"
     }
 }

@@ -82,7 +82,8 @@ final class PredictionFiles {
     func finish(_ image: any ImageRows) throws {
         for (_, writer) in probabilityWriters { try writer.finish() }
         if let classes {
-            let raster = try image.read(0..<image.height)
+            // As the file has it, not as the network takes it.
+            let raster = try ((image as? ConvertedRows)?.original ?? image).read(0..<image.height)
             var picture: RasterImage?
             if outputs.instances {
                 let separation = ObjectSeparation(minimumSize: outputs.minimumSize)

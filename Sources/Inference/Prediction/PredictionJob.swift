@@ -13,6 +13,8 @@ public struct PredictionJob {
         public let images: Int
         /// Those whose results were there already.
         public let skipped: Int
+        /// What is to be known of how the images were read.
+        public let notes: [String]
     }
 
     private let ensemble: ModelEnsemble
@@ -52,7 +54,7 @@ public struct PredictionJob {
     /// - Parameters:
     ///   - progress: called with how far the job is.
     public func run(input: String, output folder: String, progress: (String) -> Void) throws -> Outcome {
-        let inputs = try world.agreeOnRoot { try prepare(input: input, folder: folder) }
+        let (inputs, notes) = try prepared(input: input, folder: folder)
         var record: PredictionRecord?
         let todo = try world.agreeOnRoot { () throws -> [PredictionInput] in
             let read = try PredictionRecord(in: folder, ensemble)
@@ -106,7 +108,7 @@ public struct PredictionJob {
             if let failure = failures.first(where: { $0.kind != .stopped }) { throw failure }
             if !failures.isEmpty { throw stopped() }
         }
-        return Outcome(images: inputs.count, skipped: skipped)
+        return Outcome(images: inputs.count, skipped: skipped, notes: notes)
     }
 
     /// How the segmentation of an image by one rank alone ended.
@@ -119,8 +121,21 @@ public struct PredictionJob {
 
     // MARK: - Checks before the first image
 
-    /// The images, after a look at all that could go wrong; makes the folder.
-    private func prepare(input: String, folder: String) throws -> [PredictionInput] {
+    /// The images and notes on them, on all ranks.
+    private func prepared(input: String, folder: String) throws -> (inputs: [PredictionInput], notes: [String]) {
+        struct Prepared: Codable {
+            let inputs: [PredictionInput]
+            let notes: [String]
+        }
+        let prepared = try world.agreeOnRoot { () throws -> Prepared in
+            let (inputs, notes) = try prepare(input: input, folder: folder)
+            return Prepared(inputs: inputs, notes: notes)
+        }
+        return (prepared.inputs, prepared.notes)
+    }
+
+    /// The images, after a look at all that could go wrong, and notes on them; makes the folder.
+    private func prepare(input: String, folder: String) throws -> (inputs: [PredictionInput], notes: [String]) {
         guard ensemble.classes <= 256 else {
             throw Failure.request(
                 "\(ensemble.models[0].path) has \(ensemble.classes) classes: predict writes them as 8-bit grey, at most 256"
@@ -146,6 +161,7 @@ public struct PredictionJob {
                 }
             }
         }
+        let notes = try ensemble.checkChannels(inputs.map { ($0.image, $0.channels) })
         do {
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         } catch {
@@ -154,7 +170,7 @@ public struct PredictionJob {
         guard access(folder, W_OK | X_OK) == 0 else {
             throw Failure.request("--output \(folder) cannot be written: \(Failure.systemReason(errno))")
         }
-        return inputs
+        return (inputs, notes)
     }
 
     private func isLarge(_ input: PredictionInput) -> Bool { input.pixels > limits.large }
@@ -213,7 +229,8 @@ public struct PredictionJob {
     ) throws {
         let image = try ranks.agree { () throws -> any ImageRows in
             let image = try ensemble.open(input.image)
-            guard image.width == input.width, image.height == input.height, image.channels == input.channels else {
+            let found = (image as? ConvertedRows)?.original ?? image
+            guard found.width == input.width, found.height == input.height, found.channels == input.channels else {
                 throw Failure.running("\(input.path) was changed while the job ran: start again")
             }
             return image

@@ -6,8 +6,8 @@ import Support
 /// The record of the images of a folder that are finished, and of the models: a prediction that was stopped is resumed
 /// from it.
 ///
-/// It is a file in the folder of the results. Its first line names the models and how they were applied; each line after
-/// it names an image whose results are all written. A line that a crash cut short counts as none. Where the first line
+/// It is a file in the folder of the results. Its first line names the models, how they were applied and what their classes
+/// are (`PredictedClasses`); each line after it names an image whose results are all written. A line that a crash cut short counts as none. Where the first line
 /// is another than this prediction's, everything is predicted anew.
 struct PredictionRecord {
     static let name = ".lockstep-predict.jsonl"
@@ -27,17 +27,62 @@ struct PredictionRecord {
     }
 
     /// What all results of a folder have in common.
-    private struct Models: Codable {
-        struct Model: Codable {
+    private struct Models: Encodable {
+        struct Model: Encodable {
             let sha256: String
-            let architecture: String
+            let inputChannels: Int
+            let baseChannels: Int
+            let depth: Int
+            let padding: String
+            let skip: String
             let normalization: String
+            let normalize: String
+
+            init(_ model: TrainedModel) {
+                let hash = SHA256()
+                hash.update(UnsafeRawBufferPointer(model.parameters.bytes))
+                sha256 = hash.finish().hexadecimal
+                let architecture = model.architecture
+                inputChannels = architecture.inputChannels
+                baseChannels = architecture.baseChannels
+                depth = architecture.depth
+                padding = architecture.padding.rawValue
+                skip = architecture.skip.rawValue
+                normalization = architecture.normalization.rawValue
+                normalize = model.normalization.rawValue
+            }
+
+            private enum CodingKeys: String, CodingKey {
+                case sha256
+                case inputChannels = "input_channels"
+                case baseChannels = "base_channels"
+                case depth, padding, skip, normalization, normalize
+            }
         }
-        let version: String
+        let version = BuildInformation.version
         let models: [Model]
         let augment: Bool
         /// Where results depend on it.
         let tile: Int?
+        let classes: PredictedClasses
+
+        init(_ ensemble: ModelEnsemble) {
+            models = ensemble.models.map(Model.init)
+            augment = ensemble.augments
+            tile = ensemble.tileMatters == nil ? nil : ensemble.tile
+            classes = PredictedClasses(ensemble)
+        }
+
+        private enum CodingKeys: CodingKey { case version, models, augment, tile }
+
+        func encode(to encoder: any Encoder) throws {
+            try classes.encode(to: encoder)
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(version, forKey: .version)
+            try container.encode(models, forKey: .models)
+            try container.encode(augment, forKey: .augment)
+            try container.encodeIfPresent(tile, forKey: .tile)
+        }
     }
 
     private let path: String
@@ -46,16 +91,7 @@ struct PredictionRecord {
     /// Reads a folder's record, or begins one.
     init(in folder: String, _ ensemble: ModelEnsemble) throws {
         path = "\(folder)/\(Self.name)"
-        let models = Models(
-            version: BuildInformation.version,
-            models: ensemble.models.map { model in
-                let hash = SHA256()
-                hash.update(UnsafeRawBufferPointer(model.parameters.bytes))
-                return .init(
-                    sha256: hash.finish().hexadecimal, architecture: "\(model.architecture)",
-                    normalization: model.normalization.rawValue)
-            }, augment: ensemble.augments, tile: ensemble.tileMatters == nil ? nil : ensemble.tile)
-        let first = try Self.line(models)
+        let first = try Self.line(Models(ensemble))
         // A line may have been cut inside a character.
         let text = String(decoding: (try? Data(contentsOf: URL(fileURLWithPath: path))) ?? Data(), as: UTF8.self)
         let lines = text.split(separator: "\n")

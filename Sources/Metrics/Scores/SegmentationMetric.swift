@@ -35,6 +35,18 @@ public enum SegmentationMetric: String, CaseIterable, Sendable, Codable {
         }
     }
 
+    /// Whether the score stays where it is, whatever is predicted, while no image has an object (of two classes, a pixel of
+    /// class 1).
+    public func needsObjects(classes: Int) -> Bool {
+        switch self {
+        case .iou, .dice: classes == 2
+        case .accuracy, .pixelError, .meanIoU, .meanDice, .frequencyWeightedIoU, .frequencyWeightedDice,
+            .challengePixelError, .warpingError:
+            false
+        default: true
+        }
+    }
+
     /// What must be measured on each image for this score, beside the pixels of each class.
     public var family: MetricFamilies {
         switch self {

@@ -4,6 +4,7 @@ import Configurations
 import Datasets
 import Foundation
 import Kernels
+import Metrics
 import Network
 import Support
 
@@ -12,7 +13,7 @@ extension Configuration {
     package var sampleReader: SampleReader {
         SampleReader(
             inputChannels: model.architecture.inputChannels, classes: model.architecture.classes, encoding: data.labels,
-            ignoreValue: data.ignoreIndex, normalization: data.normalize)
+            ignoreValue: data.ignoreIndex, ignoreColor: data.ignoreColor, normalization: data.normalize)
     }
 }
 
@@ -24,11 +25,14 @@ package struct RunSetup {
     package let cache: SampleCache
     private(set) var sampler: TileSampler
     let schedule: SampleSchedule
-    let limit: TrainingLimit
+    package let limit: TrainingLimit
+    /// By which a checkpoint is the best: `validation.metric`, unless it cannot move.
+    private(set) var metric: SegmentationMetric
 
     package init(_ specification: RunSpecification) throws {
         self.specification = specification
         configuration = try Configuration.decode(yaml: specification.yaml, name: specification.directory, settings: [])
+        metric = configuration.validation.metric
         let model = configuration.model.architecture
         let data = configuration.data
         cache = SampleCache(
@@ -63,55 +67,87 @@ package struct RunSetup {
             || best?.exhausts(patience: configuration.validation.patience) == true
     }
 
-    /// Reads every image once, shared among the ranks, so that a bad file ends the job before it has begun; returns
-    /// the training images' pixels of each class, by which classes are weighed from now on.
-    package mutating func checkImages(_ world: any Communicator) throws -> [Int] {
+    /// Reads every image once, shared among the ranks, so that a bad file ends the job before it has begun. Classes are weighed by what is found from now on, and checkpoints judged by
+    /// a score that can move.
+    package mutating func checkImages(_ world: any Communicator) throws -> DatasetReview {
         struct Finding: Codable {
             var position: Int?
             var failure: FailureRecord?
-            var pixels: [Int]
+            var part: DatasetPart
         }
-        func check(_ pairs: [SamplePair], share: (index: Int, of: Int), keeping: Bool) throws -> [Int] {
+        func check(_ pairs: [SamplePair], share: (index: Int, of: Int), keeping: Bool) throws -> DatasetPart {
             let check = checkSamples(pairs, cache: cache, share: share, keeping: keeping)
             let own = Finding(
                 position: check.failure?.position, failure: check.failure.map { FailureRecord($0.reason) },
-                pixels: check.pixels)
+                part: check.part)
             let findings = try world.gatherFromAll(Messages.encode(own)).map {
                 try Messages.decode(Finding.self, from: $0)
             }
             // The earliest image is named, whoever read it.
             let first = findings.filter { $0.failure != nil }.min { ($0.position ?? 0) < ($1.position ?? 0) }
             if let failure = first?.failure { throw failure.failure }
-            return findings.reduce([Int](repeating: 0, count: check.pixels.count)) { zip($0, $1.pixels).map(+) }
+            return findings.dropFirst().reduce(into: findings[0].part) { $0.add($1.part) }
         }
         // Each rank keeps what it will see again. One that trains and validates keeps training images first.
         let layout = ProcessLayout(ranks: world.size, mode: configuration.run.coordinator)
         let worker = layout.worker(ofRank: world.rank)
         let everyone = (index: world.rank, of: world.size)
-        let pixels = try check(specification.train, share: everyone, keeping: worker != nil)
-        switch configuration.validation.place {
-        case .coordinator:
-            _ = try check(specification.validation, share: everyone, keeping: world.rank == layout.coordinator)
-        case .workers:
-            // Each reads those that will be its own.
-            _ = try check(
-                worker == nil ? [] : specification.validation, share: (worker ?? 0, layout.workers.count), keeping: true
-            )
-        }
-        sampler.classWeights = configuration.loss.classWeights.weights(pixels: pixels)
-        return pixels
+        let training = try check(specification.train, share: everyone, keeping: worker != nil)
+        let validation =
+            switch configuration.validation.place {
+            case .coordinator:
+                try check(specification.validation, share: everyone, keeping: world.rank == layout.coordinator)
+            case .workers:
+                // Each reads those that will be its own.
+                try check(
+                    worker == nil ? [] : specification.validation, share: (worker ?? 0, layout.workers.count),
+                    keeping: true)
+            }
+        let review = DatasetReview(training: training, validation: validation)
+        sampler.classWeights = configuration.loss.classWeights.weights(pixels: training.pixels)
+        let classes = configuration.model.architecture.classes
+        if review.hasNoValidationObject, metric.needsObjects(classes: classes) { metric = .accuracy }
+        return review
     }
 
-    /// Takes over the weights of `training.initialize_from`, where there is such.
-    package func initializeFromFile(_ weights: ParameterBuffer) throws {
-        guard let path = configuration.training.initializeFrom else { return }
-        try SafetensorsFile(reading: path).initialize(weights, of: configuration.model.architecture)
+    /// What the user should know of the data: how they were found, and what a look at them shows.
+    package func remarks(on review: DatasetReview) -> [String] {
+        let wanted = configuration.validation.metric
+        return specification.remarks + review.remarks(classNames: configuration.model.names)
+            + (metric == wanted
+                ? []
+                : [
+                    "no validation image has an object, and \(wanted.rawValue) would stay where it is: the best checkpoint is "
+                        + "chosen by \(metric.rawValue)"
+                ])
+    }
+
+    /// Takes over the weights of `training.initialize_from`, a file's or a run's, where there is such; returns notes for
+    /// the user: where the head starts anew, and where the weights do not fit the images.
+    @discardableResult
+    package func initializeFromFile(_ weights: ParameterBuffer) throws -> [String] {
+        guard let path = configuration.training.initializeFrom else { return [] }
+        do {
+            let file = try SafetensorsFile(reading: RunDirectory.checkpointFile(at: path))
+            let remarks = [
+                try file.initialize(weights, of: configuration.model.architecture),
+                try file.configuration.flatMap { old in
+                    old.data.normalize == configuration.data.normalize
+                        ? nil
+                        : "\(file.path) was trained with data.normalize \(old.data.normalize.rawValue), and this run has "
+                            + "\(configuration.data.normalize.rawValue): its weights do not fit such images"
+                },
+            ]
+            return remarks.compactMap(\.self)
+        } catch let failure as Failure {
+            throw Failure(failure.kind, "training.initialize_from: \(failure.message)", repeats: failure.repeats)
+        }
     }
 
     /// The state that the run begins with: read or drawn on rank 0, and the same on all.
     ///
-    /// `remarks` are what is to be known of a resumed run: why newer checkpoints were passed over, and why bits may
-    /// differ from here.
+    /// `remarks` are what is to be known of a resumed run: why newer checkpoints were passed over, what is otherwise than
+    /// it was, and why bits may differ from here; of a new one, those of `initializeFromFile`.
     func startingState(
         _ world: any Communicator
     ) throws -> (state: TrainingState, best: BestScore?, remarks: [String]) {
@@ -143,23 +179,48 @@ package struct RunSetup {
                     && checkpoint.configuration.data.validation == configuration.data.validation && hasSameImages
                 return Start(
                     step: state.step, elapsed: state.elapsed, best: isComparable ? checkpoint.best : nil,
-                    remarks: damage.map { "passed over: \($0)" }
+                    remarks: try damage.map { "passed over: \($0)" }
                         + [
                             checkpoint.divergence(engine: configuration.run.engine),
                             hasSameImages ? nil : specification.remarkOnOtherImages(configuration.data.validation),
                             state.average != nil && checkpoint.state.average == nil
                                 ? "the checkpoint has no averaged weights: averaging begins here" : nil,
+                            remarkOnRate(since: checkpoint.configuration, state),
                         ].compactMap { $0 }
+                        + configuration.changes(since: checkpoint.configuration, haveSameImages: hasSameImages)
                 )
             }
             state.weights.initializeWeights(seed: configuration.seed)
-            try initializeFromFile(state.weights)
+            let remarks = try initializeFromFile(state.weights)
             state.average?.copy(from: state.weights)
-            return Start(step: 0, elapsed: 0, best: nil, remarks: [])
+            return Start(step: 0, elapsed: 0, best: nil, remarks: remarks)
         }
         state.step = start.step
         state.elapsed = start.elapsed
         for buffer in state.buffers { try world.broadcast(buffer.bytes, root: 0) }
         return (state, start.best, start.remarks)
+    }
+
+    /// What is to be known of a learning rate that jumps where a run goes on; nil where it does not.
+    private func remarkOnRate(since old: Configuration, _ state: TrainingState) -> String? {
+        func rate(_ configuration: Configuration) -> Double {
+            let schedule = SampleSchedule(
+                count: specification.train.count, batch: configuration.training.batch, seed: configuration.seed,
+                shuffle: configuration.training.shuffle)
+            let progress = TrainingLimit(configuration.training.length, schedule: schedule)
+                .progress(step: state.step, elapsed: state.elapsed)
+            return configuration.optimizer.schedule.rate(
+                base: configuration.optimizer.learningRate, step: state.step, progress: progress)
+        }
+        let (was, now) = (rate(old), rate(configuration))
+        guard abs(now - was) > 1e-9 * max(was, now) else { return nil }
+        let isLonger = old.training.length != configuration.training.length
+        let cause =
+            old.optimizer.learningRate != configuration.optimizer.learningRate
+            ? "optimizer.learning_rate"
+            : old.optimizer.schedule == configuration.optimizer.schedule && isLonger
+                ? "the schedule follows the run's new length" : "optimizer.schedule"
+        return
+            "the learning rate jumps from \(String(format: "%.4g", was)) to \(String(format: "%.4g", now)) at this step (\(cause))"
     }
 }

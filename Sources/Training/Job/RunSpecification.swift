@@ -17,18 +17,21 @@ package struct TrainingRequest: Sendable {
     package var resume: String?
     /// Only look whether the run could begin.
     package var isDryRun: Bool
+    /// Look at everything, even where a run stands in the folder already.
+    package var isInspection: Bool
     /// How many training samples are drawn as pictures before the first step.
     package var previews: Int
 
     package init(
         configuration: String? = nil, settings: [String] = [], output: String? = nil, resume: String? = nil,
-        isDryRun: Bool = false, previews: Int = 0
+        isDryRun: Bool = false, isInspection: Bool = false, previews: Int = 0
     ) {
         self.configuration = configuration
         self.settings = settings
         self.output = output
         self.resume = resume
         self.isDryRun = isDryRun
+        self.isInspection = isInspection
         self.previews = previews
     }
 }
@@ -72,7 +75,7 @@ package struct RunSpecification: Codable {
             guard directory.holdsRun else {
                 throw Failure.request("\(directory.path) holds no run to resume: name a run's folder")
             }
-        } else if directory.holdsRun {
+        } else if directory.holdsRun, !request.isInspection {
             throw Failure.request(
                 "\(directory.path) holds a run already: go on with --resume \(directory.path), or choose another folder with --output"
             )
@@ -91,14 +94,7 @@ package struct RunSpecification: Codable {
     }
 
     /// A SHA-256 of what the samples are called, in their order: another one means other images.
-    var imagesDigest: String {
-        let hash = SHA256()
-        for pairs in [train, validation] {
-            for pair in pairs { hash.update(Data("\(pair.stem)\n".utf8)) }
-            hash.update(Data("\n".utf8))
-        }
-        return hash.finish().hexadecimal
-    }
+    var imagesDigest: String { SamplePair.digest(train, validation) }
 
     /// What is to be known of a run that goes on with other images than it began with.
     func remarkOnOtherImages(_ validation: Configuration.ValidationSource) -> String {
@@ -134,10 +130,10 @@ package struct RunSpecification: Codable {
         switch data.validation {
         case .samples(let source):
             let validation = try source.samples(pages: data.pages, resolve: data.resolve)
-            return (train.pairs, validation.pairs, [train.remark, validation.remark].compactMap(\.self))
+            return (train.pairs, validation.pairs, train.remarks + validation.remarks)
         case .split(let split):
             let (rest, validation) = try split.apply(to: train.pairs, seed: configuration.seed)
-            return (rest, validation, [train.remark].compactMap(\.self))
+            return (rest, validation, train.remarks)
         }
     }
 }

@@ -1,6 +1,7 @@
 import Checkpoints
 import Communication
 import Configurations
+import Datasets
 import FailureDetection
 import Foundation
 import Images
@@ -18,7 +19,8 @@ package struct TrainingResult: Sendable {
     package let scoresStep: Int?
     package let best: BestScore?
     package let configuration: Configuration
-    package let hasValidation: Bool
+    /// The score that `best` is the best of.
+    package let metric: SegmentationMetric
 }
 
 /// One training job, from the request to the last checkpoint; every rank runs one.
@@ -47,7 +49,8 @@ package struct TrainingJob {
         try enterTogether(.start, step: 0)
         let directory = RunDirectory(specification.directory)
         let layout = ProcessLayout(ranks: world.size, mode: configuration.run.coordinator)
-        let pixels = try setup.checkImages(world)
+        let review = try setup.checkImages(world)
+        try review.check()
         // Weights to start from that cannot be used are found before anything is written, and a folder that cannot be
         // made before anything is said.
         let (state, best, remarks) = try setup.startingState(world)
@@ -60,8 +63,11 @@ package struct TrainingJob {
             return 0
         }
         defer { withExtendedLifetime(lock) {} }
-        if world.rank == layout.coordinator { logSummary(setup, layout, pixels) }
-        if request.isDryRun { return result(setup, directory, nil) }
+        if world.rank == layout.coordinator { logSummary(setup, layout, review) }
+        if request.isDryRun {
+            if world.rank == layout.coordinator { for remark in remarks { console.logger.notice("\(remark)") } }
+            return result(setup, directory, nil)
+        }
 
         let timeline = configuration.run.trace ? Timeline() : nil
         let engine = Engine(configuration.run.engine, threads: configuration.run.threads(localRanks: localRanks))
@@ -73,7 +79,7 @@ package struct TrainingJob {
             coordinator = try Coordinator(
                 configuration: configuration, directory: directory, images: setup.specification.imagesDigest,
                 console: console,
-                validator: setup.validator(engine),
+                validator: setup.validator(engine), metric: setup.metric,
                 start: state, best: best, name: world.name,
                 isDedicated: layout.hasDedicatedCoordinator,
                 workers: layout.workers.map { WorkerPlace(rank: $0, host: environment.ranks[$0].host) },
@@ -82,8 +88,8 @@ package struct TrainingJob {
             detector?.advise(directory.adviceAfterFault)
             // Last: it is what marks the folder as a run's.
             try AtomicFile.write(configuration.yaml, to: directory.configuration)
+            for remark in remarks { coordinator?.note(step: state.step, remark) }
             if specification.isResume {
-                for remark in remarks { coordinator?.note(step: state.step, remark) }
                 let isDone = setup.isOver(state, best: best)
                 let hasCheckpoint = !directory.checkpointSteps.isEmpty
                 if hasCheckpoint {
@@ -224,11 +230,11 @@ package struct TrainingJob {
     ) -> TrainingResult {
         TrainingResult(
             directory: directory, scores: outcome?.last?.scores, scoresStep: outcome?.last?.step, best: outcome?.best,
-            configuration: setup.configuration, hasValidation: !setup.specification.validation.isEmpty)
+            configuration: setup.configuration, metric: setup.metric)
     }
 
     /// Logs what is about to be trained: images, network, ranks, and how often each class occurs.
-    private func logSummary(_ setup: RunSetup, _ layout: ProcessLayout, _ pixels: [Int]) {
+    private func logSummary(_ setup: RunSetup, _ layout: ProcessLayout, _ review: DatasetReview) {
         let configuration = setup.configuration
         let model = configuration.model.architecture
         let workers = layout.workers.count
@@ -240,11 +246,8 @@ package struct TrainingJob {
         let ranks =
             "\(workers) worker\(workers == 1 ? "" : "s")\(layout.hasDedicatedCoordinator ? " and a coordinator" : "")"
         logger.info("\(configuration.name): \(images), \(network), \(ranks)")
-        for remark in setup.specification.remarks { logger.notice("\(remark)") }
-        let total = max(1, pixels.reduce(0, +))
-        let names = configuration.model.classNames ?? pixels.indices.map { "class \($0)" }
-        let shares = zip(names, pixels).map { "\($0) \(decimals(100 * Double($1) / Double(total), 1)) %" }
-        logger.info("labelled pixels: \(shares.joined(separator: ", "))")
+        logger.info("labelled pixels: \(review.training.shares(classNames: configuration.model.names))")
+        for remark in setup.remarks(on: review) { logger.notice("\(remark)") }
         if configuration.communication.compression == .bf16 && workers > 1 {
             logger.notice(
                 "communication.compression bf16 rounds gradients on their way: the result depends on the number of workers"

@@ -40,6 +40,7 @@ final class Coordinator: @unchecked Sendable {
     private let logger: Logger
     private let log: MetricsLog
     private let validator: Validator?
+    private let metric: SegmentationMetric
     private let name: String
     private let isDedicated: Bool
     private let detector: FailureDetector?
@@ -61,6 +62,7 @@ final class Coordinator: @unchecked Sendable {
     /// - Parameters:
     ///   - images: a digest of the images' names, for checkpoints.
     ///   - validator: nil without validation images.
+    ///   - metric: the score by which a checkpoint is the best.
     ///   - start: where the run begins: step 0, or the checkpoint that it resumes from.
     ///   - name: how messages name this rank.
     ///   - isDedicated: whether this rank does nothing else.
@@ -69,7 +71,7 @@ final class Coordinator: @unchecked Sendable {
     ///   - detector: is told what can be done about the run after a fault.
     init(
         configuration: Configuration, directory: RunDirectory, images: String, console: Console, validator: Validator?,
-        start: TrainingState, best: BestScore?, name: String, isDedicated: Bool, workers: [WorkerPlace],
+        metric: SegmentationMetric, start: TrainingState, best: BestScore?, name: String, isDedicated: Bool, workers: [WorkerPlace],
         recorder: Recorder, detector: FailureDetector?
     ) throws {
         self.recorder = recorder
@@ -79,6 +81,7 @@ final class Coordinator: @unchecked Sendable {
         self.console = console
         logger = console.logger
         self.validator = validator
+        self.metric = metric
         self.best = best
         self.name = name
         self.isDedicated = isDedicated
@@ -213,7 +216,6 @@ final class Coordinator: @unchecked Sendable {
                 return validator.outcome(of: found.findings, seconds: found.seconds)
             }
             try log.append(ValidationEvent(step: step, isAveraged: isAveraged, outcome: outcome))
-            let metric = configuration.validation.metric
             let value = outcome.scores.value(of: metric)
             condition.withLock {
                 lastScores = (step, outcome.scores)
@@ -241,7 +243,7 @@ final class Coordinator: @unchecked Sendable {
         if ends, let score {
             note(
                 step: step,
-                "\(score.validationsSince) validations without a better \(configuration.validation.metric.rawValue) than step \(score.step)'s: the run ends here"
+                "\(score.validationsSince) validations without a better \(metric.rawValue) than step \(score.step)'s: the run ends here"
             )
             condition.withLock { endStep = step }
         }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Datasets
 import Foundation
 import Inference
 import Support
@@ -17,7 +18,7 @@ struct EvaluateCommand: JobCommand {
             With two classes also: SEG and average precision of objects; adapted rand error and variation of \
             information; the ISBI 2012 challenge's V_rand, V_info, rand error and pixel error. Objects are the \
             4-connected regions of the classes, or what STEM.instances.png beside a prediction and a label file of \
-            instances hold. The challenge's scores are the best over thresholds 0, 0.1, … 1 of the probability, which \
+            instances hold. Images that a model was trained on are counted in a note. The challenge's scores are the best over thresholds 0, 0.1, … 1 of the probability, which \
             --predictions reads from STEM.probability.png (or .tif) if every image has one (it may stand alone, without \
             STEM.png); \
             else they are those of the classes.
@@ -39,12 +40,12 @@ struct EvaluateCommand: JobCommand {
 
     @Option(
         help:
-            "What label files hold: index, binary or instances (default: as the model was trained; with --predictions binary for two classes, else index)."
+            "What label files hold: index, binary or instances (default: as the model was trained, which predict notes beside its results; else binary for two classes, index for more)."
     )
     var encoding: EncodingName?
 
-    @Option(help: "Number of classes of --predictions.")
-    var classes = 2
+    @Option(help: "Number of classes of --predictions (default: as predict noted, else 2).")
+    var classes: Int?
 
     @Option(help: "A raw label value whose pixels do not count.")
     var ignoreIndex: Int?
@@ -75,29 +76,56 @@ struct EvaluateCommand: JobCommand {
         let outcome: EvaluationJob.Outcome
         var names: [String]?
         if let predictions {
-            guard (2...1024).contains(classes) else { throw Failure.request("--classes \(classes): give 2 to 1024") }
+            let noted = try job.world.agreeOnRoot { try PredictedClasses.noted(of: predictions) }
+            let count = classes ?? noted?.classes ?? 2
+            guard (2...1024).contains(count) else { throw Failure.request("--classes \(count): give 2 to 1024") }
+            for note in contradictions(to: noted) { job.console.say(note) }
+            // What was noted is of that many classes.
+            let own = noted?.classes == count ? noted : nil
+            names = own?.classNames
             outcome = try evaluation.run(
-                predictions: predictions, labels: labels, classes: classes,
-                encoding: encoding?.encoding ?? (classes == 2 ? .binary : .index), ignoreValue: ignoreIndex)
+                predictions: predictions, labels: labels, classes: count, truth: truth(own?.encoding, own, of: count))
         } else {
             guard let images else { throw Failure.request("evaluate with a checkpoint needs --images") }
             let ensemble = try job.world.agree { try model.load(checkpoints, augment: augment) }
             if let remark = ensemble.remark { job.console.say(remark) }
-            let data = ensemble.models[0].configuration?.data
             names = ensemble.classNames
+            let own = PredictedClasses(ensemble)
             outcome = try evaluation.run(
-                ensemble, images: images, labels: labels,
-                encoding: encoding?.encoding ?? data?.labels ?? (ensemble.classes == 2 ? .binary : .index),
-                ignoreValue: ignoreIndex ?? data?.ignoreIndex)
+                ensemble, images: images, labels: labels, truth: truth(own.encoding, own, of: ensemble.classes))
         }
+        if json { for note in outcome.notes { job.console.say(note) } }
         try job.answer(text(outcome, names), json: json ? outcome : nil)
+    }
+
+    /// How labels are read: as the options say, else as the model was trained.
+    private func truth(_ trained: LabelEncoding?, _ own: PredictedClasses?, of classes: Int) -> TruthEncoding {
+        TruthEncoding(
+            encoding?.encoding ?? trained ?? (classes == 2 ? .binary : .index),
+            ignoreValue: ignoreIndex ?? own?.ignoreIndex, ignoreColor: encoding == nil ? own?.ignoreColor : nil,
+            isNamed: encoding != nil)
+    }
+
+    /// Options that say otherwise than `predict` noted.
+    private func contradictions(to noted: PredictedClasses?) -> [String] {
+        guard let noted else { return [] }
+        func note(_ option: String, _ given: String?, _ noted: String?) -> String? {
+            guard let given, let noted, given != noted else { return nil }
+            return "\(option) \(given) is taken, and predict noted \(noted) beside its results"
+        }
+        return [
+            note("--classes", classes.map(String.init), String(noted.classes)),
+            note("--encoding", encoding?.rawValue, noted.encoding?.name),
+            note("--ignore-index", ignoreIndex.map(String.init), noted.ignoreIndex.map(String.init)),
+        ].compactMap(\.self)
     }
 
     private func text(_ outcome: EvaluationJob.Outcome, _ names: [String]?) -> String {
         var lines: [String] = []
         if perImage { lines += outcome.images.map { "\($0.image): \($0.scores.summary)" } + [""] }
         let leftOut = outcome.unlabelled > 0 ? " (\(outcome.unlabelled) more have no label and are left out)" : ""
-        return (lines + ["\(outcome.images.count) images\(leftOut)", outcome.overall.table(names: names)]).joined(
-            separator: "\n")
+        lines.append("\(outcome.images.count) images\(leftOut)")
+        lines += outcome.notes.map { "note: \($0)" } + [outcome.overall.table(names: names)]
+        return lines.joined(separator: "\n")
     }
 }

@@ -14,6 +14,9 @@ struct PredictCommand: JobCommand {
             image is never in memory as a whole, be it a TIFF in strips or tiles or a PNG that is not interlaced. \
             --instances and --overlay need it whole, and refuse it.
 
+            Grey images given to a model of RGB are read as three equal channels, and RGB without colours given to one \
+            of grey as one channel; images of other channels are refused before the first is written.
+
             Every file is written whole or not at all. Started again with the same checkpoints, a prediction that was \
             stopped (Ctrl-C, status 75) or killed goes on with the images that are not finished.
             """)
@@ -77,11 +80,14 @@ struct PredictCommand: JobCommand {
             let images: Int
             let skipped: Int
             let output: String
+            let notes: [String]
         }
         console.endProgress()
+        for note in outcome.notes { console.say(note) }
         try job.answer(
             "\(outcome.images) image\(outcome.images == 1 ? "" : "s") segmented into \(output)"
                 + (outcome.skipped > 0 ? ", \(outcome.skipped) of them before: these were skipped" : ""),
-            json: json ? Answer(images: outcome.images, skipped: outcome.skipped, output: output) : nil)
+            json: json
+                ? Answer(images: outcome.images, skipped: outcome.skipped, output: output, notes: outcome.notes) : nil)
     }
 }

@@ -73,8 +73,7 @@ struct TrainCommand: JobCommand {
             lines += ["", "validation at step \(step)", scores.table(names: result.configuration.model.classNames), ""]
         }
         if let best = result.best {
-            let metric = result.configuration.validation.metric.rawValue
-            lines.append("best \(metric):   \(decimals(best.value, 4)) at step \(best.step)")
+            lines.append("best \(result.metric.rawValue):   \(decimals(best.value, 4)) at step \(best.step)")
         }
         lines.append("checkpoint: \(result.checkpoint)")
         lines.append("log:        \(directory.log)")

@@ -7,8 +7,9 @@ struct DoctorCommand: JobCommand {
         commandName: "doctor",
         abstract: "Says what would go wrong, before anything does.",
         discussion: """
-            Looks at the machine, MPI and BLAS; with CONFIG also at the configuration, every image and label, the run's \
-            folder and the memory. Exit status: 0 all well or doubtful, 1 the machine, 2 the configuration or the data.
+            Looks at the machine, MPI and BLAS; with CONFIG also at the configuration, every image and label, the classes' \
+            shares, the run's folder, memory and disk, and times a step to say how long the run takes. A note is a doubt \
+            that only you can settle. Exit status: 0 all well or doubtful, 1 the machine, 2 the configuration or the data.
             """)
 
     @Argument(help: "The configuration of a run that is planned.")

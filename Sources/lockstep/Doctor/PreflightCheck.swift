@@ -41,12 +41,24 @@ struct PreflightCheck: Encodable {
         machine(mpi: mpi, workers: workers)
         guard let configuration else { return }
         do {
-            try run(TrainingRequest(configuration: configuration, settings: settings), workers: workers)
+            let request = TrainingRequest(
+                configuration: configuration, settings: settings, isDryRun: true, isInspection: true)
+            try run(request, workers: workers)
         } catch {
-            let failure = Failure(wrapping: error)
-            add("configuration", .bad, failure.message)
-            exitStatus = failure.exitStatus
+            fail("configuration", error)
         }
+    }
+
+    /// Looks at one thing, whose failure keeps no other from being looked at.
+    private mutating func attempt(_ subject: String, _ look: (inout PreflightCheck) throws -> Void) {
+        do { try look(&self) } catch { fail(subject, error) }
+    }
+
+    /// The first failure decides the exit status.
+    private mutating func fail(_ subject: String, _ error: any Error) {
+        let failure = Failure(wrapping: error)
+        if exitStatus == 0 { exitStatus = failure.exitStatus }
+        add(subject, .bad, failure.message)
     }
 
     private mutating func add(_ subject: String, _ verdict: Verdict, _ words: String) {
@@ -85,18 +97,18 @@ struct PreflightCheck: Encodable {
         add(
             "configuration", .good,
             "\(request.configuration ?? ""): U-Net of base \(model.baseChannels) and depth \(model.depth)")
-        add("folder", .good, "\(specification.directory) can be written")
-        _ = try setup.checkImages(SoloCommunicator())
+        let directory = RunDirectory(specification.directory)
         add(
-            "images", specification.validation.isEmpty ? .doubtful : .good,
-            "\(specification.train.count) for training, \(specification.validation.count) for validation, all whole"
-                + specification.remarks.map { "; \($0)" }.joined()
-                + (specification.validation.isEmpty
-                    ? ": without validation no checkpoint is the best; see data.validation" : "")
-        )
+            "folder", directory.holdsRun ? .doubtful : .good,
+            directory.holdsRun
+                ? "\(directory.path) holds a run already: go on with --resume \(directory.path), or choose another --output"
+                : "\(directory.path) can be written")
+        attempt("images") { try $0.images(&setup) }
         if let path = configuration.training.initializeFrom {
-            try setup.initializeFromFile(ParameterBuffer(ParameterLayout(model)))
-            add("weights", .good, "\(path) fits the network")
+            attempt("weights") {
+                try setup.initializeFromFile(ParameterBuffer(ParameterLayout(model)))
+                $0.add("weights", .good, "\(path) fits the network")
+            }
         }
         if configuration.training.batch % workers != 0 {
             add(
@@ -104,30 +116,29 @@ struct PreflightCheck: Encodable {
                 "\(workers) workers share a batch of \(configuration.training.batch) unevenly: some wait for the others"
             )
         }
-        try memory(setup, workers: workers)
+        attempt("memory") {
+            guard let costs = try TrainingCosts(setup, workers: workers) else { return }
+            $0.add("memory", costs.fits ? .good : .bad, costs.memoryWords)
+            $0.add("disk", costs.fitsDisk ? .good : .bad, costs.diskWords)
+            if costs.fits { $0.add("time", .good, try costs.timeWords()) }
+        }
     }
 
-    /// What the workers' networks take on this machine, decoded images aside.
-    private mutating func memory(_ setup: RunSetup, workers: Int) throws {
-        let configuration = setup.configuration
-        let model = configuration.model.architecture
-        var (height, width) = (configuration.data.tile, configuration.data.tile)
-        if height == 0 {
-            // Whole images: the largest.
-            let sizes = try setup.specification.train.map { try $0.image.readHeader() }
-            guard let largest = sizes.max(by: { $0.width * $0.height < $1.width * $1.height }) else { return }
-            height = model.geometry.legalInput(outputAtLeast: largest.height)
-            width = model.geometry.legalInput(outputAtLeast: largest.width)
-        }
-        let needed = model.trainingBytes(
-            height: height, width: width, slots: (configuration.training.batch + workers - 1) / workers,
-            isAveraged: configuration.training.ema > 0)
-        let all = needed * Double(workers) / 1_073_741_824
-        let memory = Double(ProcessInfo.processInfo.physicalMemory) / 1_073_741_824
+    /// Every image and label, and what is known of the data then.
+    private mutating func images(_ setup: inout RunSetup) throws {
+        let specification = setup.specification
+        let review = try setup.checkImages(SoloCommunicator())
         add(
-            "memory", all < 0.8 * memory ? .good : .bad,
-            "about \(decimals(all, 1)) GiB for \(workers) workers, and up to \(configuration.data.cacheMegabytes) MiB of "
-                + "images each (data.cache_mb), of \(decimals(memory, 1)) GiB"
-                + (all < 0.8 * memory ? "" : ": lower data.tile or model.base_channels, or start fewer workers"))
+            "images", specification.validation.isEmpty ? .doubtful : .good,
+            "\(specification.train.count) for training, \(specification.validation.count) for validation, all whole"
+                + (specification.validation.isEmpty
+                    ? ": without validation no checkpoint is the best; see data.validation" : ""))
+        let names = setup.configuration.model.names
+        add("classes", .good, "\(review.training.shares(classNames: names)) of the training labels")
+        if review.validation.images > 0 {
+            add("", .good, "\(review.validation.shares(classNames: names)) of the validation labels")
+        }
+        for remark in setup.remarks(on: review) { add("data", .doubtful, remark) }
+        try review.check()
     }
 }

@@ -136,33 +136,45 @@ struct DataSetSummary: Encodable {
             }
         let samples = try RunSpecification.samples(configuration)
         let all = samples.train + samples.validation
-        remarks = samples.remarks
         images = all.count
         kinds = try Self.kinds(all.map(\.image))
-        let check = checkSamples(all, cache: SampleCache(reader: configuration.sampleReader, megabytes: 0))
-        if let failure = check.failure { throw failure.reason }
-        let total = Double(max(1, check.pixels.reduce(0, +)))
-        labels = check.pixels.enumerated().map { index, count in
-            LabelShare(
-                label: configuration.model.classNames?[index] ?? "class \(index)", share: Double(count) / total)
+        let cache = SampleCache(reader: configuration.sampleReader, megabytes: 0)
+        let parts = try [samples.train, samples.validation].map { pairs in
+            let check = checkSamples(pairs, cache: cache)
+            if let failure = check.failure { throw failure.reason }
+            return check.part
         }
-        ignored = Double(check.ignoredPixels) / (total + Double(check.ignoredPixels))
+        let names = configuration.model.names
+        remarks =
+            samples.remarks
+            + DatasetReview(training: parts[0], validation: parts[1]).remarks(classNames: names)
+        var whole = parts[0]
+        whole.add(parts[1])
+        let pixels = whole.pixels
+        let total = Double(max(1, pixels.reduce(0, +)))
+        labels = pixels.enumerated().map { index, count in
+            LabelShare(
+                label: names[index], share: Double(count) / total)
+        }
+        ignored = Double(whole.ignoredPixels) / (total + Double(whole.ignoredPixels))
     }
 
     /// A folder of images, or one with the folders `images` and `labels`.
     init(folder: String) throws {
         path = folder
         ignored = 0
-        remarks = []
         if FileManager.default.fileExists(atPath: "\(folder)/images"),
             FileManager.default.fileExists(atPath: "\(folder)/labels")
         {
-            let pairs = try SamplePair.inFolders(images: "\(folder)/images", labels: "\(folder)/labels")
+            let set = try SamplePair.inFolders(images: "\(folder)/images", labels: "\(folder)/labels")
+            let pairs = set.pairs
+            remarks = set.remarks
             images = pairs.count
             kinds = try Self.kinds(pairs.map(\.image))
             labels = try Self.values(pairs.map(\.labels))
         } else {
             let all = try ImageFolder.files(folder, of: "images").flatMap { try ImagePage.all(ofFile: $0) }
+            remarks = try [ImageFolder.leftOut(folder, of: "images")].compactMap(\.self)
             images = all.count
             kinds = try Self.kinds(all)
             labels = []
@@ -186,7 +198,7 @@ struct DataSetSummary: Encodable {
         var counts = [Int](repeating: 0, count: 65536)
         var total = 0
         for page in images {
-            let image = try page.read().labelValues(path: page.name)
+            let image = try page.read(as: .numbers).labelValues(path: page.name)
             guard image.channels == 1 else { return [] }
             for sample in image.samples { counts[Int(sample)] += 1 }
             total += image.samples.count

@@ -102,7 +102,7 @@ import Testing
     @Test func omeImagesPairWithPlainLabels() throws {
         for name in ["images/a.ome.tif", "images/b.ome.tiff"] { try folder.stack(name, pages: 1) }
         for name in ["labels/a.tif", "labels/b.ome.tif"] { try folder.stack(name, pages: 1) }
-        let pairs = try SamplePair.inFolders(images: folder.images, labels: folder.labels)
+        let pairs = try SamplePair.inFolders(images: folder.images, labels: folder.labels).pairs
         #expect(pairs.map(\.stem) == ["a", "b"])
         let paths = ["x/a.ome.tif", "y/a.ome.tif"]
         #expect(SampleSource.stems(ofPaths: paths) == ["x-a", "y-a"])

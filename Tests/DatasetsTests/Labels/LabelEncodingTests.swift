@@ -47,13 +47,30 @@ import Testing
     @Test func binary() throws {
         #expect(try decode(.binary, grey([0, 1, 255, 128])) == [0, 1, 1, 1])
         #expect(try decode(.binary, grey([0, 1, 255, 128]), ignore: 128) == [0, 1, 1, -1])
-        #expect(try decode(.binary, grey([0, 1, 1, 0], palette: [white, black])) == [0, 1, 1, 0])
         #expect(try decode(.binary, rgb([0, 0, 0, 0, 0, 1, 9, 9, 9, 9, 9, 8]), ignore: 9) == [0, 1, -1, 1])
     }
 
     @Test func instances() throws {
         #expect(try decode(.instances, grey([0, 4711, 4711, 0], maximum: 65535)) == [0, 1, 1, 0])
         #expect(try decode(.instances, grey([0, 65535, 65535, 0], maximum: 65535), ignore: 65535) == [0, -1, -1, 0])
+    }
+
+    @Test("a colour to ignore, in the palette or not, in RGB, grey and palette files")
+    func ignoredColor() throws {
+        let encoding = LabelEncoding.palette([black, red])
+        func decode(_ raster: RasterImage, _ color: RGBColor?, _ value: Int? = nil) throws -> [Int32] {
+            try encoding.decode(raster, classes: 2, ignoreValue: value, ignoreColor: color, path: "l/a.png").labels.list
+        }
+        let picture = rgb([0, 0, 0, 255, 255, 255, 255, 0, 0, 255, 255, 255])
+        #expect(try decode(picture, white) == [0, -1, 1, -1])
+        #expect(try decode(grey([0, 255, 255, 0]), white) == [0, -1, -1, 0])
+        #expect(try decode(grey([0, 1, 1, 0], maximum: 1), white) == [0, -1, -1, 0])
+        #expect(try decode(grey([2, 1, 0, 0], palette: [black, white, red]), white) == [1, -1, 0, 0])
+        let wide = rgb([0, 0, 0, 65535, 65535, 65535, 65535, 0, 0, 0, 0, 0], maximum: 65535)
+        #expect(try decode(wide, white) == [0, -1, 1, 0])
+        #expect(try decode(grey([0, 0, 0, 0]), black) == [-1, -1, -1, -1])
+        expectFailure("the colour #ffffff at row 0, column 1", "data.ignore_color") { try decode(picture, nil) }
+        expectFailure("the colour #ffffff") { try decode(picture, RGBColor(254, 255, 255)) }
     }
 
     @Test func palette() throws {

@@ -7,7 +7,7 @@ import Testing
     init() throws { folder = try DataFolder() }
 
     private func pairs() throws -> [SamplePair] {
-        try SamplePair.inFolders(images: folder.images, labels: folder.labels)
+        try SamplePair.inFolders(images: folder.images, labels: folder.labels).pairs
     }
 
     @Test func pairsByStemInTheirOrder() throws {
@@ -21,7 +21,7 @@ import Testing
         #expect(found[0].labels == ImagePage(folder.labels + "/a.Png"))
         #expect(found[1].image.path == folder.images + "/b.PNG")
         // A slash at the end changes nothing.
-        #expect(try SamplePair.inFolders(images: folder.images + "/", labels: folder.labels + "/") == found)
+        #expect(try SamplePair.inFolders(images: folder.images + "/", labels: folder.labels + "/").pairs == found)
     }
 
     @Test func imagesWithoutLabels() throws {
@@ -38,7 +38,7 @@ import Testing
         expectFailure("\(folder.images) (images)", "holds no image file") { try pairs() }
         try folder.pixel("images/a.png")
         try folder.touch("labels/a.jpg")
-        expectFailure("\(folder.labels) (labels)", "holds no image file: put there files of .png, .tif, .tiff") {
+        expectFailure("\(folder.labels) (labels): 1 .jpg is left out, since only .png, .tif, .tiff labels are read") {
             try pairs()
         }
         expectFailure("/none (images) does not exist") {

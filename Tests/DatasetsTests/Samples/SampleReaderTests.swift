@@ -92,7 +92,7 @@ import Testing
     @Test func pagesOfAStackAreSamples() throws {
         try folder.tiff("images/s.tif", .init(2, [1, 2]), .init(2, [8, 4]), .init(2, [0, 0]))
         try folder.tiff("labels/s.tif", .init(2, [0, 1]), .init(2, wide: [1, 0]), .init(2, [0, 7]))
-        let pairs = try SamplePair.inFolders(images: folder.images, labels: folder.labels)
+        let pairs = try SamplePair.inFolders(images: folder.images, labels: folder.labels).pairs
         let reader = SampleReader(inputChannels: 1, classes: 2)
         let sample = try reader.load(pairs[1])
         #expect(sample.stem == "s-0001")
@@ -251,10 +251,10 @@ import Testing
         }
         let whole = checkSamples(pairs, cache: cache(ignoreValue: 7))
         #expect(whole.failure == nil)
-        #expect(whole.pixels == [3, 6, 2] && whole.ignoredPixels == 1)
+        #expect(whole.part.pixels == [3, 6, 2] && whole.part.ignoredPixels == 1)
         let shares = (0..<2).map { checkSamples(pairs, cache: cache(ignoreValue: 7), share: ($0, 2)) }
-        #expect(shares[0].pixels == [1, 5, 2] && shares[1].pixels == [2, 1, 0])
-        #expect(checkSamples(pairs, cache: cache(ignoreValue: 7), share: (5, 6)).pixels == [0, 0, 0])
+        #expect(shares[0].part.pixels == [1, 5, 2] && shares[1].part.pixels == [2, 1, 0])
+        #expect(checkSamples(pairs, cache: cache(ignoreValue: 7), share: (5, 6)).part.pixels == [0, 0, 0])
     }
 
     @Test("Bad labels and files cut short are found, the first of each share")
@@ -267,7 +267,7 @@ import Testing
         let whole = checkSamples(pairs, cache: cache())
         #expect(whole.failure?.position == 3)
         #expect(whole.failure?.reason.message.contains("\(pairs[3].image.path) is cut short") == true)
-        #expect(whole.pixels == [6, 3, 3])
+        #expect(whole.part.pixels == [6, 3, 3])
         let even = checkSamples(pairs, cache: cache(), share: (0, 2))
         #expect(even.failure?.position == 4)
         #expect(even.failure?.reason.message.contains("value 9 at row 1, column 1") == true)

@@ -1,0 +1,110 @@
+import Checkpoints
+import Configurations
+import Datasets
+import Foundation
+import Support
+
+/// How many of the images of an evaluation a model was trained on: scores on these say little about others.
+public struct TrainingOverlap: Codable, Sendable {
+    /// The model's file.
+    public let checkpoint: String
+    /// Images of the evaluation that are training images, or copies of such.
+    public let images: Int
+    /// Whether the run's images are known to be those it was trained on; else they are what its configuration names now.
+    public let isCertain: Bool
+
+    /// Compares files, links followed, and, where files have as many bytes, their contents.
+    ///
+    /// Images held back for validation count as none. Nil for weights without a configuration, and where the run's images
+    /// are not to be found from here.
+    init?(of model: TrainedModel, with pages: [ImagePage]) {
+        guard let configuration = model.configuration,
+            let (train, validation) = try? Self.samples(of: configuration)
+        else { return nil }
+        let isSame = model.imagesDigest == SamplePair.digest(train, validation)
+        let isSplit = if case .split(let split) = configuration.data.validation { split != .none } else { false }
+        // Which images another set of files held back cannot be told.
+        let trained = isSame || !isSplit ? train : train + validation
+        let files = ImageFiles(trained.map(\.image))
+        checkpoint = model.path
+        images = pages.count { files.contains($0) }
+        isCertain = isSame && Self.isTrainedHere(model, configuration)
+    }
+
+    /// A note for the user; nil where no image was trained on.
+    func note(of count: Int) -> String? {
+        guard images > 0 else { return nil }
+        let what =
+            images == count ? count == 1 ? "the image" : "all \(count) images" : "\(images) of the \(count) images"
+        let verb = images == 1 ? isCertain ? "is" : "seems to be" : isCertain ? "are" : "seem to be"
+        return
+            "\(what) \(verb) among those that \(checkpoint) was trained on: scores on them say little about new images"
+    }
+
+    private static func samples(
+        of configuration: Configuration
+    ) throws -> (train: [SamplePair], validation: [SamplePair]) {
+        let data = configuration.data
+        let pairs = try data.train.samples(pages: data.pages, resolve: data.resolve).pairs
+        switch data.validation {
+        case .samples(let source): return (pairs, try source.samples(pages: data.pages, resolve: data.resolve).pairs)
+        case .split(let split): return try split.apply(to: pairs, seed: configuration.seed)
+        }
+    }
+
+    /// Whether the configuration's relative paths begin where they did for the run: elsewhere other files may be called so.
+    private static func isTrainedHere(_ model: TrainedModel, _ configuration: Configuration) -> Bool {
+        func isAbsolute(_ path: String) -> Bool { configuration.data.resolve(path).hasPrefix("/") }
+        let areAbsolute =
+            switch configuration.data.train {
+            case .files(let images, _): isAbsolute(images)
+            case .list(let list): isAbsolute(list)
+            }
+        let run = ImageFiles.realPath("\(configuration.run.output)/\(configuration.name)")
+        return areAbsolute || ImageFiles.realPath(model.path).hasPrefix("\(run)/")
+    }
+}
+
+/// Image files, to be asked whether another is one of them or has the same bytes.
+private final class ImageFiles {
+    private struct Place: Hashable {
+        let path: String
+        let page: Int?
+    }
+
+    private let places: Set<Place>
+    private let bySize: [Int: [ImagePage]]
+    private var digests: [String: String] = [:]
+
+    init(_ pages: [ImagePage]) {
+        places = Set(pages.map { Place(path: Self.realPath($0.path), page: $0.page) })
+        bySize = Dictionary(grouping: pages) { Self.size($0.path) }
+    }
+
+    func contains(_ page: ImagePage) -> Bool {
+        if places.contains(Place(path: Self.realPath(page.path), page: page.page)) { return true }
+        let size = Self.size(page.path)
+        guard size > 0, let alike = bySize[size] else { return false }
+        let digest = digest(page.path)
+        return digest != nil && alike.contains { $0.page == page.page && self.digest($0.path) == digest }
+    }
+
+    static func realPath(_ path: String) -> String {
+        URL(fileURLWithPath: path).resolvingSymlinksInPath().standardizedFileURL.path
+    }
+
+    private static func size(_ path: String) -> Int {
+        var status = stat()
+        return stat(path, &status) == 0 ? Int(status.st_size) : -1
+    }
+
+    private func digest(_ path: String) -> String? {
+        if let known = digests[path] { return known }
+        guard let bytes = try? Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe) else { return nil }
+        let hash = SHA256()
+        hash.update(bytes)
+        let digest = hash.finish().hexadecimal
+        digests[path] = digest
+        return digest
+    }
+}

@@ -1,0 +1,123 @@
+import Communication
+import Foundation
+import Network
+import Support
+import Training
+
+/// What a run that is planned takes on this machine: memory, time and disk.
+struct TrainingCosts {
+    private let setup: RunSetup
+    private let workers: Int
+    private let cores = ProcessInfo.processInfo.activeProcessorCount
+    private let memory = Double(ProcessInfo.processInfo.physicalMemory)
+    /// Of the network's input.
+    private let height: Int
+    private let width: Int
+
+    /// nil where there is no image.
+    init?(_ setup: RunSetup, workers: Int) throws {
+        self.setup = setup
+        self.workers = workers
+        let configuration = setup.configuration
+        guard configuration.data.tile == 0 else {
+            (height, width) = (configuration.data.tile, configuration.data.tile)
+            return
+        }
+        // Whole images: the largest.
+        let sizes = try setup.specification.train.map { try $0.image.readHeader() }
+        guard let largest = sizes.max(by: { $0.width * $0.height < $1.width * $1.height }) else { return nil }
+        let geometry = configuration.model.architecture.geometry
+        height = geometry.legalInput(outputAtLeast: largest.height)
+        width = geometry.legalInput(outputAtLeast: largest.width)
+    }
+
+    /// Slots of a step that one worker computes.
+    private var slots: Int { (setup.configuration.training.batch + workers - 1) / workers }
+
+    private var isAveraged: Bool { setup.configuration.training.ema > 0 }
+
+    // MARK: - Memory
+
+    /// Of the workers' networks, decoded images aside.
+    private var bytes: Double {
+        Double(workers)
+            * setup.configuration.model.architecture.trainingBytes(
+                height: height, width: width, slots: slots, isAveraged: isAveraged)
+    }
+
+    var fits: Bool { bytes < 0.8 * memory }
+
+    var memoryWords: String {
+        let gibibytes = { (bytes: Double) in decimals(bytes / 1_073_741_824, 1) }
+        return
+            "about \(gibibytes(bytes)) GiB for \(workers) workers, and up to \(setup.configuration.data.cacheMegabytes) MiB of "
+            + "images each (data.cache_mb), of \(gibibytes(memory)) GiB"
+            + (fits ? "" : ": lower data.tile or model.base_channels, or start fewer workers")
+    }
+
+    // MARK: - Time
+
+    /// Times a step of one image on this machine, and says what the run will take.
+    func timeWords() throws -> String {
+        let configuration = setup.configuration
+        let threads = configuration.run.threads(localRanks: workers)
+        // A square of as many pixels.
+        let geometry = configuration.model.architecture.geometry
+        let side = geometry.legalInput(
+            outputAtLeast: geometry.output(input: Int((Double(height) * Double(width)).squareRoot())))
+        let measured = try Benchmark(
+            architecture: configuration.model.architecture, size: side, batch: 1, threads: threads, steps: 1
+        ).run(SoloCommunicator()).stepSeconds
+        let crowding = max(1, Double(workers * threads) / Double(cores))
+        let step = measured * Double(slots) * crowding
+        let threadsWords = "\(threads) thread\(threads == 1 ? "" : "s")"
+        let pace =
+            "about \(Self.duration(step)) a step of \(configuration.training.batch) images on \(workers) workers of \(threadsWords) "
+            + "here (measured with one image)"
+        switch setup.limit {
+        case .steps(let steps):
+            return "\(pace): \(Self.duration(step * Double(steps))) for \(grouped(steps)) steps, validations aside"
+        case .seconds(let seconds):
+            return
+                "\(pace): about \(grouped(Int(seconds / step))) steps in \(Self.duration(seconds)), validations aside"
+        }
+    }
+
+    private static func duration(_ seconds: Double) -> String {
+        switch seconds {
+        case ..<1: "\(decimals(1000 * seconds, 0)) ms"
+        case ..<90: "\(decimals(seconds, seconds < 10 ? 1 : 0)) s"
+        case ..<5400: "\(decimals(seconds / 60, 0)) minutes"
+        case ..<172_800: "\(decimals(seconds / 3600, 1)) hours"
+        default: "\(decimals(seconds / 86400, 1)) days"
+        }
+    }
+
+    // MARK: - Disk
+
+    /// Bytes of the checkpoints that are kept: the newest, the best, and the one that is being written.
+    private var checkpointBytes: Double {
+        let parameters = Double(ParameterLayout(setup.configuration.model.architecture).count)
+        return 4 * parameters * (isAveraged ? 3 : 2) * Double(setup.configuration.checkpoint.keep + 2)
+    }
+
+    /// What is free where the run will be written; nil where the system does not say.
+    private var freeBytes: Double? {
+        var folder = setup.specification.directory
+        while !FileManager.default.fileExists(atPath: folder), folder.contains("/"), folder != "/" {
+            folder = (folder as NSString).deletingLastPathComponent
+        }
+        var status = statvfs()
+        guard statvfs(folder.isEmpty ? "." : folder, &status) == 0 else { return nil }
+        return Double(status.f_bavail) * Double(status.f_frsize)
+    }
+
+    var fitsDisk: Bool { freeBytes.map { checkpointBytes < $0 } ?? true }
+
+    var diskWords: String {
+        let mebibytes = { (bytes: Double) in grouped(Int(bytes / 1_048_576)) }
+        let free = freeBytes.map { ", of \(mebibytes($0)) MiB that are free" } ?? ""
+        return "\(setup.specification.directory): about \(mebibytes(checkpointBytes)) MiB of checkpoints\(free)"
+            + (fitsDisk ? "" : ": lower checkpoint.keep, or choose another --output")
+    }
+}
