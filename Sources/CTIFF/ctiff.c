@@ -117,7 +117,7 @@ static int read_header(ctiff_reader *reader, ctiff_error *error) {
     header->has_resolution = TIFFGetField(tiff, TIFFTAG_XRESOLUTION, &header->x_resolution)
         && TIFFGetField(tiff, TIFFTAG_YRESOLUTION, &header->y_resolution);
     TIFFGetFieldDefaulted(tiff, TIFFTAG_RESOLUTIONUNIT, &header->resolution_unit);
-    TIFFGetFieldDefaulted(tiff, TIFFTAG_ORIENTATION, &header->orientation);
+    TIFFGetField(tiff, TIFFTAG_ORIENTATION, &header->orientation);
     TIFFGetFieldDefaulted(tiff, TIFFTAG_IMAGEDEPTH, &header->depth);
     if (header->depth == 0) header->depth = 1;
     // A tag that libtiff does not know comes as a count and an array.

@@ -59,8 +59,9 @@ package enum ImageOrientation: Int, Sendable {
             guard let tag = number(at, 2), let type = number(at + 2, 2), let values = number(at + 4, 4) else { break }
             // A number of 16 bits (3) as EXIF has it, or of 32.
             guard tag == 0x0112, values == 1, type == 3 || type == 4 else { continue }
-            guard let value = number(at + 8, type == 3 ? 2 : 4), let found = Self(rawValue: value) else { break }
-            self = found
+            guard let value = number(at + 8, type == 3 ? 2 : 4) else { break }
+            // Another number means nothing.
+            self = Self(rawValue: value) ?? .upright
             return
         }
         return nil

@@ -84,7 +84,7 @@ public enum JPEG {
         case CJPEG_PRECISION:
             unsupported(path, "is a JPEG with samples of \(error.code) bits")
         case CJPEG_PROCESS:
-            unsupported(path, "is \(process(error.code))")
+            unsupported(path, "is \(process(error.code))", codec: error.code == 0xF7 ? ", codec='jpegls'" : "")
         default:
             .request("image \(path) is damaged: \(text(of: error)); copy it or save it again")
         }
@@ -102,10 +102,10 @@ public enum JPEG {
         }
     }
 
-    private static func unsupported(_ path: String, _ what: String) -> Failure {
+    private static func unsupported(_ path: String, _ what: String, codec: String = "") -> Failure {
         .request(
-            "image \(path) \(what), which is not supported: save it as TIFF, python -c \"import imagecodecs, tifffile; "
-                + "tifffile.imwrite('OUT.tif', imagecodecs.imread('IN.jpg'), compression='zlib')\"")
+            "image \(path) \(what), which is not supported: save it as TIFF, as does python -c \"import imagecodecs, tifffile; "
+                + "tifffile.imwrite('OUT.tif', imagecodecs.imread('IN.jpg'\(codec)), compression='zlib')\"")
     }
 
     private static func text(of error: cjpeg_error) -> String {

@@ -85,6 +85,9 @@ struct OMEMetadata {
 
     // MARK: - Images
 
+    /// More planes or pages than this are damage.
+    private static let mostPlanes = 1 << 22
+
     /// The pages of each image's channels, in the order of the planes.
     ///
     /// Throws `Failure.request` where planes are in other files or nowhere, and where pages are left over.
@@ -102,9 +105,9 @@ struct OMEMetadata {
                 file.samples > 1
                 ? (image.c % file.samples == 0 ? image.c / file.samples : image.c < file.samples ? 1 : image.c)
                 : image.c
-            guard let axes = StackAxes(fastestFirst: image.order, c: channels, z: image.z, t: image.t) else {
-                throw refuse("have no sizes or no order of the planes")
-            }
+            guard let axes = StackAxes(fastestFirst: image.order, c: channels, z: image.z, t: image.t),
+                axes.count <= Self.mostPlanes
+            else { throw refuse("have no sizes or no order of the planes") }
             var pages = [Int?](repeating: nil, count: axes.count)
             var others: Set<String> = []
             for block in image.blocks.isEmpty ? [Block()] : image.blocks {
@@ -115,9 +118,10 @@ struct OMEMetadata {
                 let isHere = isHere(block.file, path: path)
                 if !isHere { others.insert(block.file?.name ?? "another file") }
                 let first = block.directory ?? 0
+                guard (0...Self.mostPlanes).contains(first) else { throw refuse("name page \(first)") }
                 let rest = isHere ? min(axes.count - start, file.directories - first) : axes.count - start
                 let count = block.planes ?? (block.directory == nil ? rest : 1)
-                guard isHere, first >= 0, count > 0 else { continue }
+                guard isHere, count > 0 else { continue }
                 guard count <= axes.count - start else { throw refuse("count more planes than the image has") }
                 for plane in 0..<count { pages[start + plane] = file.pageOfDirectory[UInt64(first + plane)] }
             }
@@ -126,7 +130,8 @@ struct OMEMetadata {
                 let place =
                     others.isEmpty
                     ? "not in the file" : "in other files (\(others.sorted().prefix(3).joined(separator: ", ")))"
-                throw refuse("speak of \(axes.count) planes, of which \(missing) are \(place)")
+                throw refuse(
+                    "count \(axes.count) planes, and \(missing) of them \(missing == 1 ? "is" : "are") \(place)")
             }
             found += axes.images().map { $0.compactMap { pages[$0] } }
         }
@@ -138,13 +143,12 @@ struct OMEMetadata {
         return file.pages.indices.map { [$0] }
     }
 
-    /// Whether planes are in the file at `path`, which may have been renamed.
+    /// Whether planes are in the file at `path`, by its number or its name.
     private func isHere(_ file: File?, path: String) -> Bool {
         guard let file else { return true }
         if let uuid, !file.uuid.isEmpty, file.uuid == uuid { return true }
         let name = path.split(separator: "/").last.map(String.init) ?? path
-        if file.name.lowercased() == name.lowercased() { return true }
-        return uuid == nil && images.allSatisfy { $0.blocks.allSatisfy { $0.file == file } }
+        return file.name.lowercased() == name.lowercased()
     }
 }
 

@@ -14,7 +14,7 @@ public enum PNG {
     public static func readHeader(_ path: String) throws -> ImageHeader {
         let (reader, header) = try open(path)
         cpng_close(reader)
-        return describe(header, PNGMetadata(path).orientation)
+        return describe(header, try orientation(path))
     }
 
     /// The image at `path`, decoded whole, and turned as EXIF data say.
@@ -58,7 +58,19 @@ public enum PNG {
             width: info.width, height: info.height, channels: info.channels, maximum: info.maximum,
             content: .integers(samples), palette: palette, alpha: alpha,
             alphaMaximum: header.bit_depth == 16 ? 65535 : 255
-        ).turned(PNGMetadata(path).orientation)
+        ).turned(try orientation(path))
+    }
+
+    /// How the picture lies. Throws `Failure.request` where there are several.
+    static func orientation(_ path: String) throws -> ImageOrientation {
+        let metadata = PNGMetadata(path)
+        guard metadata.frames <= 1 else {
+            throw Failure.request(
+                "image \(path) is an animated PNG of \(metadata.frames) images, which is not supported: save them as files "
+                    + "of their own, as does python -c \"from PIL import Image, ImageSequence; [f.save(f'OUT-{i}.png') for "
+                    + "i, f in enumerate(ImageSequence.Iterator(Image.open('IN.png')))]\"")
+        }
+        return metadata.orientation
     }
 
     // MARK: - Opening
@@ -181,6 +193,10 @@ public enum PNG {
             .request("image \(path) is not a PNG file: convert it to PNG or remove it")
         case CPNG_TRUNCATED:
             .request("image \(path) is cut short: the file ends before the image does; copy it again")
+        case CPNG_REFUSED where text(of: error).contains("CgBI"):
+            .request(
+                "image \(path) is a PNG of Apple's own kind (CgBI), which is not supported: convert it, as does xcrun "
+                    + "-sdk iphoneos pngcrush -revert-iphone-optimizations IN.png OUT.png")
         default:
             .request("image \(path) is damaged: \(text(of: error)); copy it or save it again")
         }

@@ -1,11 +1,13 @@
 internal import CPNG
 import Glibc
 
-/// What a PNG file says of turning its picture: a chunk may stand behind the pixels, so that all of them are looked
+/// What a PNG file says of turning its picture, and of moving it: a chunk may stand behind the pixels, so that all of them are looked
 /// through, but for the pixels themselves.
 struct PNGMetadata {
     /// Upright where the file does not say, or is damaged: decoding it finds that.
     let orientation: ImageOrientation
+    /// Pictures that follow each other (APNG); 1 where it does not say.
+    private(set) var frames = 1
 
     /// Larger chunks than this hold no EXIF data.
     private static let mostBytes = 1 << 24
@@ -27,6 +29,7 @@ struct PNGMetadata {
             let name = String(decoding: head[4...], as: UTF8.self)
             func data() -> [UInt8]? { length <= Self.mostBytes ? Self.bytes(file, at + 8, length) : nil }
             switch name {
+            case "acTL": frames = data().map { $0.prefix(4).reduce(0) { $0 << 8 | Int($1) } } ?? 1
             case "eXIf": exif = exif ?? data()
             case "tEXt", "zTXt", "iTXt":
                 guard let text = data().flatMap({ Self.text($0, kind: name) }) else { break }

@@ -28,7 +28,8 @@ public final class PNGReader {
         isWide = header.bit_depth == 16
         palette = header.is_palette != 0 ? PNG.colors(reader, count: Int(header.palette_count)) : nil
         // Only now is there an object whose end closes the file.
-        if header.is_interlaced != 0 || PNGMetadata(path).orientation != .upright { return nil }
+        let orientation = try PNG.orientation(path)
+        if header.is_interlaced != 0 || orientation != .upright { return nil }
     }
 
     deinit { cpng_close(reader) }

@@ -1,7 +1,6 @@
 internal import CTIFF
 import Glibc
 import Support
-import Synchronization
 
 /// TIFF files (TIFF 6.0, and BigTIFF) through libtiff: one page or many, in strips or tiles, with the samples of a pixel
 /// side by side or apart, in the usual compressions.

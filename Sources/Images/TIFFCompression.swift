@@ -18,9 +18,9 @@ enum TIFFCompression {
 
     private static func unsupported(_ compression: String, _ name: String) -> Failure {
         .request(
-            "image \(name) is compressed with \(compression), which is not supported here: save it as "
-                + "python -c \"import tifffile; tifffile.imwrite('OUT.tif', tifffile.imread('IN.tif'), "
-                + "compression='zlib')\" does (needs imagecodecs)")
+            "image \(name) is compressed with \(compression), which is not supported here: save it anew, as does python -c "
+                + "\"import tifffile; tifffile.imwrite('OUT.tif', tifffile.imread('IN.tif'), compression='zlib')\" "
+                + "(with imagecodecs installed)")
     }
 
     /// Whether samples are not kept as they are, of the compressions that can be decoded; WebP and LERC may keep them.

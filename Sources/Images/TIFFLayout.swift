@@ -61,6 +61,7 @@ struct TIFFLayout {
             throw refuse(
                 "has its colours as YCbCr (compressed with \(TIFFCompression.name(of: header.compression)))",
                 "save it as RGB, as tiff2rgba -n does")
+        case 32803, 34892: throw refuse("is a camera's raw image", "save it as TIFF, as dcraw -T does")
         case 8, 9, 10: throw refuse("has its colours as CIE L*a*b*")
         default: throw refuse("has colours of kind \(header.photometric) (PhotometricInterpretation)")
         }

@@ -104,7 +104,8 @@ struct TIFFPages {
             throw refuse("they are compressed or not in one piece, so that the others cannot be found")
         }
         let (all, overflows) = bytes.multipliedReportingOverflow(by: UInt64(claim.images))
-        guard !overflows, all < 1 << 62, start + all <= ctiff_file_bytes(reader) else {
+        let end = ctiff_file_bytes(reader)
+        guard !overflows, start <= end, all <= end - start else {
             throw refuse("the file is too short for them")
         }
         for (index, page) in pages.enumerated() {
@@ -176,7 +177,8 @@ private struct TIFFStackClaim {
             guard let side, side > 0, !count.multipliedReportingOverflow(by: side).overflow else { return nil }
             count *= side
         }
-        let page = Int(header.width) * Int(header.height) * Int(header.samples)
-        return count % page == 0 ? count / page : nil
+        let (pixels, overflows) = Int(header.width).multipliedReportingOverflow(by: Int(header.height))
+        let (page, overflow) = pixels.multipliedReportingOverflow(by: Int(header.samples))
+        return !overflows && !overflow && count % page == 0 ? count / page : nil
     }
 }

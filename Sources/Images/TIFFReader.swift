@@ -95,7 +95,7 @@ public final class TIFFReader {
 
     /// What the tag Orientation says, or else XMP.
     private static func orientation(_ header: ctiff_header, _ reader: OpaquePointer) -> ImageOrientation {
-        if let found = ImageOrientation(rawValue: Int(header.orientation)), found != .upright { return found }
+        if let found = ImageOrientation(rawValue: Int(header.orientation)) { return found }
         var count: UInt32 = 0
         guard let xmp = ctiff_xmp(reader, &count) else { return .upright }
         return ImageOrientation(xmp: UnsafeBufferPointer(start: xmp, count: Int(count))) ?? .upright

@@ -72,7 +72,7 @@ typedef struct {
     /// Pixels of a tile, or of a strip that is not the last.
     uint32_t block_width;
     uint32_t block_height;
-    /// Orientation, 1 to 8; 1 where the file does not say.
+    /// Orientation, 1 to 8; 0 where the file does not say.
     uint16_t orientation;
     /// Images that lie behind each other in this directory: ImageDepth.
     uint32_t depth;

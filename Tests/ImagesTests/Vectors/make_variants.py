@@ -472,6 +472,8 @@ for name, data, bits in (("jpeg12.tif", twelve, 12), ("lossless-jpeg.tif", lossl
 tags = basic_tags(28, 36, 8, 6, 3)
 tags[530] = (3, [1, 1])
 raw_tiff("ycbcr.tif", tags, values(3, rows=28, columns=36).astype(np.uint8).tobytes())
+raw_tiff("raw.tif", basic_tags(ROWS, COLUMNS, 8, 32803), grey.tobytes())
+Image.fromarray(grey).save(here / "animated.png", save_all=True, append_images=[Image.fromarray(255 - grey)])
 raw_tiff("lab.tif", basic_tags(ROWS, COLUMNS, 8, 8, 3), values(3).astype(np.uint8).tobytes())
 raw_tiff("bits24.tif", basic_tags(ROWS, COLUMNS, 24), b"\0" * (3 * ROWS * COLUMNS))
 
