@@ -92,15 +92,16 @@ install_packages() {
 }
 
 # Whether .build was made where this clone does not lie any more, or by the clone that this one is a copy of: SwiftPM
-# writes absolute paths into its plans and modules, and a build over those fails in ways that say nothing of it.
+# and the compilers write absolute paths into plans and modules, and a build over those fails in ways that say nothing of
+# it. Plans are written anew by such a failed build; what was compiled still says where.
 build_is_elsewheres() {
-    local plan place
-    for plan in "$root"/.build/release.yaml "$root"/.build/debug.yaml; do
-        [ -f "$plan" ] || continue
-        place="$(grep -o -m 1 '"/[^"]*/\.build/' "$plan" | head -n 1)" || true
-        place="${place#\"}"
-        [ -z "$place" ] || [ "$place" -ef "$root/.build" ] || return 0
-    done
+    local place
+    while read -r place; do
+        case "$place" in
+            /*) [ "$place/.build" -ef "$root/.build" ] || return 0 ;;
+        esac
+    done < <(find "$root/.build" -maxdepth 4 -name '*.d' -exec \
+        awk 'FNR == 1 && /\/\.build\// { sub(/\/\.build\/.*/, ""); gsub(/\\ /, " "); print }' {} + 2>/dev/null | sort -u)
     return 1
 }
 

@@ -52,6 +52,19 @@ extension ProgramTests {
             try place.succeed(["synthesize", "new", "--count", "3", "--size", "64", "--seed", "9"])
             #expect(try trained(place, run, images: "new/images", labels: "new/labels") == [0])
 
+            // From another working directory, in which the paths of the configuration lead nowhere.
+            let away = try TemporaryFolder()
+            let path = { place.folder.path($0) }
+            let elsewhere = try Program.run(
+                ["evaluate", path("runs/cells"), "--images", path("cells/images"), "--labels", path("cells/labels")],
+                in: away)
+            #expect(elsewhere.output.contains("note: 5 of the 7 images are among"), "\(elsewhere)")
+            // Of a run whose folder was named otherwise, the paths are taken from here: it is said with care.
+            try place.succeed(["train", "cells.yaml", "--set", "training.steps=1", "--output", "other"])
+            let named = try place.succeed(
+                ["evaluate", "other", "--images", "cells/images", "--labels", "cells/labels"])
+            #expect(named.output.contains("note: 5 of the 7 images seem to be among"), "\(named)")
+
             // Two models, of which the other held back nothing.
             try place.succeed([
                 "train", "cells.yaml", "--set", "training.steps=1", "--set", "name=all", "--set",

@@ -73,8 +73,8 @@ import Testing
     func movedClones() throws {
         let library = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().appending(path: "launch/lib.sh")
-        /// Builds, without a compiler, in a clone whose plan names a place; what is said, and what is left of .build.
-        func build(_ place: (TemporaryFolder) -> String?, plan: String = "release.yaml") throws -> (String, [String]) {
+        /// Builds, without a compiler, in a clone that was compiled at a place; what is said, and what is left of .build.
+        func build(_ place: (TemporaryFolder) -> String?, as kind: String = "release") throws -> (String, [String]) {
             let folder = try TemporaryFolder()
             try folder.write(Data(contentsOf: library), to: "launch/lib.sh")
             try FileManager.default.createSymbolicLink(
@@ -85,26 +85,26 @@ import Testing
             }
             if let place = place(folder) {
                 try folder.write(
-                    "commands:\n  \"/usr/lib/x\":\n  \"\(place)/.build/x86/a.o\": [\"\(place)/.build/b.o\"]\n",
-                    to: ".build/\(plan)")
+                    "\(place)/.build/x86/\(kind)/A.build/a.o : \(place)/.build/checkouts/a.swift /usr/x/.build/y\n",
+                    to: ".build/x86/\(kind)/A.build/a.d")
             }
             let script = "set -euo pipefail; source launch/lib.sh; swift() { echo built; }; build --product lockstep"
             let outcome = try RunningProgram(["bash", "-c", script], in: folder).outcome(within: 20)
             #expect(outcome.status == 0, "\(outcome.errors)")
             return (outcome.errors, try FileManager.default.contentsOfDirectory(atPath: folder.path(".build")).sorted())
         }
-        let all = ["build.db", "checkouts", "release.yaml", "repositories", "workspace-state.json", "x86"]
+        let all = ["build.db", "checkouts", "repositories", "workspace-state.json", "x86"]
         for own in [{ $0.path }, { $0.path + "-link" }] as [(TemporaryFolder) -> String?] {
             let (said, left) = try build(own)
             #expect(said.isEmpty && left == all, "\(said) \(left)")
         }
         #expect(try build { _ in nil }.0.isEmpty)
-        for other in ["/work/elsewhere", "/", "/tmp"] {
+        for other in ["/home/me/elsewhere", "/home/my\\ own/clone", "/tmp"] {
             let (said, left) = try build { _ in other }
             #expect(said == "this clone was moved or copied: building it anew\n")
             #expect(left == ["checkouts", "repositories", "workspace-state.json"], "\(left)")
         }
-        #expect(try build({ _ in "/work/elsewhere" }, plan: "debug.yaml").0.contains("moved or copied"))
+        #expect(try build({ _ in "/home/me/elsewhere" }, as: "debug").0.contains("moved or copied"))
     }
 
     @Test func aClusterNeedsHosts() throws {

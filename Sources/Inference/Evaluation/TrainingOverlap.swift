@@ -18,9 +18,12 @@ public struct TrainingOverlap: Codable, Sendable {
     /// Images held back for validation count as none. Nil for weights without a configuration, and where the run's images
     /// are not to be found from here.
     init?(of model: TrainedModel, with pages: [ImagePage]) {
-        guard let configuration = model.configuration,
-            let (train, validation) = try? Self.samples(of: configuration)
-        else { return nil }
+        guard var configuration = model.configuration else { return nil }
+        let place = Self.workingDirectory(of: model, configuration)
+        if let place, !configuration.data.root.hasPrefix("/") {
+            configuration.data.root = "\(place)/\(configuration.data.root)"
+        }
+        guard let (train, validation) = try? Self.samples(of: configuration) else { return nil }
         let isSame = model.imagesDigest == SamplePair.digest(train, validation)
         let isSplit = if case .split(let split) = configuration.data.validation { split != .none } else { false }
         // Which images another set of files held back cannot be told.
@@ -28,7 +31,7 @@ public struct TrainingOverlap: Codable, Sendable {
         let files = ImageFiles(trained.map(\.image))
         checkpoint = model.path
         images = pages.count { files.contains($0) }
-        isCertain = isSame && Self.isTrainedHere(model, configuration)
+        isCertain = isSame && Self.isAbsolute(configuration.data)
     }
 
     /// A note for the user; nil where no image was trained on.
@@ -47,21 +50,30 @@ public struct TrainingOverlap: Codable, Sendable {
         let data = configuration.data
         let pairs = try data.train.samples(pages: data.pages, resolve: data.resolve).pairs
         switch data.validation {
-        case .samples(let source): return (pairs, try source.samples(pages: data.pages, resolve: data.resolve).pairs)
+        // Without them the training images are known all the same.
+        case .samples(let source):
+            return (pairs, (try? source.samples(pages: data.pages, resolve: data.resolve).pairs) ?? [])
         case .split(let split): return try split.apply(to: pairs, seed: configuration.seed)
         }
     }
 
-    /// Whether the configuration's relative paths begin where they did for the run: elsewhere other files may be called so.
-    private static func isTrainedHere(_ model: TrainedModel, _ configuration: Configuration) -> Bool {
-        func isAbsolute(_ path: String) -> Bool { configuration.data.resolve(path).hasPrefix("/") }
-        let areAbsolute =
-            switch configuration.data.train {
-            case .files(let images, _): isAbsolute(images)
-            case .list(let list): isAbsolute(list)
-            }
-        let run = ImageFiles.realPath("\(configuration.run.output)/\(configuration.name)")
-        return areAbsolute || ImageFiles.realPath(model.path).hasPrefix("\(run)/")
+    /// The folder that the run was started in, which its configuration's relative paths begin in: told by where its own
+    /// folder is. Nil where that was named otherwise.
+    private static func workingDirectory(of model: TrainedModel, _ configuration: Configuration) -> String? {
+        let file = ImageFiles.realPath(model.path) as NSString
+        let run = (file.deletingLastPathComponent as NSString).deletingLastPathComponent
+        let parts = "\(configuration.run.output)/\(configuration.name)".split(separator: "/").filter { $0 != "." }
+        let ending = "/" + parts.joined(separator: "/")
+        guard !configuration.run.output.hasPrefix("/"), run.hasSuffix(ending) else { return nil }
+        return String(run.dropLast(ending.count))
+    }
+
+    /// Whether the training images' paths lead to the same files from everywhere.
+    private static func isAbsolute(_ data: Configuration.Data) -> Bool {
+        switch data.train {
+        case .files(let images, _): data.resolve(images).hasPrefix("/")
+        case .list(let list): data.resolve(list).hasPrefix("/")
+        }
     }
 }
 

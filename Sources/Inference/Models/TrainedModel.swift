@@ -1,7 +1,6 @@
 import Checkpoints
 import Configurations
 import Datasets
-import Foundation
 import Images
 import Network
 import Support

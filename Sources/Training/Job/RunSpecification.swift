@@ -2,7 +2,6 @@ import Checkpoints
 import Communication
 import Configurations
 import Datasets
-import Foundation
 import Support
 
 /// What a `lockstep train` asks for.
