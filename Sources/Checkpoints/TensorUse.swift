@@ -13,7 +13,7 @@ extension SafetensorsFile {
         try refuseBatchNormalization()
         let names = Set(layout.entries.map(\.name))
         let unused = tensors.map(\.name).filter { !names.contains(Self.bareName($0)) }
-        guard let first = unused.first else { return }
+        guard !unused.isEmpty else { return }
         let depth = layout.entries.compactMap { Self.level(of: $0.name, in: "encoder") }.max() ?? 0
         let kinds = unused.map { UnusedTensor(Self.bareName($0), depth: depth) }
         // The layers that say most about what the network is.
@@ -22,7 +22,7 @@ extension SafetensorsFile {
         let more = unused.count == 1 ? "" : " (and \(unused.count - 1) more such tensors)"
         let what = kind == .deeper ? advice : nil
         throw Failure.request(
-            "\(path) has \(first.isEmpty ? "a tensor without a name" : named)\(more), which is no part of this U-Net: "
+            "\(path) has \(named)\(more), which is no part of this U-Net: "
                 + (what ?? kind.explanation))
     }
 

@@ -24,8 +24,7 @@ enum YAMLMistake {
         for (index, line) in lines.enumerated() {
             let bare = unquoted(line)
             let isColors = bare.contains(#/(class_colors|ignore_color|palette|labels)\s*:\s*#[0-9A-Fa-f]{6}\b/#)
-            // Of a list's item nothing else is left.
-            // Of a list of colours the rest of the line would be missing.
+            // Of a list in brackets the rest of the line would be missing, of an item all of it.
             let isInList = bare.contains(#/[\[,]\s*#[0-9A-Fa-f]{6}\b/#)
             if isColors || isInList || bare.contains(#/^\s*-\s+#([0-9A-Fa-f]{6})\s*$/#) {
                 return (index + 1, colorWords)
@@ -71,14 +70,14 @@ enum YAMLMistake {
         if let match = bare.firstMatch(of: #/(?:[:\-]\s+|[\[,{]\s*)([*&!%@`][^\s,\]}]*)/#) {
             return "put a value that begins with '\(match.output.1.prefix(1))' in quotes, as in \"\(match.output.1)\""
         }
-        if bare.contains(#/\s#\S/#) {
-            return "a # behind a blank begins a comment: put a value that holds one in quotes"
-        }
         if !isBefore, line.contains(#/"[^"]*\\[^"]*/#) {
             return "in double quotes a backslash begins an escape: write / in paths, or single quotes"
         }
         if bare.contains(#/^\s*(?:-\s+)?[A-Za-z_]+:[^\s:\/\\]/#) || bare.contains(#/[{,]\s*[a-z_]+:[^\s\/\\]/#) {
             return "write a blank after the colon"
+        }
+        if line.contains(#/\S\s+#\S/#), !line.contains(#/^\s*#/#) {
+            return "a # behind a blank begins a comment: put a value that holds one in quotes"
         }
         return nil
     }
@@ -102,7 +101,7 @@ enum YAMLMistake {
             ?? false
     }
 
-    /// The line with blanks where it has quoted texts, or a comment as people write them: a blank behind the #.
+    /// The line with blanks where it has quoted texts, and without its comment, unless that is where a colour belongs.
     private static func unquoted(_ line: Substring) -> String {
         var quote: Character?
         var result = ""
@@ -114,9 +113,11 @@ enum YAMLMistake {
             } else if character == "\"" || character == "'", " [{,:-".contains(last) {
                 quote = character
                 result.append(" ")
-            } else if character == "#", last == " ", line.dropFirst(offset + 1).first.map({ " #".contains($0) }) ?? true
-            {
-                break
+            } else if character == "#", " \t[,".contains(last) {
+                let before = result.last { $0 != " " && $0 != "\t" }
+                let isColor = line.dropFirst(offset).prefixMatch(of: #/#[0-9A-Fa-f]{3,8}\b/#) != nil
+                guard isColor, before.map({ "[,:-".contains($0) }) == true else { break }
+                result.append(character)
             } else {
                 result.append(character)
             }

@@ -95,6 +95,28 @@ extension ProgramTests {
                 "predict with a file that is no checkpoint",
                 ["predict", "cells.yaml", "--input", "cells/images", "--output", "out"], says: ["cells.yaml"]),
             Case(
+                "predict with a file of PyTorch's",
+                ["predict", "net.pth", "--input", "cells/images", "--output", "out"],
+                says: ["net.pth", "torch.load", "save_file"]
+            ) { try $0.folder.write(Data([0x50, 0x4B, 3, 4] + [UInt8](repeating: 0, count: 200)), to: "net.pth") },
+            Case(
+                "predict with a folder without a run",
+                ["predict", "cells", "--input", "cells/images", "--output", "out"],
+                says: ["cells is a folder that holds no run"]),
+            .set(
+                "weights of a folder without a run", "training.initialize_from=cells",
+                says: ["training.initialize_from: cells", "holds no run"]),
+            Case("a configuration in UTF-16", says: ["cells.yaml", "UTF-16", "save it as UTF-8"]) { place in
+                let text = try String(contentsOfFile: place.folder.path("cells.yaml"), encoding: .utf8)
+                try place.folder.write(try #require(text.data(using: .utf16)), to: "cells.yaml")
+            },
+            Case("colours without quotes", says: ["cells.yaml line 7", "put colours in quotes"]) { place in
+                let text = try String(contentsOfFile: place.folder.path("cells.yaml"), encoding: .utf8)
+                try place.folder.write(
+                    text.replacingOccurrences(of: "labels: binary", with: "labels: {palette: [#000000, #ffffff]}"),
+                    to: "cells.yaml")
+            },
+            Case(
                 "a size of objects that nobody asked for",
                 ["predict", "cells.yaml", "--input", "cells/images", "--output", "out", "--minimum-size", "5"],
                 says: ["--minimum-size", "--instances"]),

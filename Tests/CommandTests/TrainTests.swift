@@ -78,6 +78,28 @@ extension ProgramTests {
             #expect(try place.events("runs/cells", "train").compactMap { $0["step"] as? Int } == Array(1...200))
         }
 
+        @Test(
+            "what a resume changes stands on the terminal and in the log, and a dry run says it too", arguments: [0, 3])
+        func changedResume(ranks: Int) throws {
+            let place = try Place()
+            try place.succeed(["train", "cells.yaml", "--set", "training.steps=2"])
+            let resume = [
+                "train", "--resume", "runs/cells", "--set", "optimizer.momentum=0.5", "--set", "data.normalize=unit",
+                "--set", "optimizer.learning_rate=0.1", "--set", "training.steps=4",
+            ]
+            let words = [
+                "optimizer.momentum is 0.5 from here, and was 0.9", "the learning rate jumps from 0.02 to 0.1",
+                "data.normalize is unit, and the weights were trained with standardize",
+            ]
+            func isSaid(_ text: String) -> Bool { words.allSatisfy { text.components(separatedBy: $0).count == 2 } }
+            #expect(isSaid(try place.succeed(resume + ["--dry-run"], ranks: ranks).errors))
+            #expect(isSaid(try place.succeed(resume, ranks: ranks).errors))
+            let log = try String(contentsOfFile: place.folder.path("runs/cells/train.log"), encoding: .utf8)
+            #expect(isSaid(log), "\(log)")
+            let notes = try place.events("runs/cells", "note").compactMap { $0["message"] as? String }
+            #expect(isSaid(notes.joined(separator: "\n")), "\(notes)")
+        }
+
         @Test("what fails on one rank ends all with one line", arguments: [0, 3])
         func failure(ranks: Int) throws {
             let place = try Place()

@@ -80,6 +80,8 @@ import Testing
             "name: x # comment\n" + data, "name: \"*x\"\n" + data, "# *: all\n" + data, data + "# palette: [#000000]\n",
             data + "model: {class_names: [\"#000000\", 'a:b']} # [#00ff00]\n", "name: a#b\n" + data,
             "seed: &s 4\n" + data + "training: {steps: *s}\n", "name: !!str 5\n" + data,
+            data + "#labels: {palette: [#000000, #ff0000]}\n  #class_colors: #000000\n  #- #ff0000\n",
+            data + "seed: 4 #was [#ffffff, #000000]\n", data + "model: {class_names: [a, # first\n  b]}\n",
             "data: &d\n  train: {images: a, labels: b}\n",
             "data:   # colours: #000000\n  train: {images: a, labels: b}\n",
             "data:\n  train: {images: 'C:\\new', labels: C:\\new\\b}\n", "name: \"a\\tb\"\n" + data,

@@ -1,4 +1,3 @@
-import Checkpoints
 import Configurations
 import Datasets
 import Foundation
