@@ -54,7 +54,7 @@ extension TrainingRuns {
             let engine = Engine(.native, threads: 1)
             func probabilities(_ model: TrainedModel, tile: Int?) throws -> [Float] {
                 let ensemble = try ModelEnsemble([model], tile: tile, augment: true, engine: engine)
-                let remark = try #require(ensemble.remark)
+                let remark = try #require(ensemble.remarks.first)
                 #expect(remark.contains(model.path) && remark.contains("--tile"))
                 let result = try ensemble.predict(ImagePage(task.image(1))).probabilities
                 return withExtendedLifetime(result) { Array(result.values) }
@@ -64,7 +64,7 @@ extension TrainingRuns {
             #expect(try probabilities(own, tile: nil) == whole)
             #expect(try probabilities(own, tile: 36) != whole)
             let plain = try TrainedModel(reading: try task.train("plain", ["training.steps=1"]).directory.latest)
-            #expect(try ModelEnsemble([plain], tile: nil, engine: engine).remark == nil)
+            #expect(try ModelEnsemble([plain], tile: nil, engine: engine).remarks.isEmpty)
         }
 
         @Test("skips that are not concatenated are named for a file of weights alone", arguments: ["add", "none"])

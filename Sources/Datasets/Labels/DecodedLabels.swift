@@ -1,4 +1,5 @@
 import Kernels
+import Metrics
 
 /// What a label file says of an image.
 public struct DecodedLabels: Sendable {
@@ -8,23 +9,67 @@ public struct DecodedLabels: Sendable {
     /// instances`). An object is all pixels of one number, in however many parts.
     public let instances: LabelMap?
     /// What is doubtful about the file.
-    public let doubts: LabelDoubts
+    public internal(set) var doubts: Set<LabelDoubt>
+    /// The pixels of each class, where decoding has counted them.
+    let counts: ClassCounts?
+
+    init(
+        labels: LabelMap, instances: LabelMap? = nil, doubts: Set<LabelDoubt> = [], counts: ClassCounts? = nil
+    ) {
+        self.labels = labels
+        self.instances = instances
+        self.doubts = doubts
+        self.counts = counts
+    }
 }
 
-/// What a label file that can be decoded leaves in doubt: each may be meant, or a mistake that the pixels cannot tell from
-/// it. A user who is told can.
-public struct LabelDoubts: Sendable, Hashable {
-    /// The file says that 0 is shown white (TIFF's MinIsWhite, ImageJ's inverting look-up table): numbers are taken as
-    /// stored, and a viewer shows the reverse.
-    public var isWhiteZero = false
-    /// Values that lie between others on edges a pixel wide: a class of borders, or what resizing has made.
-    public var hasThinValues = false
-    /// Under `binary`: objects of different values touch, and are one object from here on.
-    public var mergesObjects = false
-    /// Under `binary`: no pixel is 0, and there are several values.
-    public var hasNoZero = false
-    /// Under `instances`: the one number of the file, where it stands for regions that do not touch.
-    public var sharedNumber: UInt16?
+extension Set<LabelDoubt> {
+    /// What is doubtful about object numbers.
+    ///
+    /// - Parameters:
+    ///   - objects: H×W numbers.
+    ///   - classes: H×W, with borders between objects that touch.
+    ///   - numbers: how many there are.
+    init(objects: LabelMap, classes: LabelMap, numbers: Int) {
+        self = []
+        var isLeft = [Bool](repeating: false, count: 1 << 16)
+        for pixel in 0..<objects.height * objects.width where classes.values[pixel] > 0 {
+            isLeft[Int(objects.values[pixel])] = true
+        }
+        if isLeft.dropFirst().count(where: { $0 }) < numbers { insert(.lostObjects) }
+        // Many numbers are those of objects.
+        guard (1...32).contains(numbers) else { return }
+        let regions = ConnectedComponents.label(objects).count
+        if numbers == 1 ? regions > 1 : regions >= 4 * numbers { insert(.sharedNumbers) }
+    }
+}
 
-    public init() {}
+/// How many pixels each class has, and how many are ignored.
+struct ClassCounts: Sendable, Hashable {
+    private(set) var pixels: [Int]
+    private(set) var ignored = 0
+
+    /// Counts the pixels.
+    init(_ labels: LabelMap, classes: Int) {
+        // One place more, at the front, for `ignored`.
+        var counts = [Int](repeating: 0, count: classes + 1)
+        counts.withUnsafeMutableBufferPointer { counts in
+            for i in 0..<labels.height * labels.width {
+                let place = Int(labels.values[i]) + 1
+                precondition(place >= 0 && place <= classes, "class \(labels.values[i]) of \(classes)")
+                counts[place] += 1
+            }
+        }
+        pixels = Array(counts.dropFirst())
+        ignored = counts[0]
+    }
+
+    /// Counts by the values' classes.
+    init(_ histogram: LabelHistogram, _ table: [Int32], classes: Int) {
+        pixels = Array(repeating: 0, count: classes)
+        for (value, count) in histogram.counts {
+            let label = Int(table[Int(value)])
+            if label >= 0 { pixels[label] += count } else { ignored += count }
+        }
+    }
 }

@@ -1,6 +1,5 @@
 import Images
 import Kernels
-import Metrics
 import Support
 
 extension LabelEncoding {
@@ -29,7 +28,8 @@ extension LabelEncoding {
     ) throws -> DecodedLabels {
         let raster = try raster.labelValues(path: path)
         if isPalette, let colors = raster.palette {
-            try colors.check(LabelHistogram(raster.samples).counts.map { Int($0.value) }, path: path)
+            try colors.check(
+                LabelHistogram(raster.samples, maximum: raster.maximum).counts.map { Int($0.value) }, path: path)
         }
         let decoded: DecodedLabels
         switch (isPalette ? raster.shown() : raster).channels {
@@ -74,7 +74,7 @@ extension LabelEncoding {
         _ raster: RasterImage, classes: Int, ignoreValue: Int?, ignoreColor: RGBColor?, path: String
     ) throws -> DecodedLabels {
         let shown = isPalette ? raster.shown() : raster
-        let histogram = LabelHistogram(shown.samples)
+        let histogram = LabelHistogram(shown.samples, maximum: shown.maximum)
         let table = try classTable(
             shown, histogram, classes: classes, ignoreValue: ignoreValue, ignoreColor: ignoreColor, path: path)
         let map = LabelMap(height: shown.height, width: shown.width)
@@ -89,26 +89,28 @@ extension LabelEncoding {
                 return nil
             }
         }
-        var doubts = LabelDoubts()
-        doubts.isWhiteZero = raster.isWhiteZero && !isPalette
+        var doubts: Set<LabelDoubt> = raster.isWhiteZero && !isPalette ? [.whiteIsZero] : []
         let numbers = histogram.numbers(ignored: ignoreValue)
         if numbers.count > 1 || failing != nil {
             try judgeEdges(shown, histogram, ignoreValue: ignoreValue, path: path, &doubts)
         }
         if let failing { throw outside(failing, of: shown, classes: classes, path: path) }
-        switch self {
-        case .binary where numbers.count > 1:
-            doubts.hasNoZero = histogram.counts[0].value != 0
-            doubts.mergesObjects = shown.samples.touches(width: shown.width) {
+        if self == .binary, numbers.count > 1 {
+            doubts.insert(.manyValues)
+            if histogram.counts[0].value != 0 { doubts.insert(.noZero) }
+            let isMerged = shown.samples.touches(width: shown.width) {
                 $0 != $1 && $0 != 0 && $1 != 0 && Int($0) != ignoreValue && Int($1) != ignoreValue
             }
-        case .instances where numbers.count == 1:
-            if ConnectedComponents.label(map).count > 1 { doubts.sharedNumber = numbers[0] }
-        default: break
+            if isMerged { doubts.insert(.mergedObjects) }
         }
         let objects = objects(shown, ignoreValue: ignoreValue)
-        if let objects { TouchingObjects.part(map, objects: objects) }
-        return DecodedLabels(labels: map, instances: objects, doubts: doubts)
+        if let objects {
+            TouchingObjects.part(map, objects: objects)
+            doubts.formUnion(Set(objects: objects, classes: map, numbers: numbers.count))
+        }
+        return DecodedLabels(
+            labels: map, instances: objects, doubts: doubts,
+            counts: objects == nil ? ClassCounts(histogram, table, classes: classes) : nil)
     }
 
     /// The class of each raw value up to the largest.
@@ -158,12 +160,19 @@ extension LabelEncoding {
 
     /// Refuses values that nobody has given, and notes those that may be.
     private func judgeEdges(
-        _ raster: RasterImage, _ histogram: LabelHistogram, ignoreValue: Int?, path: String, _ doubts: inout LabelDoubts
+        _ raster: RasterImage, _ histogram: LabelHistogram, ignoreValue: Int?, path: String,
+        _ doubts: inout Set<LabelDoubt>
     ) throws {
         let edges = SoftEdges(raster.samples, width: raster.width, height: raster.height, ignored: ignoreValue)
-        let isNearlyTwo = self != .index && histogram.isNearlyTwoValues(maximum: Int(raster.maximum))
-        guard edges.isCertain || isNearlyTwo else {
-            doubts.hasThinValues = edges.isProbable
+        // A few small numbers are classes, whoever asks whether they are 0.
+        let areClasses = self == .index || self == .binary && (histogram.counts.last?.value ?? 0) < 32
+        let isCertain =
+            areClasses
+            ? edges.isCertainOfClasses
+            : edges.isCertainOfNumbers
+                || edges.hasRipples && histogram.isNearlyTwoValues(maximum: Int(raster.maximum))
+        guard isCertain else {
+            if edges.hasSlopes { doubts.insert(.thinValues) }
             return
         }
         throw Self.soft(path, values: histogram.counts.count)

@@ -43,11 +43,12 @@ extension LabelEncoding {
                 }
             }
         }
-        var doubts = LabelDoubts()
-        guard hasSeveralColors else { return DecodedLabels(labels: map, instances: nil, doubts: doubts) }
+        guard hasSeveralColors else { return DecodedLabels(labels: map) }
         // One picture has the edges of all three channels.
         let sums = raster.channelSums()
-        if SoftEdges(sums, width: raster.width, height: raster.height, ignored: ignoreValue.map { 3 * $0 }).isCertain {
+        if SoftEdges(sums, width: raster.width, height: raster.height, ignored: ignoreValue.map { 3 * $0 })
+            .isCertainOfNumbers
+        {
             throw Self.soft(path, values: Set(raster.colors()).count, "colours")
         }
         guard hasBlack else {
@@ -56,8 +57,8 @@ extension LabelEncoding {
                     + "black is class 1: it may be one channel a class (one-hot) or drawn in a colour map; set data.labels: "
                     + "{palette: [\"#RRGGBB\", …]} with the colour of each class, or save it as grey")
         }
-        doubts.mergesObjects = raster.colors().touches(width: raster.width)
-        return DecodedLabels(labels: map, instances: nil, doubts: doubts)
+        return DecodedLabels(
+            labels: map, doubts: raster.colors().touches(width: raster.width) ? [.mergedObjects] : [])
     }
 
     // MARK: - Colours of classes
@@ -94,8 +95,9 @@ extension LabelEncoding {
             }
             return nil
         }
-        guard let failing else { return DecodedLabels(labels: map, instances: nil, doubts: LabelDoubts()) }
-        if SoftEdges(raster.channelSums(), width: raster.width, height: raster.height, ignored: nil).isCertain {
+        guard let failing else { return DecodedLabels(labels: map) }
+        if SoftEdges(raster.channelSums(), width: raster.width, height: raster.height, ignored: nil).isCertainOfNumbers
+        {
             throw Self.soft(path, values: Set(raster.colors()).count, "colours")
         }
         let shown = raster.samples[3 * failing..<3 * failing + 3].map { $0 }
@@ -125,8 +127,16 @@ struct BinaryPalette {
             classes = byIndex
             return
         }
-        // Where everything is black, colours say nothing.
-        guard used.contains(where: { colors[$0] == black }),
+        // Where everything is black, colours say nothing. A look-up table that turns grey round (ImageJ's) shows the
+        // objects of a mask black: there, indices and colours say the reverse, and either may be meant. With a third
+        // colour the background may be white.
+        let isInverted =
+            colors.count > 2
+            && zip(colors, colors.dropFirst()).allSatisfy {
+                $0.red == $0.green && $0.green == $0.blue && $0.red >= $1.red && $0.green >= $1.green
+                    && $0.blue >= $1.blue
+            }
+        guard used.count <= 2, !isInverted, used.contains(where: { colors[$0] == black }),
             colors[0] != black || used.contains(where: { colors[$0] != black })
         else {
             let shown = used.prefix(3).map { "\($0) is \(colors[$0].hex)" }.joined(separator: ", ")

@@ -1,83 +1,103 @@
 import Images
 
-/// Values between those on either side of an edge, which labels have after resizing with interpolation, drawing with smooth
-/// edges, or compression with loss (JPEG): numbers that nobody has given.
+/// Values that nobody has given: those between the ones on either side of an edge, which labels have after resizing with
+/// interpolation or drawing with smooth edges, and those of the ripples that compression with loss (JPEG) leaves.
 ///
-/// A pixel lies on a slope if its value is between those of its neighbours in the row, or of those in the column. Of the
-/// pixels at an edge, 0 and the largest value aside, more than a fifth lie on one in such files (99 % of masks that were
-/// resized, 25 to 90 % of numbered objects and of street scenes in 12 classes, 28 to 78 % after JPEG of quality 95 to 10),
-/// and few in labels as they were drawn: 1 % of numbered objects and street scenes, 7 % of objects of a few pixels packed
-/// without a gap, 13 % of single pixels packed so and of crossing lines one pixel wide.
+/// A pixel is *on a slope* if its value is between those of its neighbours in the row, or of those in the column, and a
+/// *peak* if it is not, and both neighbours in its row, or both in its column, are below it or both above. Of the pixels
+/// at an edge, 0 and the largest value aside, these are
+///
+/// | | on slopes | peaks |
+/// |---|---|---|
+/// | masks, resized; numbered objects, resized | 0.54–1; 0.37–0.72 | 0–0.44 |
+/// | street scenes in 12 classes, resized | 0.26–0.41 | 0.05–0.16 |
+/// | masks and numbered objects after JPEG of quality 10–95 | 0.14–0.79 | 0.2–0.86 |
+/// | numbered objects and street scenes, as they were drawn | 0–0.07 | 0.04–0.13 |
+/// | classes by pixel, speckled | 0.12–0.5 | 0.18–0.48, no fewer than on slopes |
+/// | objects of one or two pixels without a gap | 0.13–1, each value once | 0–0.87 |
 struct SoftEdges {
-    /// Different values on slopes.
+    /// Pixels at an edge whose value is neither 0 nor the largest, and those of them on slopes and on peaks.
+    private(set) var atEdges = 0
+    private(set) var onSlopes = 0
+    private(set) var peaks = 0
+    /// Different values on slopes, and on slopes or peaks.
     let values: Int
-    /// Pixels on slopes, and all pixels at an edge whose value is neither 0 nor the largest.
-    let onSlopes: Int
-    let atEdges: Int
+    private let unlikeValues: Int
 
     /// Rows that are looked at, spread over the image.
     private static let mostRows = 256
+    /// Fewer pixels than these prove nothing.
+    private static let fewest = 12
 
-    /// Whether the values must be the work of interpolation or compression.
-    var isCertain: Bool { values >= 3 && isProbable }
+    /// Whether many pixels lie between others: interpolation, a class of borders, speckle, or the smallest objects.
+    var hasSlopes: Bool { onSlopes >= Self.fewest && 100 * onSlopes >= 22 * atEdges }
 
-    /// Whether they may be: one or two values between others may as well be a class of borders.
-    var isProbable: Bool { onSlopes >= 12 && 100 * onSlopes >= 22 * atEdges }
+    /// Whether object numbers, or the values of a mask, cannot be as they were given: numbers of tiny objects are
+    /// neighbours of any others too, but each occurs in one place.
+    var isCertainOfNumbers: Bool { hasSlopes && values >= 3 && onSlopes >= 2 * values }
+
+    /// Whether classes cannot be as they were given. In speckled maps of classes peaks are as frequent as slopes.
+    var isCertainOfClasses: Bool { hasSlopes && values >= 3 && 2 * peaks <= onSlopes }
+
+    /// Whether most pixels at edges are unlike both neighbours, in values that occur again and again.
+    var hasRipples: Bool {
+        let unlike = onSlopes + peaks
+        return unlike >= Self.fewest && 10 * unlike >= 4 * atEdges && unlike >= 2 * unlikeValues
+    }
 
     /// - Parameters:
     ///   - samples: one a pixel.
     ///   - ignored: a value whose pixels are not judged.
     init(_ samples: [UInt16], width: Int, height: Int, ignored: Int?) {
+        // Whatever made them, values that were enlarged by repetition are looked at as they were before.
+        let scale = Self.repetition(samples, width: width, height: height)
+        let (across, down) = ((width + scale - 1) / scale, (height + scale - 1) / scale)
         var largest: UInt16 = 0
         for sample in samples where Int(sample) != ignored { largest = max(largest, sample) }
-        var found = Set<UInt16>()
-        var (onSlopes, atEdges) = (0, 0)
+        var (slopeValues, peakValues) = (Set<UInt16>(), Set<UInt16>())
+        var (atEdges, onSlopes, peaks) = (0, 0, 0)
         samples.withUnsafeBufferPointer { samples in
-            for y in stride(from: 0, to: height, by: max(1, height / Self.mostRows)) {
-                let row = y * width
-                let (above, below) = (max(0, y - 1) * width, min(height - 1, y + 1) * width)
-                for x in 0..<width {
-                    let value = samples[row + x]
+            for y in stride(from: 0, to: down, by: max(1, down / Self.mostRows)) {
+                let row = y * scale * width
+                let (above, below) = (max(0, y - 1) * scale * width, min(down - 1, y + 1) * scale * width)
+                for x in 0..<across {
+                    let place = x * scale
+                    let value = samples[row + place]
                     guard value != 0, value != largest, Int(value) != ignored else { continue }
-                    let (left, right) = (samples[row + max(0, x - 1)], samples[row + min(width - 1, x + 1)])
-                    let (up, down) = (samples[above + x], samples[below + x])
-                    if left == value, right == value, up == value, down == value { continue }
+                    let left = samples[row + max(0, x - 1) * scale]
+                    let right = samples[row + min(across - 1, x + 1) * scale]
+                    let (up, under) = (samples[above + place], samples[below + place])
+                    if left == value, right == value, up == value, under == value { continue }
                     atEdges += 1
-                    guard
-                        min(left, right) < value && value < max(left, right)
-                            || min(up, down) < value && value < max(up, down)
-                    else { continue }
-                    onSlopes += 1
-                    found.insert(value)
+                    if min(left, right) < value && value < max(left, right)
+                        || min(up, under) < value && value < max(up, under)
+                    {
+                        onSlopes += 1
+                        slopeValues.insert(value)
+                    } else if left != value && right != value || up != value && under != value {
+                        peaks += 1
+                        peakValues.insert(value)
+                    }
                 }
             }
         }
-        (values, self.onSlopes, self.atEdges) = (found.count, onSlopes, atEdges)
+        (self.atEdges, self.onSlopes, self.peaks) = (atEdges, onSlopes, peaks)
+        values = slopeValues.count
+        unlikeValues = slopeValues.union(peakValues).count
     }
-}
 
-/// The values of a label file with one sample a pixel.
-struct LabelHistogram {
-    /// Those that occur, in their order, and how often.
-    let counts: [(value: UInt16, pixels: Int)]
-
-    init(_ samples: [UInt16]) {
-        var counts = [Int](repeating: 0, count: 1 << 16)
+    /// The largest number, at most 8, of whose squares the image consists: more than 1 where each pixel was repeated.
+    private static func repetition(_ samples: [UInt16], width: Int, height: Int) -> Int {
         samples.withUnsafeBufferPointer { samples in
-            counts.withUnsafeMutableBufferPointer { counts in for sample in samples { counts[Int(sample)] += 1 } }
+            for scale in stride(from: 8, to: 1, by: -1) where width % scale == 0 && height % scale == 0 {
+                let isRepeated = (0..<height).allSatisfy { y in
+                    let (row, first) = (y * width, y / scale * scale * width)
+                    for x in 0..<width where samples[row + x] != samples[first + x / scale * scale] { return false }
+                    return true
+                }
+                if isRepeated { return scale }
+            }
+            return 1
         }
-        self.counts = counts.indices.filter { counts[$0] > 0 }.map { (UInt16($0), counts[$0]) }
-    }
-
-    /// Those that are neither 0 nor `ignored`.
-    func numbers(ignored: Int?) -> [UInt16] { counts.map(\.value).filter { $0 != 0 && Int($0) != ignored } }
-
-    /// Whether all values lie near 0 or near the full scale, as compression with little loss leaves those of a mask of two
-    /// values: 254 beside 255, and 1 beside 0.
-    func isNearlyTwoValues(maximum: Int) -> Bool {
-        let near = maximum / 16
-        let inner = counts.map { Int($0.value) }.filter { $0 != 0 && $0 != maximum }
-        return near > 0 && inner.contains { $0 >= maximum - near }
-            && inner.allSatisfy { $0 <= near || $0 >= maximum - near }
     }
 }

@@ -45,19 +45,3 @@ public func checkSamples(
     }
     return check
 }
-
-extension LabelMap {
-    /// How many pixels each class has, and how many are ignored.
-    func pixelCounts(classes: Int) -> (pixels: [Int], ignored: Int) {
-        // One place more, at the front, for `ignored`.
-        var counts = [Int](repeating: 0, count: classes + 1)
-        counts.withUnsafeMutableBufferPointer { counts in
-            for i in 0..<height * width {
-                let place = Int(values[i]) + 1
-                precondition(place >= 0 && place <= classes, "class \(values[i]) of \(classes)")
-                counts[place] += 1
-            }
-        }
-        return (Array(counts.dropFirst()), counts[0])
-    }
-}

@@ -1,30 +1,30 @@
 import Foundation
-import Kernels
+import Images
 
-extension Tensor {
-    /// Whether all values are the same.
-    var isConstant: Bool { values.prefix(count).allSatisfy { $0 == base[0] } }
+extension RasterImage {
+    /// A number that images of other samples hardly share: a multiplicative hash of their bits and sizes, fast rather than
+    /// safe from people who want two to be alike. Nil where all samples are the same.
+    var fingerprint: UInt64? {
+        switch content {
+        case .integers(let samples): samples.allSatisfy { $0 == samples[0] } ? nil : samples.withUnsafeBytes(hash)
+        case .floats(let samples): samples.allSatisfy { $0 == samples[0] } ? nil : samples.withUnsafeBytes(hash)
+        }
+    }
 
-    /// A number that tensors of other values hardly share: a multiplicative hash of their bits and shape, fast rather than
-    /// safe from people who want two to be alike.
-    var fingerprint: UInt64 {
+    private func hash(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
         // Four chains, since each multiplication waits for the one before.
         var lanes = SIMD4<UInt64>(UInt64(height), UInt64(width), UInt64(channels), 1)
-        let base = base
         let factor: UInt64 = 0x9E37_79B9_7F4A_7C15
+        let whole = bytes.count & ~31
         var i = 0
-        while i &+ 4 <= count {
-            let bits = SIMD4<UInt64>(
-                UInt64(base[i].bitPattern), UInt64(base[i &+ 1].bitPattern), UInt64(base[i &+ 2].bitPattern),
-                UInt64(base[i &+ 3].bitPattern))
-            lanes = (lanes ^ bits) &* factor
+        while i < whole {
+            lanes = (lanes ^ bytes.loadUnaligned(fromByteOffset: i, as: SIMD4<UInt64>.self)) &* factor
             lanes ^= lanes &>> 29
-            i &+= 4
+            i &+= 32
         }
-        while i < count {
-            lanes[0] = (lanes[0] ^ UInt64(base[i].bitPattern)) &* factor
-            lanes[0] ^= lanes[0] &>> 29
-            i &+= 1
+        for i in whole..<bytes.count {
+            lanes[i & 3] = (lanes[i & 3] ^ UInt64(bytes[i])) &* factor
+            lanes[i & 3] ^= lanes[i & 3] &>> 29
         }
         return (0..<4).reduce(factor) { ($0 ^ lanes[$1]) &* factor ^ (lanes[$1] &>> 31) }
     }

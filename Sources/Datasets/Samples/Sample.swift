@@ -8,30 +8,31 @@ public final class Sample: Sendable {
     /// H×W×C, normalised.
     public let image: Tensor
     /// H×W.
-    public let labels: LabelMap
+    public var labels: LabelMap { decoded.labels }
     /// H×W object numbers, 0 for background, where the label file holds them (`data.labels: instances`).
-    public let instances: LabelMap?
-    /// What is doubtful about the label file.
-    let doubts: LabelDoubts
+    public var instances: LabelMap? { decoded.instances }
+    /// What the label file says.
+    let decoded: DecodedLabels
+    /// Of the image as its file holds it, where it is known and the image is not all one value.
+    let fingerprint: UInt64?
     private let derived = Mutex(Derived())
 
     /// Image and labels must have one size.
     public convenience init(stem: String, image: Tensor, labels: LabelMap, instances: LabelMap? = nil) {
         self.init(
-            stem: stem, image: image, DecodedLabels(labels: labels, instances: instances, doubts: LabelDoubts()))
+            stem: stem, image: image, DecodedLabels(labels: labels, instances: instances))
     }
 
     /// Image and labels must have one size.
-    init(stem: String, image: Tensor, _ decoded: DecodedLabels) {
+    init(stem: String, image: Tensor, _ decoded: DecodedLabels, fingerprint: UInt64? = nil) {
         let labels = decoded.labels
         precondition(
             image.height == labels.height && image.width == labels.width,
             "an image of \(image.shape) with labels of \(labels.height)×\(labels.width)")
         self.stem = stem
         self.image = image
-        self.labels = labels
-        instances = decoded.instances
-        doubts = decoded.doubts
+        self.decoded = decoded
+        self.fingerprint = fingerprint
     }
 
     /// What image and labels take in memory.

@@ -45,9 +45,11 @@ struct SampleList {
         guard !rows.isEmpty else {
             throw Failure.request("list \(path) names no image: add a line for each, such as images/a.png,labels/a.png")
         }
+        // One file may be called in several ways.
         var lines: [String: Int] = [:]
         for row in rows {
-            if let first = lines.updateValue(row.line, forKey: row.image) {
+            let file = URL(fileURLWithPath: row.image).resolvingSymlinksInPath().standardizedFileURL.path
+            if let first = lines.updateValue(row.line, forKey: file) {
                 throw Failure.request(
                     "list \(path) line \(row.line): image \(row.image) is in line \(first) too: remove one of the two")
             }

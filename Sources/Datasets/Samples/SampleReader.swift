@@ -37,19 +37,21 @@ public struct SampleReader: Hashable, Sendable {
         let raster = try pair.image.read()
         let image = try tensor(of: raster, pair.image)
         let numbers = try readLabels(pair.labels)
-        guard !numbers.hasPixels(of: raster) else {
+        let isCopy = numbers.hasPixels(of: raster)
+        guard !isCopy || numbers.hasTwoValues else {
             throw Failure.request(
                 "label \(pair.labels.name) has the very pixels of image \(pair.image.name), which are no labels: name the "
                     + "labels' own files")
         }
-        let decoded = try decode(numbers, pair.labels)
+        var decoded = try decode(numbers, pair.labels)
+        if isCopy { decoded.doubts.insert(.isItsImage) }
         guard decoded.labels.width == image.width, decoded.labels.height == image.height else {
             throw Failure.request(
                 "image \(pair.image.name) has \(image.width)×\(image.height) pixels (width×height) and its label "
                     + "\(pair.labels.name) has \(decoded.labels.width)×\(decoded.labels.height): they must have one size"
             )
         }
-        return Sample(stem: pair.stem, image: image, decoded)
+        return Sample(stem: pair.stem, image: image, decoded, fingerprint: raster.fingerprint)
     }
 
     /// Reads an image alone, H×W×inputChannels, normalised. A palette image counts as RGB.
@@ -100,15 +102,16 @@ public struct SampleReader: Hashable, Sendable {
 }
 
 extension RasterImage {
-    /// Whether this label image is a copy of an image. One of two values may well be both: a mask whose borders are
-    /// learnt from it.
+    /// Whether this label image is a copy of an image.
     fileprivate func hasPixels(of image: RasterImage) -> Bool {
-        guard width == image.width, height == image.height, channels == image.channels, content == image.content else {
-            return false
-        }
+        width == image.width && height == image.height && channels == image.channels && content == image.content
+    }
+
+    /// Whether it has two values at most. A mask may be both, image and label: its borders can be learnt from it.
+    fileprivate var hasTwoValues: Bool {
         switch content {
-        case .integers(let samples): return Set(samples.lazy.prefix(1 << 16)).count > 2
-        case .floats(let samples): return Set(samples.lazy.prefix(1 << 16)).count > 2
+        case .integers(let samples): Set(samples).count <= 2
+        case .floats(let samples): Set(samples).count <= 2
         }
     }
 }

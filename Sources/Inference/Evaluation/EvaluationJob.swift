@@ -112,8 +112,9 @@ public struct EvaluationJob {
             let probability = try path.map(Self.readProbability)
             let likely =
                 FileManager.default.fileExists(atPath: pair.image.path) ? nil : probability.map(LabelMap.init(likely:))
+            let decoded = likely == nil ? try Self.classes(of: pair, reader(classes == 2 ? .binary : .index)) : nil
             var prediction = Prediction(
-                classes: try likely ?? reader(classes == 2 ? .binary : .index).loadLabels(pair.image).labels,
+                classes: likely ?? decoded?.labels ?? LabelMap(height: 0, width: 0), decoded: decoded,
                 truth: try truthReader.loadLabels(pair.labels))
             if let path, let probability {
                 try prediction.check(path, probability.height, probability.width)
@@ -125,6 +126,17 @@ public struct EvaluationJob {
                 prediction.objects = objects
             }
             return prediction
+        }
+    }
+
+    /// The class image of a prediction.
+    private static func classes(of pair: SamplePair, _ reader: SampleReader) throws -> DecodedLabels {
+        do {
+            return try reader.loadLabels(pair.image)
+        } catch let failure as Failure where failure.kind == .request {
+            throw Failure.request(
+                "prediction \(pair.image.name) is no image of classes: \(failure.message); a map of class 1's probability is read "
+                    + "from STEM.probability.png")
         }
     }
 
@@ -144,12 +156,17 @@ public struct EvaluationJob {
     /// The prediction of an image and its truth (the labels).
     private struct Prediction {
         let classes: LabelMap
+        /// What the file of the classes says, where they come from one.
+        let decoded: DecodedLabels?
         var objects: LabelMap?
         var probability: [Float]?
         let truth: DecodedLabels
 
-        init(classes: LabelMap, probability: [Float]? = nil, truth: DecodedLabels) {
+        init(
+            classes: LabelMap, decoded: DecodedLabels? = nil, probability: [Float]? = nil, truth: DecodedLabels
+        ) {
             self.classes = classes
+            self.decoded = decoded
             self.probability = probability
             self.truth = truth
         }
@@ -160,6 +177,44 @@ public struct EvaluationJob {
                     "\(path) is \(width)×\(height) and the prediction beside it \(classes.width)×\(classes.height): predict anew"
                 )
             }
+        }
+    }
+
+    /// What a look at the files of labels and of predicted classes shows.
+    private struct Files: Codable {
+        var truths: DatasetPart
+        var predictions: DatasetPart
+
+        init(classes: Int) {
+            truths = DatasetPart(classes: classes)
+            predictions = truths
+        }
+
+        mutating func add(_ prediction: Prediction, of pair: SamplePair, position: Int) {
+            truths.add(prediction.truth, name: pair.labels.name, position: position)
+            if let decoded = prediction.decoded { predictions.add(decoded, name: pair.image.name, position: position) }
+        }
+
+        mutating func add(_ other: Files) {
+            truths.add(other.truths)
+            predictions.add(other.predictions)
+        }
+
+        func check() throws {
+            try truths.check("--labels")
+            try predictions.check("--predictions")
+        }
+
+        /// - Parameter isGuessed: whether nobody has said how labels are encoded.
+        func notes(isGuessed: Bool) -> [String] {
+            let numbered = isGuessed ? truths.files(with: .manyValues) : nil
+            return truths.remarks.map { "labels: \($0)" } + predictions.remarks.map { "predictions: \($0)" }
+                + (numbered.map {
+                    [
+                        "\($0) with several values besides 0: objects were counted as connected regions; give --encoding instances if "
+                            + "the values number objects, --classes if they are classes, or --encoding binary if neither"
+                    ]
+                } ?? [])
         }
     }
 
@@ -182,8 +237,7 @@ public struct EvaluationJob {
             families.insert(.warping)
         }
         var own: [ImageMeasurement] = []
-        var numbered: NumberedLabel?
-        let isWatched = classes == 2 && encoding.encoding == .binary && !encoding.isNamed
+        var files = Files(classes: classes)
         try world.shareOut(pairs.count) { index in
             let prediction = try load(pairs[index])
             let truth = prediction.truth
@@ -193,43 +247,23 @@ public struct EvaluationJob {
                     "\(pairs[index].image.name) is \(prediction.classes.width)×\(prediction.classes.height) and \(pairs[index].labels.name) \(truth.labels.width)×\(truth.labels.height): sizes must agree"
                 )
             }
+            files.add(prediction, of: pairs[index], position: index)
             let image = SegmentedImage(
                 truth: truth.labels, truthObjects: truth.instances, prediction: prediction.classes,
                 predictedObjects: prediction.objects, probability: prediction.probability)
             own.append(ImageMeasurement(image, classes: classes, families: families))
-            if isWatched, numbered == nil {
-                numbered = NumberedLabel(pairs[index].labels, ignoring: encoding.ignoreValue)
-            }
         }
-        let note = try world.agreeOnAll { numbered }.compactMap(\.self).first?.note
+        let all = try world.agreeOnAll { files }
+        let whole = all.dropFirst().reduce(into: all[0]) { $0.add($1) }
+        try whole.check()
+        let isGuessed = classes == 2 && encoding.encoding == .binary && !encoding.isNamed
         let shares = try world.agreeOnAll { own }
         let each = pairs.indices.map { shares[$0 % world.size][$0 / world.size] }
         return Outcome(
             overall: SegmentationScores(each, classes: classes),
             images: zip(pairs, each).map {
                 Outcome.Image(image: $0.stem, scores: SegmentationScores([$1], classes: classes))
-            }, unlabelled: unlabelled, notes: notes + [note].compactMap(\.self), trainingImages: overlaps)
-    }
-}
-
-/// A label file of two classes that holds several values besides 0, as one of object numbers does.
-private struct NumberedLabel: Codable {
-    private let name: String
-    private let values: Int
-
-    /// Nil where it holds one value at most, or is no grey image.
-    init?(_ labels: ImagePage, ignoring ignored: Int?) {
-        guard let raster = try? labels.read().labelValues(path: labels.name), raster.channels == 1 else { return nil }
-        var isThere = [Bool](repeating: false, count: 65536)
-        raster.samples.withUnsafeBufferPointer { for sample in $0 { isThere[Int(sample)] = true } }
-        values = isThere.indices.count { isThere[$0] && $0 != 0 && $0 != ignored }
-        guard values > 1 else { return nil }
-        name = labels.name
-    }
-
-    var note: String {
-        "label \(name) holds \(values) values besides 0: objects were counted as connected regions; give --encoding instances "
-            + "if the values number objects, or --encoding binary if they do not"
+            }, unlabelled: unlabelled, notes: notes + whole.notes(isGuessed: isGuessed), trainingImages: overlaps)
     }
 }
 

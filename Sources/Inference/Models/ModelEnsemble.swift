@@ -53,11 +53,12 @@ public final class ModelEnsemble {
         normalizations = models.map(\.normalization)
     }
 
-    /// A note for the user where results depend on the tile; else nil.
-    public var remark: String? {
-        guard let model = tileMatters else { return nil }
-        return
-            "\(model.path) normalises each tile by itself (model.normalization: group): its results depend on --tile, and scores of the run's validation are those of the default"
+    /// Notes for the user: where results depend on the tile, and where a file does not say how its network was trained.
+    public var remarks: [String] {
+        let tile = tileMatters.map {
+            "\($0.path) normalises each tile by itself (model.normalization: group): its results depend on --tile, and scores of the run's validation are those of the default"
+        }
+        return [tile].compactMap(\.self) + models.compactMap(\.assumption)
     }
 
     /// A model whose results depend on the tile.

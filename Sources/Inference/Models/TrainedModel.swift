@@ -15,6 +15,8 @@ public struct TrainedModel {
     public let tile: Int
     public let classNames: [String]?
     public let classColors: [RGBColor]?
+    /// What was assumed of a network whose file has weights alone, for the user; nil where nothing was.
+    let assumption: String?
     /// The run's, where the file is a checkpoint of a run.
     public let configuration: Configuration?
     /// `SamplePair.digest` of the run's images, where the file says it.
@@ -59,6 +61,7 @@ public struct TrainedModel {
             architecture = configuration.model.architecture
             normalization = configuration.data.normalize
             tile = configuration.data.tile
+            assumption = nil
             classNames = configuration.model.classNames
             classColors = configuration.model.classColors
             if let padding = hints.padding, padding != architecture.padding {
@@ -75,6 +78,15 @@ public struct TrainedModel {
             architecture = try file.architecture(padding: hints.padding ?? .valid, skip: hints.skip)
             normalization = hints.normalization ?? .unit
             tile = 0
+            let assumed = [
+                hints.padding == nil && architecture.depth > 0 ? "--padding valid" : nil,
+                hints.normalization == nil ? "--normalize unit" : nil,
+            ].compactMap(\.self)
+            assumption =
+                assumed.isEmpty
+                ? nil
+                : "\(path) has weights alone: \(assumed.joined(separator: " and ")) assumed; give the options if it was trained "
+                    + "otherwise"
             classNames = nil
             classColors = nil
         }

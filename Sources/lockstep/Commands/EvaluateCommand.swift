@@ -88,7 +88,7 @@ struct EvaluateCommand: JobCommand {
         } else {
             guard let images else { throw Failure.request("evaluate with a checkpoint needs --images") }
             let ensemble = try job.world.agree { try model.load(checkpoints, augment: augment) }
-            if let remark = ensemble.remark { job.console.say(remark) }
+            for remark in ensemble.remarks { job.console.say(remark) }
             names = ensemble.classNames
             let own = PredictedClasses(ensemble)
             outcome = try evaluation.run(

@@ -69,7 +69,7 @@ struct PredictCommand: JobCommand {
     func run(in job: Job) throws {
         let ensemble = try job.world.agree { try model.load(checkpoints, augment: augment) }
         let console = job.console
-        if let remark = ensemble.remark { console.say(remark) }
+        for remark in ensemble.remarks { console.say(remark) }
         let predicting = PredictionJob(
             ensemble, world: job.world,
             outputs: .init(

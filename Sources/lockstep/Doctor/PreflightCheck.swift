@@ -135,7 +135,7 @@ struct PreflightCheck: Encodable {
                     ? ": without validation no checkpoint is the best; see data.validation" : ""))
         let names = setup.configuration.model.names
         add("classes", .good, "\(review.training.shares(classNames: names)) of the training labels")
-        if review.validation.images > 0 {
+        if review.validation.files > 0 {
             add("", .good, "\(review.validation.shares(classNames: names)) of the validation labels")
         }
         for remark in setup.remarks(on: review) { add("data", .doubtful, remark) }

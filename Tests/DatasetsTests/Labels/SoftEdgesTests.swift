@@ -63,7 +63,7 @@ import Testing
         for labels in crowded {
             for encoding in [LabelEncoding.binary, .instances, .index] {
                 let decoded = try decode(encoding, labels.raster(maximum: 65535), classes: 1000)
-                #expect(!decoded.doubts.hasThinValues)
+                #expect(!decoded.doubts.contains(.thinValues))
             }
         }
         // A tiling without background, in any order of the numbers.
@@ -95,9 +95,9 @@ import Testing
                 if [mask[y, x - 1], mask[y, x + 1], mask[y - 1, x], mask[y + 1, x]].contains(0) { bordered[y, x] = 1 }
             }
         }
-        #expect(try decode(.index, bordered.raster(), classes: 3).doubts.hasThinValues)
-        #expect(try !decode(.index, mask.raster(), classes: 3).doubts.hasThinValues)
+        #expect(try decode(.index, bordered.raster(), classes: 3).doubts.contains(.thinValues))
+        #expect(try !decode(.index, mask.raster(), classes: 3).doubts.contains(.thinValues))
         // A border of three pixels is drawn by hand.
-        #expect(try decode(.index, mask.resized(2).raster(), classes: 3).doubts.hasThinValues)
+        #expect(try decode(.index, mask.resized(2).raster(), classes: 3).doubts.contains(.thinValues))
     }
 }
