@@ -194,22 +194,9 @@ uint64_t ctiff_file_bytes(const ctiff_reader *reader) { return reader->stream.si
 
 int ctiff_is_decodable(const ctiff_reader *reader) { return TIFFIsCODECConfigured(reader->header.compression); }
 
-int ctiff_jpeg_frame(const ctiff_reader *reader, uint8_t *marker, uint8_t *bits) {
-    uint8_t bytes[4096];
-    const size_t count = ctiff_stream_read(
-        &reader->stream, TIFFGetStrileOffset(reader->tiff, 0) + reader->stream.shift, bytes, sizeof bytes);
-    // Segments, each with its length, follow the start of the image.
-    for (size_t at = 2; at + 5 <= count && bytes[at] == 0xFF;) {
-        const uint8_t kind = bytes[at + 1];
-        const int is_table = kind == 0xC4 || kind == 0xC8 || kind == 0xCC;
-        if (kind >= 0xC0 && kind <= 0xCF && !is_table) {
-            *marker = kind;
-            *bits = bytes[at + 4];
-            return 1;
-        }
-        at += 2 + (((size_t)bytes[at + 2] << 8) | bytes[at + 3]);
-    }
-    return 0;
+size_t ctiff_first_bytes(const ctiff_reader *reader, uint8_t *bytes, size_t count) {
+    const uint64_t start = TIFFGetStrileOffset(reader->tiff, 0) + reader->stream.shift;
+    return ctiff_stream_read(&reader->stream, start, bytes, count);
 }
 
 int ctiff_is_alpha(const ctiff_reader *reader, uint16_t index) {

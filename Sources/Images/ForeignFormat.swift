@@ -22,7 +22,8 @@ struct ForeignFormat {
     private static let pillow =
         "convert it, as does python -c \"from PIL import Image; Image.open('IN').save('OUT.png')\""
     private static let codecs =
-        "convert it, as does python -c \"import imagecodecs, tifffile; tifffile.imwrite('OUT.tif', imagecodecs.imread('IN'))\""
+        "convert it, as does python -c \"import imagecodecs, tifffile; "
+        + "tifffile.imwrite('OUT.tif', imagecodecs.imread('IN'))\""
     private static let fiji = "open it in Fiji (Bio-Formats) and save it with File > Save As > Tiff"
 
     private static let kinds = [

@@ -104,8 +104,8 @@ public enum JPEG {
 
     private static func unsupported(_ path: String, _ what: String, codec: String = "") -> Failure {
         .request(
-            "image \(path) \(what), which is not supported: save it as TIFF, as does python -c \"import imagecodecs, tifffile; "
-                + "tifffile.imwrite('OUT.tif', imagecodecs.imread('IN.jpg'\(codec)), compression='zlib')\"")
+            "image \(path) \(what), which is not supported: save it as TIFF, as does python -c \"import imagecodecs, "
+                + "tifffile; tifffile.imwrite('OUT.tif', imagecodecs.imread('IN.jpg'\(codec)), compression='zlib')\"")
     }
 
     private static func text(of error: cjpeg_error) -> String {

@@ -110,7 +110,8 @@ struct OMEMetadata {
             else { throw refuse("have no sizes or no order of the planes") }
             var pages = [Int?](repeating: nil, count: axes.count)
             var others: Set<String> = []
-            for block in image.blocks.isEmpty ? [Block()] : image.blocks {
+            // The planes of an image that is alone need not be named.
+            for block in image.blocks.isEmpty && images.count == 1 ? [Block()] : image.blocks {
                 let isRGB = channels != image.c && block.c >= channels
                 guard let start = axes.index(c: isRGB ? block.c / file.samples : block.c, z: block.z, t: block.t) else {
                     throw refuse("name a plane outside of the image")
@@ -135,7 +136,9 @@ struct OMEMetadata {
             }
             found += axes.images().map { $0.compactMap { pages[$0] } }
         }
-        guard Set(found.joined()).count < file.pages.count else { return found }
+        let named = Set(found.joined())
+        guard named.count == found.reduce(0, { $0 + $1.count }) else { throw refuse("name a page for two planes") }
+        guard named.count < file.pages.count else { return found }
         // Pages that the metadata do not know are images all the same, unless channels lie in others.
         guard found.allSatisfy({ $0.count == 1 }) else {
             throw refuse("speak of \(found.reduce(0) { $0 + $1.count }) of the file's \(file.pages.count) pages alone")

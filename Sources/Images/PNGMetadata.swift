@@ -1,8 +1,8 @@
 internal import CPNG
 import Glibc
 
-/// What a PNG file says of turning its picture, and of moving it: a chunk may stand behind the pixels, so that all of them are looked
-/// through, but for the pixels themselves.
+/// What a PNG file says of turning its picture, and of moving it. A chunk may stand behind the pixels, so that all but
+/// those are looked through.
 struct PNGMetadata {
     /// Upright where the file does not say, or is damaged: decoding it finds that.
     let orientation: ImageOrientation

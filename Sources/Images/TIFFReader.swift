@@ -83,7 +83,7 @@ public final class TIFFReader {
         self.header = ImageHeader(
             width: width, height: height, channels: stored.channels, maximum: stored.maximum,
             isPalette: stored.isPalette, isFloat: stored.isFloat, alphaSamples: stored.alphaSamples,
-            isLossy: TIFFCompression.isLossy(header.compression))
+            isLossy: TIFFCompression.isLossy(header, reader))
         tags = TIFFTags(
             resolution: header.has_resolution == 0
                 ? nil

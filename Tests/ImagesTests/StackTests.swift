@@ -42,6 +42,7 @@ import Testing
             ("imagej-odd.tif", "has 5 pages, and ImageJ's description says that an image has 2 channels"),
             ("planes-elsewhere.ome.tif", "count 2 planes, and 1 of them is in other files (c1.ome.tif)"),
             ("too-few.ome.tif", "count 5 planes, and 3 of them are not in the file"),
+            ("page-twice.ome.tif", "name a page for two planes"),
             ("companion.ome.tif", "are in all.companion.ome, which is not read"),
             ("damaged.ome.tif", "OME metadata that are damaged"),
         ])

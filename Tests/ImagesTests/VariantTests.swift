@@ -89,6 +89,21 @@ import Testing
         #expect(try PNGReader(Self.path("orientation\(orientation).png")) == nil || orientation == 1)
     }
 
+    @Test("A file says whether its samples were changed by compression")
+    func lossy() throws {
+        for (name, isLossy) in [
+            ("lerc.tif", false), ("lerc-lossy.tif", true), ("webp-lossless.tif", false), ("webp-lossy.tif", true),
+            ("zstd.tif", false), ("grey2.png", false), ("orientation1.jpg", true), ("../smooth-jpeg-grey.tif", true),
+        ] {
+            do {
+                #expect(try ImageFile.readHeader(Self.path(name)).isLossy == isLossy, "\(name)")
+            } catch let failure as Failure where failure.message.contains("is compressed with ") {
+                // A libtiff that was built without that compression.
+                #expect(name.contains("lerc") || name.contains("webp") || name.contains("zstd"))
+            }
+        }
+    }
+
     @Test("A JPEG is turned as EXIF or XMP says", arguments: (1...8).map { "orientation\($0).jpg" } + ["xmp.jpg"])
     func jpeg(_ name: String) throws {
         for meaning in [SampleMeaning.light, .numbers] {

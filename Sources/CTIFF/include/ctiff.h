@@ -107,9 +107,8 @@ uint64_t ctiff_file_bytes(const ctiff_reader *_Nonnull reader);
 /// Whether this libtiff can decode the page's compression.
 int ctiff_is_decodable(const ctiff_reader *_Nonnull reader);
 
-/// The frame header of the first block's JPEG stream: the number of its SOF marker (0xC0 to 0xCF) and bits of a sample.
-/// 0 where there is none.
-int ctiff_jpeg_frame(const ctiff_reader *_Nonnull reader, uint8_t *_Nonnull marker, uint8_t *_Nonnull bits);
+/// The first block's bytes as the file has them, at most `count`; returns how many.
+size_t ctiff_first_bytes(const ctiff_reader *_Nonnull reader, uint8_t *_Nonnull bytes, size_t count);
 
 /// Whether the extra sample number `index` is alpha, associated or not.
 int ctiff_is_alpha(const ctiff_reader *_Nonnull reader, uint16_t index);

@@ -222,6 +222,10 @@ tiff("lzw-predictor16-big-endian.tif", wide, 65535, compression="lzw", predictor
 tiff("deflate-of-adobe.tif", grey, 255, compression="adobe_deflate", rowsperstrip=7)
 tiff("zstd.tif", wide, 65535, compression="zstd", predictor=True)
 tiff("lerc.tif", wide, 65535, compression="lerc")
+tifffile.imwrite(here / "lerc-lossy.tif", wide, compression="lerc", compressionargs={"level": 2}, photometric="minisblack",
+                 metadata=None, software=None)
+tifffile.imwrite(here / "webp-lossy.tif", values(3).astype(np.uint8), photometric="rgb", compression="webp", metadata=None,
+                 software=None, compressionargs={"lossless": False})
 tiff("webp-lossless.tif", values(3).astype(np.uint8), 255, photometric="rgb", compression="webp",
      compressionargs={"lossless": True})
 for kind in ("tiff_ccitt", "group3", "group4"):
@@ -444,6 +448,9 @@ pages_with("planes-elsewhere.ome.tif", OME.format(order="XYCZT", c=2, z=1, t=1, 
     f'<ome:TiffData IFD="0" FirstC="{c}" PlaneCount="1">{uuid.format(f"c{c}.ome.tif", f"urn:uuid:{c + 1}")}</ome:TiffData>'
     for c in range(2))), 1)
 pages_with("too-few.ome.tif", OME.format(order="XYCZT", c=1, z=5, t=1, data="<ome:TiffData/>"), 2)
+twice = OME.format(order="XYCZT", c=1, z=2, t=1, data="".join(
+    f'<ome:TiffData IFD="0" FirstZ="{z}" PlaneCount="1"/>' for z in range(2)))
+pages_with("page-twice.ome.tif", twice, 2)
 pages_with("companion.ome.tif", '<OME UUID="urn:uuid:2"><BinaryOnly MetadataFile="all.companion.ome" UUID="u"/></OME>', 1)
 pages_with("damaged.ome.tif", '<OME><Image><Pixels SizeC="2" DimensionOrder=oops></Pixels></OME>', 2)
 pages_with("unlike-channels.ome.tif", OME.format(order="XYCZT", c=2, z=1, t=1, data="<ome:TiffData/>"), 2,

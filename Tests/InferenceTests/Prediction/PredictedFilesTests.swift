@@ -59,12 +59,22 @@ import Testing
             ("c2.ome.tif", 2, nil, ["c2.png": 1]),
             (
                 "t2-c2-z2.ome.tif", 2, .auto,
-                ["-0000", "-0001", "-0002", "-0003"].enumerated().reduce(into: [:]) {
-                    $0["t2-c2-z2\($1.element).png"] = [2, 3, 6, 7][$1.offset]
-                }
+                [
+                    "t2-c2-z2-0000.png": 2, "t2-c2-z2-0001.png": 3, "t2-c2-z2-0002.png": 6, "t2-c2-z2-0003.png": 7,
+                ]
             ),
             ("plain-pages.tif", 3, .channels, ["plain-pages.png": 2]),
-            ("imagej-8-bits.tif", 1, .images, (0..<5).reduce(into: [:]) { $0["imagej-8-bits-000\($1).png"] = $1 }),
+            (
+                "imagej-16-bits.tif", 1, .images,
+                [
+                    "imagej-16-bits-0000.png": 0, "imagej-16-bits-0001.png": 1, "imagej-16-bits-0002.png": 2,
+                    "imagej-16-bits-0003.png": 3,
+                ]
+            ),
+            (
+                "imagej-order-zct.tif", 2, nil,
+                ["imagej-order-zct-0000.png": 3, "imagej-order-zct-0001.png": 4, "imagej-order-zct-0002.png": 5]
+            ),
         ] as [(String, Int, PageMeaning?, [String: Int])])
     func channels(_ name: String, _ channels: Int, _ pages: PageMeaning?, _ expected: [String: Int]) throws {
         let folder = try TemporaryFolder()
