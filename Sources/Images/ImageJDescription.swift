@@ -1,6 +1,7 @@
 import Support
 
-/// What ImageJ writes into a TIFF's ImageDescription: `ImageJ=1.54f`, then lines of names and values.
+/// What ImageJ writes into a TIFF's ImageDescription: `ImageJ=1.54f`, then lines of names and values; Fiji's SCIFIO begins
+/// with `SCIFIO=` and lists the axes.
 struct ImageJDescription {
     /// Images of the stack, channels counted one by one; nil where it does not say.
     private let images: Int?
@@ -12,7 +13,7 @@ struct ImageJDescription {
 
     /// Nil for the description of another program.
     init?(_ description: String) {
-        guard description.hasPrefix("ImageJ=") else { return nil }
+        guard description.hasPrefix("ImageJ=") || description.hasPrefix("SCIFIO=") else { return nil }
         var values: [Substring: Substring] = [:]
         for line in description.split(whereSeparator: \.isNewline) {
             guard let sign = line.firstIndex(of: "=") else { continue }
@@ -23,7 +24,13 @@ struct ImageJDescription {
         channels = number("channels") ?? 1
         slices = number("slices") ?? 1
         frames = number("frames") ?? 1
-        order = values["order"]?.lowercased() ?? "czt"
+        let axes = values["axes"].map { axes in
+            let named = axes.split(separator: ",").compactMap {
+                ["channel": "c", "z": "z", "time": "t"][$0.lowercased()]
+            }
+            return (named + ["c", "z", "t"].filter { !named.contains($0) }).joined()
+        }
+        order = values["order"]?.lowercased() ?? axes ?? "czt"
     }
 
     /// Images of the stack, channels counted one by one.
@@ -77,12 +84,12 @@ struct StackAxes {
         return index
     }
 
-    /// The planes of each image's channels; images in the order of their first planes.
+    /// The planes of each image's channels, whatever the order of the planes: the slices of the first frame, then those
+    /// of the next, so that stacks of one experiment pair that two programs have written.
     func images() -> [[Int]] {
         guard let channels = sides["c"], let slices = sides["z"], let frames = sides["t"] else { return [] }
-        let images = (0..<frames).flatMap { t in
+        return (0..<frames).flatMap { t in
             (0..<slices).map { z in (0..<channels).compactMap { index(c: $0, z: z, t: t) } }
         }
-        return images.sorted { $0[0] < $1[0] }
     }
 }

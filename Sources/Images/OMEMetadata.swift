@@ -29,7 +29,8 @@ struct OMEMetadata {
 
     static func isOME(_ description: String) -> Bool {
         let text = description.trimming(while: \.isWhitespace)
-        return text.hasPrefix("<") && (text.hasSuffix("</OME>") || text.hasSuffix(":OME>"))
+        // A comment may follow.
+        return text.hasPrefix("<") && (text.contains("</OME>") || text.contains(":OME>"))
     }
 
     /// Throws `Failure.request` where the metadata cannot be understood.
@@ -98,6 +99,11 @@ struct OMEMetadata {
                     + "meant, set data.pages: images, or remove the metadata: tiffset -s 270 \"\" \(path)")
         }
         if let elsewhere { throw refuse("are in \(elsewhere), which is not read") }
+        // A file that was renamed still calls itself by its old name.
+        let files = images.flatMap(\.blocks).map { $0.file?.name }
+        let isRenamed =
+            uuid == nil && Set(files).count == 1 && files.first != nil
+            && images.reduce(0, { $0 + $1.c * $1.z * $1.t }) == file.directories * file.samples
         var found: [[Int]] = []
         for image in images {
             // The samples of a pixel are channels too.
@@ -116,7 +122,7 @@ struct OMEMetadata {
                 guard let start = axes.index(c: isRGB ? block.c / file.samples : block.c, z: block.z, t: block.t) else {
                     throw refuse("name a plane outside of the image")
                 }
-                let isHere = isHere(block.file, path: path)
+                let isHere = isRenamed || isHere(block.file, path: path)
                 if !isHere { others.insert(block.file?.name ?? "another file") }
                 let first = block.directory ?? 0
                 guard (0...Self.mostPlanes).contains(first) else { throw refuse("name page \(first)") }

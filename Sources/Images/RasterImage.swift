@@ -33,10 +33,13 @@ public struct RasterImage: Sendable, Equatable {
     public let alpha: [UInt16]?
     /// Full scale of `alpha`; 255 where there is none.
     public let alphaMaximum: UInt64
+    /// Whether it was turned as its file says (EXIF or TIFF Orientation).
+    public let isTurned: Bool
 
     public init(
         width: Int, height: Int, channels: Int, maximum: UInt64 = 255, content: Content, palette: [RGBColor]? = nil,
-        isWhiteZero: Bool = false, alpha: [UInt16]? = nil, alphaMaximum: UInt64 = 255
+        isWhiteZero: Bool = false, alpha: [UInt16]? = nil, alphaMaximum: UInt64 = 255,
+        isTurned: Bool = false
     ) {
         precondition(
             content.count == width * height * channels, "\(content.count) samples for \(height)×\(width)×\(channels)")
@@ -51,6 +54,7 @@ public struct RasterImage: Sendable, Equatable {
         self.isWhiteZero = isWhiteZero
         self.alpha = alpha
         self.alphaMaximum = alpha == nil ? 255 : alphaMaximum
+        self.isTurned = isTurned
     }
 
     /// An image of integer samples.

@@ -1,11 +1,12 @@
 extension RasterImage {
     /// This image with other pixels of its kind.
     private func with(
-        width: Int, height: Int, channels: Int? = nil, content: Content, alpha: [UInt16]?
+        width: Int, height: Int, channels: Int? = nil, content: Content, alpha: [UInt16]?, isTurned: Bool? = nil
     ) -> RasterImage {
         RasterImage(
             width: width, height: height, channels: channels ?? self.channels, maximum: maximum, content: content,
-            palette: palette, isWhiteZero: isWhiteZero, alpha: alpha, alphaMaximum: alphaMaximum)
+            palette: palette, isWhiteZero: isWhiteZero, alpha: alpha, alphaMaximum: alphaMaximum,
+            isTurned: isTurned ?? self.isTurned)
     }
 
     /// Some of its rows.
@@ -57,7 +58,8 @@ extension RasterImage {
             }
         let (width, height) = orientation.size(width: width, height: height)
         return with(
-            width: width, height: height, content: content, alpha: alpha.map { turned($0, channels: 1, orientation) })
+            width: width, height: height, content: content, alpha: alpha.map { turned($0, channels: 1, orientation) },
+            isTurned: true)
     }
 
     private func turned<Sample>(_ samples: [Sample], channels: Int, _ orientation: ImageOrientation) -> [Sample] {

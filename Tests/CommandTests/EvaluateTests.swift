@@ -167,21 +167,96 @@ extension ProgramTests {
             let numbers: [UInt16] = [0, 1, 2, 3, 0]
             for ranks in [0, 2] {
                 let note = try errors(numbers, ranks: ranks)
-                #expect(note.contains("truth/b.png holds 3 values besides 0"), "\(note)")
+                #expect(note.contains("label truth/b.png with several values besides 0"), "\(note)")
                 #expect(note.contains("--encoding instances"))
             }
-            #expect(try errors([0, 7, 9, 200]).contains("holds 3 values besides 0"))
-            #expect(try errors(numbers, ["--encoding", "instances"]).isEmpty)
+            #expect(try errors([0, 7, 9, 200]).contains("with several values besides 0"))
+            #expect(try !errors(numbers, ["--encoding", "instances"]).contains("several values"))
             #expect(try errors(numbers, ["--encoding", "binary"]).isEmpty)
             for mask in [[0, 255], [0, 1], [0, 0], [0, 128]] as [[UInt16]] { #expect(try errors(mask).isEmpty) }
             #expect(try errors([0, 1, 255], ["--ignore-index", "255"]).isEmpty)
             // Of a model that was trained on masks too.
             try place.succeed(["train", "cells.yaml", "--set", "training.steps=1"])
+            try write("truth", [0, 255, 0])
             let outcome = try place.succeed(["evaluate", "runs/cells", "--images", "predicted", "--labels", "truth"])
             try write("truth", numbers)
             let numbered = try place.succeed(["evaluate", "runs/cells", "--images", "predicted", "--labels", "truth"])
-            #expect(!outcome.output.contains("holds") || outcome.output.contains("note: label"))
-            #expect(numbered.output.contains("note: label truth/b.png holds 3 values besides 0"), "\(numbered.output)")
+            #expect(!outcome.output.contains("several values"))
+            #expect(
+                numbered.output.contains("note: label truth/b.png with several values besides 0"), "\(numbered.output)")
+        }
+
+        // MARK: - Labels and predictions that are not what they are taken for
+
+        private func write(_ place: Place, _ name: String, width: Int = 24, _ value: (Int, Int) -> Int) throws {
+            try place.folder.write(Data(), to: name)
+            let samples = (0..<width * 20).map { UInt16(value($0 / width, $0 % width)) }
+            let maximum: UInt16 = name.contains("probability") ? 65535 : 255
+            try PNG.write(
+                RasterImage(width: width, height: 20, channels: 1, maximum: maximum, samples: samples),
+                to: place.folder.path(name))
+        }
+
+        private func evaluate(_ place: Place, _ options: [String] = []) throws -> Program.Outcome {
+            try place.run(["evaluate", "--predictions", "p", "--labels", "t", "--json"] + options)
+        }
+
+        @Test("Labels and predictions are looked at as those for training are") func doubts() throws {
+            let place = try Place()
+            let disc = { (y: Int, x: Int) in (y - 9) * (y - 9) + (x - 9) * (x - 9) < 30 }
+            try write(place, "p/a.png") { disc($0, $1) ? 255 : 0 }
+            try write(place, "t/a.png") { disc($0, $1) ? 2 : 1 }
+            let noZero = try evaluate(place, ["--encoding", "binary"])
+            #expect(noZero.status == 2 && noZero.errors.contains("--labels: no label has a pixel of value 0"))
+            try write(place, "t/a.png") { _, _ in 9 }
+            let ignored = try evaluate(place, ["--encoding", "index", "--ignore-index", "9"])
+            #expect(ignored.status == 2 && ignored.errors.contains("--labels: no pixel of its label counts"))
+            try write(place, "t/a.png") { y, x in y % 8 < 4 && x % 8 < 4 ? 255 : 0 }
+            let masks = try evaluate(place, ["--encoding", "instances"])
+            #expect(masks.status == 0 && masks.errors.contains("set data.labels: binary"), "\(masks.errors)")
+            try write(place, "t/a.png") { disc($0, $1) ? 255 : 0 }
+            try write(place, "p/a.png") { disc($0, $1) ? 2 : 1 }
+            let foreign = try evaluate(place)
+            #expect(foreign.status == 2 && foreign.errors.contains("--predictions: no label has a pixel of value 0"))
+            try write(place, "p/a.png") { y, x in min(255, 10 * x + 3 * y) }
+            let probabilities = try evaluate(place)
+            #expect(
+                probabilities.status == 2 && probabilities.errors.contains("prediction p/a.png is no image of classes"))
+            #expect(probabilities.errors.contains("STEM.probability.png"))
+        }
+
+        @Test("Predictions that number their objects are scored as objects") func numberedPredictions() throws {
+            let place = try Place()
+            let cells = { (y: Int, x: Int) in y < 16 && x < 20 ? 1 + y / 8 * 3 + x / 7 : 0 }
+            try write(place, "p/a.png", cells)
+            try write(place, "t/a.png", cells)
+            let scores = try #require(
+                try evaluate(place, ["--encoding", "instances"]).json["overall"] as? [String: Any])
+            #expect(scores["seg"] as? Double == 1 && scores["ap"] as? Double == 1, "\(scores)")
+        }
+
+        @Test("What is left from another prediction is refused") func staleFiles() throws {
+            let place = try Place()
+            let half = { (y: Int, _: Int) in y < 10 ? 255 : 0 }
+            try write(place, "p/a.png", half)
+            try write(place, "t/a.png", half)
+            try write(place, "p/a.probability.png") { y, _ in y < 10 ? 60000 : 1000 }
+            #expect(try evaluate(place).status == 0)
+            try write(place, "p/a.probability.png") { y, _ in y < 10 ? 1000 : 60000 }
+            let stale = try evaluate(place)
+            #expect(
+                stale.status == 2
+                    && stale.errors.contains("p/a.probability.png says other pixels are class 1 than p/a.png"))
+            try FileManager.default.removeItem(atPath: place.folder.path("p/a.probability.png"))
+            try write(place, "p/a.instances.png") { y, _ in y < 12 ? 1 : 0 }
+            #expect(try evaluate(place).errors.contains("p/a.instances.png says other pixels"))
+            try FileManager.default.removeItem(atPath: place.folder.path("p/a.instances.png"))
+            try write(place, "p/b.png", half)
+            #expect(try evaluate(place).errors.contains("1 prediction of p has no label and is left out (b)"))
+            try FileManager.default.copyItem(
+                atPath: place.folder.path("p/a.png"), toPath: place.folder.path("p/a.tif"))
+            let twice = try evaluate(place)
+            #expect(twice.status == 2 && twice.errors.contains("has 2 predictions, p/a.png and p/a.tif"))
         }
     }
 }

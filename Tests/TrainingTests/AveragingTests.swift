@@ -68,7 +68,8 @@ extension TrainingRuns {
             #expect(plain.allSatisfy { $0["weights"] as? String == "raw" })
             let configuration = try Configuration.load(path: run.directory.configuration)
             let pairs = try SamplePair.inFolders(
-                images: task.folder.path("data/images"), labels: task.folder.path("data/labels")).pairs
+                images: task.folder.path("data/images"), labels: task.folder.path("data/labels")
+            ).pairs
             let validation = try DatasetSplit.fraction(0.3).apply(to: pairs, seed: 5).validation
             let reader = SampleReader(
                 inputChannels: 1, classes: 2, encoding: .binary, ignoreValue: nil, normalization: .standardize)

@@ -27,12 +27,6 @@ public enum ImageFolder {
         return names.map { join(folder, $0) }
     }
 
-    /// A note on what a folder holds beside its image files: images of formats that are not read, and folders; nil where
-    /// nothing does.
-    public static func leftOut(_ folder: String, of what: String) throws -> String? {
-        try LeftOut.inFolder(folder, of: what, extensions: ImageFile.extensions)
-    }
-
     /// The names of all that is in a folder, in their order.
     package static func names(in folder: String, of what: String) throws -> [String] {
         // The working directory, where a path begins with a name.
@@ -42,6 +36,8 @@ public enum ImageFolder {
             throw Failure.request(
                 errno == ENOENT
                     ? "folder \(path) (\(what)) does not exist: correct the path"
+                        + (path.hasPrefix("~") || path.contains("$")
+                            ? " (~ and $ stand for nothing here: write it out)" : "")
                     : "folder \(path) (\(what)) cannot be read: \(Failure.systemReason(errno))")
         }
         guard status.st_mode & S_IFMT == S_IFDIR else {

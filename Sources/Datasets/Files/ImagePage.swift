@@ -141,12 +141,10 @@ public struct ImagePage: Hashable, Sendable, Codable {
         withoutExtension((path as NSString).lastPathComponent)
     }
 
-    /// A path without its extension, `.ome.tif` counting as one.
+    /// A path without its extension, `.ome.tif` counting as one, and so `.ome.png`, which is made from it.
     package static func withoutExtension(_ path: String) -> String {
         let rest = (path as NSString).deletingPathExtension
-        guard ["tif", "tiff"].contains((path as NSString).pathExtension.lowercased()),
-            (rest as NSString).pathExtension.lowercased() == "ome"
-        else { return rest }
+        guard (rest as NSString).pathExtension.lowercased() == "ome" else { return rest }
         return (rest as NSString).deletingPathExtension
     }
 }

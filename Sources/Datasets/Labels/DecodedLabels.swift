@@ -21,6 +21,9 @@ public struct DecodedLabels: Sendable {
         self.doubts = doubts
         self.counts = counts
     }
+
+    /// Takes a doubt back that something else has settled.
+    public mutating func forget(_ doubt: LabelDoubt) { doubts.remove(doubt) }
 }
 
 extension Set<LabelDoubt> {
@@ -30,13 +33,24 @@ extension Set<LabelDoubt> {
     ///   - objects: H×W numbers.
     ///   - classes: H×W, with borders between objects that touch.
     ///   - numbers: how many there are.
-    init(objects: LabelMap, classes: LabelMap, numbers: Int) {
+    ///   - hasZero: whether there is background.
+    init(objects: LabelMap, classes: LabelMap, numbers: Int, hasZero: Bool) {
         self = []
-        var isLeft = [Bool](repeating: false, count: 1 << 16)
-        for pixel in 0..<objects.height * objects.width where classes.values[pixel] > 0 {
-            isLeft[Int(objects.values[pixel])] = true
+        // The pixels of each object, and those of all that the border between touching ones leaves.
+        var (sizes, isLeft) = ([Int](repeating: 0, count: 1 << 16), [Bool](repeating: false, count: 1 << 16))
+        var (all, left) = (0, 0)
+        for pixel in 0..<objects.height * objects.width where objects.values[pixel] > 0 {
+            let number = Int(objects.values[pixel])
+            all += 1
+            sizes[number] += 1
+            if classes.values[pixel] > 0 {
+                left += 1
+                isLeft[number] = true
+            }
         }
-        if isLeft.dropFirst().count(where: { $0 }) < numbers { insert(.lostObjects) }
+        if isLeft.count(where: { $0 }) < numbers { insert(.lostObjects) }
+        if 20 * (all - left) > all { insert(.wideBorders) }
+        if !hasZero, numbers > 1, let largest = sizes.max(), 2 * largest > all { insert(.noBackground) }
         // Many numbers are those of objects.
         guard (1...32).contains(numbers) else { return }
         let regions = ConnectedComponents.label(objects).count

@@ -28,8 +28,8 @@ extension LabelEncoding {
     ) throws -> DecodedLabels {
         let raster = try raster.labelValues(path: path)
         if isPalette, let colors = raster.palette {
-            try colors.check(
-                LabelHistogram(raster.samples, maximum: raster.maximum).counts.map { Int($0.value) }, path: path)
+            let used = LabelHistogram(raster.samples, maximum: raster.maximum).counts.map { Int($0.value) }
+            try colors.check(used, path: path, advice: "set data.labels: index if the indices are classes")
         }
         let decoded: DecodedLabels
         switch (isPalette ? raster.shown() : raster).channels {
@@ -106,7 +106,8 @@ extension LabelEncoding {
         let objects = objects(shown, ignoreValue: ignoreValue)
         if let objects {
             TouchingObjects.part(map, objects: objects)
-            doubts.formUnion(Set(objects: objects, classes: map, numbers: numbers.count))
+            doubts.formUnion(
+                Set(objects: objects, classes: map, numbers: numbers.count, hasZero: histogram.counts[0].value == 0))
         }
         return DecodedLabels(
             labels: map, instances: objects, doubts: doubts,
@@ -172,7 +173,7 @@ extension LabelEncoding {
             : edges.isCertainOfNumbers
                 || edges.hasRipples && histogram.isNearlyTwoValues(maximum: Int(raster.maximum))
         guard isCertain else {
-            if edges.hasSlopes { doubts.insert(.thinValues) }
+            if areClasses, edges.hasSlopes { doubts.insert(.thinValues) }
             return
         }
         throw Self.soft(path, values: histogram.counts.count)
@@ -184,7 +185,7 @@ extension LabelEncoding {
             "label \(path) has \(values) \(what), most of them between others along the edges: it was compressed with loss "
                 + "(JPEG), resized with interpolation or drawn with smooth edges; make it anew without (nearest neighbour, "
                 + "no anti-aliasing), or, if it is a mask of two classes, set every pixel to 0 or 255 (of ImageMagick, convert "
-                + "IN -threshold 50% OUT)")
+                + "IN -separate -evaluate-sequence max -auto-level -threshold 50% OUT)")
     }
 
     // MARK: - Colours

@@ -15,8 +15,14 @@ public enum LabelDoubt: String, CaseIterable, Codable, Sendable {
     case sharedNumbers
     /// Under `instances`: objects are so small that the border between touching ones leaves no pixel of them.
     case lostObjects
+    /// Under `instances`: the border between touching objects takes more than a twentieth of their pixels.
+    case wideBorders
+    /// Under `instances`: no pixel is 0, and one object covers more than half of the image.
+    case noBackground
     /// All pixels are ignored.
     case nothingCounts
+    /// The image is turned as its file says (EXIF or TIFF Orientation), and the label is not.
+    case imageIsTurned
     /// The label has the pixels of its image, of two values.
     case isItsImage
 
@@ -43,8 +49,16 @@ public enum LabelDoubt: String, CaseIterable, Codable, Sendable {
         case .lostObjects:
             "\(files) with objects so small that the border between touching ones leaves no pixel of them (data.labels: "
                 + "instances): enlarge images and labels, or set data.labels: binary"
+        case .wideBorders:
+            "\(files) whose touching objects give more than a twentieth of their pixels to the border between them, which is "
+                + "background (data.labels: instances): scores of class 1 are without it"
+        case .noBackground:
+            "\(files) without a 0, in which one object covers more than half: if it is the background, store it as 0"
         case .nothingCounts:
             "\(files) in which no pixel counts: all are ignored"
+        case .imageIsTurned:
+            "\(files) of images that are turned as their files say (EXIF or TIFF Orientation): labels must lie on the picture as "
+                + "viewers show it"
         case .isItsImage:
             "\(files) with the very pixels of the image: right only if the image is a mask itself"
         }

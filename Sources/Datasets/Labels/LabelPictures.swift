@@ -119,7 +119,9 @@ struct BinaryPalette {
     ///
     /// Throws `Failure.request` where indices and colours say different things, and no black pixel decides between them.
     init(_ colors: [RGBColor], used: [Int], path: String) throws {
-        try colors.check(used, path: path)
+        try colors.check(
+            used, path: path,
+            advice: "set data.ignore_index to it if these pixels count for nothing, or data.labels: index")
         let black = RGBColor(0, 0, 0)
         let byIndex = colors.indices.map { Int32($0 == 0 ? 0 : 1) }
         let byColor = colors.map { Int32($0 == black ? 0 : 1) }
@@ -151,12 +153,10 @@ struct BinaryPalette {
 
 extension [RGBColor] {
     /// Throws `Failure.request` where one of the indices has no colour.
-    func check(_ indices: [Int], path: String) throws {
+    func check(_ indices: [Int], path: String, advice: String) throws {
         guard let index = indices.first(where: { $0 >= count }) else { return }
         throw Failure.request(
-            "label \(path) has pixels of index \(index), for which its palette of \(count) has no colour: set "
-                + "data.ignore_index: \(index) if they count for nothing, and data.labels: index if the indices are classes"
-        )
+            "label \(path) has pixels of index \(index), for which its palette of \(count) has no colour: \(advice)")
     }
 }
 

@@ -10,19 +10,25 @@ import Images
 /// | | on slopes | peaks |
 /// |---|---|---|
 /// | masks, resized; numbered objects, resized | 0.54–1; 0.37–0.72 | 0–0.44 |
-/// | street scenes in 12 classes, resized | 0.26–0.41 | 0.05–0.16 |
-/// | masks and numbered objects after JPEG of quality 10–95 | 0.14–0.79 | 0.2–0.86 |
-/// | numbered objects and street scenes, as they were drawn | 0–0.07 | 0.04–0.13 |
+/// | street scenes in 12 classes, resized | 0.26–0.47 | 0.05–0.16 |
+/// | masks and numbered objects after JPEG of quality 10–95 | 0.14–0.79 | 0.1–0.86 |
+/// | numbered objects and street scenes, as they were drawn | 0–0.13 | 0.01–0.14 |
 /// | classes by pixel, speckled | 0.12–0.5 | 0.18–0.48, no fewer than on slopes |
-/// | objects of one or two pixels without a gap | 0.13–1, each value once | 0–0.87 |
+/// | layers of classes a pixel or two thick, each next to the ones before and after it | 0.75–1 | 0 |
+/// | objects of one or two pixels without a gap | 0.13–1, each value in one place | 0–0.87 |
 struct SoftEdges {
     /// Pixels at an edge whose value is neither 0 nor the largest, and those of them on slopes and on peaks.
     private(set) var atEdges = 0
     private(set) var onSlopes = 0
     private(set) var peaks = 0
-    /// Different values on slopes, and on slopes or peaks.
-    let values: Int
-    private let unlikeValues: Int
+    /// Of those on slopes, how many differ by more than 1 from a neighbour, and how many are the first of their fragment:
+    /// no neighbour before it, in the row or in the one above, has its value.
+    private(set) var onJumps = 0
+    private(set) var fragments = 0
+    /// Different values on slopes, on those that jump, and on slopes or peaks.
+    private(set) var values = 0
+    private var jumpValues = 0
+    private var unlikeValues = 0
 
     /// Rows that are looked at, spread over the image.
     private static let mostRows = 256
@@ -33,11 +39,14 @@ struct SoftEdges {
     var hasSlopes: Bool { onSlopes >= Self.fewest && 100 * onSlopes >= 22 * atEdges }
 
     /// Whether object numbers, or the values of a mask, cannot be as they were given: numbers of tiny objects are
-    /// neighbours of any others too, but each occurs in one place.
-    var isCertainOfNumbers: Bool { hasSlopes && values >= 3 && onSlopes >= 2 * values }
+    /// neighbours of any others too, but each occurs in one place (0.2 to 1 fragments a value, against 1.1 to 400).
+    var isCertainOfNumbers: Bool { hasSlopes && values >= 3 && 10 * fragments >= 11 * values }
 
-    /// Whether classes cannot be as they were given. In speckled maps of classes peaks are as frequent as slopes.
-    var isCertainOfClasses: Bool { hasSlopes && values >= 3 && 2 * peaks <= onSlopes }
+    /// Whether classes cannot be as they were given. In speckled maps of classes peaks are as frequent as slopes, and thin
+    /// layers follow each other by 1.
+    var isCertainOfClasses: Bool {
+        onJumps >= Self.fewest && 100 * onJumps >= 22 * atEdges && jumpValues >= 3 && 2 * peaks <= onJumps
+    }
 
     /// Whether most pixels at edges are unlike both neighbours, in values that occur again and again.
     var hasRipples: Bool {
@@ -54,8 +63,7 @@ struct SoftEdges {
         let (across, down) = ((width + scale - 1) / scale, (height + scale - 1) / scale)
         var largest: UInt16 = 0
         for sample in samples where Int(sample) != ignored { largest = max(largest, sample) }
-        var (slopeValues, peakValues) = (Set<UInt16>(), Set<UInt16>())
-        var (atEdges, onSlopes, peaks) = (0, 0, 0)
+        var (onSlopes, onJumps, onPeaks) = (Set<UInt16>(), Set<UInt16>(), Set<UInt16>())
         samples.withUnsafeBufferPointer { samples in
             for y in stride(from: 0, to: down, by: max(1, down / Self.mostRows)) {
                 let row = y * scale * width
@@ -69,21 +77,30 @@ struct SoftEdges {
                     let (up, under) = (samples[above + place], samples[below + place])
                     if left == value, right == value, up == value, under == value { continue }
                     atEdges += 1
-                    if min(left, right) < value && value < max(left, right)
-                        || min(up, under) < value && value < max(up, under)
-                    {
-                        onSlopes += 1
-                        slopeValues.insert(value)
+                    let isBetweenColumns = min(left, right) < value && value < max(left, right)
+                    let isBetweenRows = min(up, under) < value && value < max(up, under)
+                    if isBetweenColumns || isBetweenRows {
+                        self.onSlopes += 1
+                        onSlopes.insert(value)
+                        let jumps = { (a: UInt16, b: UInt16) in max(a, b) - value > 1 || value - min(a, b) > 1 }
+                        if isBetweenColumns && jumps(left, right) || isBetweenRows && jumps(up, under) {
+                            self.onJumps += 1
+                            onJumps.insert(value)
+                        }
+                        let before = [
+                            samples[above + max(0, x - 1) * scale], samples[above + min(across - 1, x + 1) * scale],
+                        ]
+                        if left != value, up != value, !before.contains(value) { fragments += 1 }
                     } else if left != value && right != value || up != value && under != value {
                         peaks += 1
-                        peakValues.insert(value)
+                        onPeaks.insert(value)
                     }
                 }
             }
         }
-        (self.atEdges, self.onSlopes, self.peaks) = (atEdges, onSlopes, peaks)
-        values = slopeValues.count
-        unlikeValues = slopeValues.union(peakValues).count
+        values = onSlopes.count
+        jumpValues = onJumps.count
+        unlikeValues = onSlopes.union(onPeaks).count
     }
 
     /// The largest number, at most 8, of whose squares the image consists: more than 1 where each pixel was repeated.

@@ -68,8 +68,9 @@ public struct DatasetPart: Codable, Sendable {
     }
 
     /// What is doubtful about the label files.
-    public var remarks: [String] {
-        LabelDoubt.allCases.compactMap { doubt in files(with: doubt).flatMap { doubt.remark(on: $0) } }
+    public func remarks(except known: Set<LabelDoubt> = []) -> [String] {
+        LabelDoubt.allCases.filter { !known.contains($0) }
+            .compactMap { doubt in files(with: doubt).flatMap { doubt.remark(on: $0) } }
     }
 
     /// "label a.png" or "3 labels (first: a.png)" of the files in doubt; nil where there are none.

@@ -42,8 +42,8 @@ public struct DatasetReview: Sendable {
             }
             words += sharedImages
         }
-        words += training.remarks.map { "training: \($0)" }
-        words += validation.remarks.map { "validation: \($0)" }
+        words += training.remarks().map { "training: \($0)" }
+        words += validation.remarks().map { "validation: \($0)" }
         return words
     }
 

@@ -45,11 +45,15 @@ public struct SampleReader: Hashable, Sendable {
         }
         var decoded = try decode(numbers, pair.labels)
         if isCopy { decoded.doubts.insert(.isItsImage) }
+        let isTurned = raster.isTurned && !numbers.isTurned
+        if isTurned { decoded.doubts.insert(.imageIsTurned) }
         guard decoded.labels.width == image.width, decoded.labels.height == image.height else {
             throw Failure.request(
                 "image \(pair.image.name) has \(image.width)×\(image.height) pixels (width×height) and its label "
                     + "\(pair.labels.name) has \(decoded.labels.width)×\(decoded.labels.height): they must have one size"
-            )
+                    + (isTurned
+                        ? "; the image is turned as its file says (Orientation): draw the labels on the picture as viewers show it"
+                        : ""))
         }
         return Sample(stem: pair.stem, image: image, decoded, fingerprint: raster.fingerprint)
     }

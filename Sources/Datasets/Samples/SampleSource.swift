@@ -91,6 +91,17 @@ public enum SampleSource: Hashable, Sendable {
         return isFolder ? try ImageFolder.files(path, of: what, extensions: extensions) : [path]
     }
 
+    /// Notes on what lies beside the files of a folder or of a path with wildcards, and is not taken.
+    public static func leftOut(
+        _ path: String, of what: String, extensions: [String] = ImageFile.extensions
+    ) throws -> [String] {
+        let note =
+            Glob.isPattern(path)
+            ? try LeftOut.besides(path, of: what, taken: Set(files(path, of: what))) { $0 }
+            : Support.isFolder(path) == true ? try LeftOut.inFolder(path, of: what, extensions: extensions) : nil
+        return [note].compactMap(\.self)
+    }
+
     private static func listed(_ path: String, _ pages: PageMeaning) throws -> SampleSet {
         let rows = try SampleList(path).rows
         let pairs = try zip(rows, stems(ofPaths: rows.map(\.image))).flatMap { row, stem in
@@ -169,7 +180,8 @@ public struct SampleSet: Sendable {
     }
 
     /// "2 images of 01/t*.tif have no label and are left out (first: 01/t007.tif)".
-    static func unpaired(_ count: Int, _ what: String, of place: String, without other: String, first: String) -> String
+    package static func unpaired(_ count: Int, _ what: String, of place: String, without other: String, first: String)
+        -> String
     {
         count == 1
             ? "1 \(what) of \(place) has no \(other) and is left out (\(first))"

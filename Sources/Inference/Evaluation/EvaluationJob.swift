@@ -72,7 +72,7 @@ public struct EvaluationJob {
             let overlaps = ensemble.models.compactMap { TrainingOverlap(of: $0, with: pages) }
             return Found(
                 pairs: samples.pairs, unlabelled: samples.unlabelled,
-                notes: notes + overlaps.compactMap { $0.note(of: pages.count) }, overlaps: overlaps)
+                notes: notes + samples.remarks + overlaps.compactMap { $0.note(of: pages.count) }, overlaps: overlaps)
         }
         return try score(
             classes: ensemble.classes, pairs: found.pairs, truth: truth, unlabelled: found.unlabelled,
@@ -106,27 +106,50 @@ public struct EvaluationJob {
         let hasProbabilities = try world.agreeOnRoot {
             classes == 2 && pairs.allSatisfy { Self.names($0).probabilityFound != nil }
         }
-        return try score(classes: classes, pairs: pairs, truth: truth) { pair in
+        let notes = try world.agreeOnRoot { try SamplePair.leftOut(ofPredictions: predictions, labels: labels, pairs) }
+        return try score(classes: classes, pairs: pairs, truth: truth, notes: notes) { pair in
             let names = Self.names(pair)
             let path = hasProbabilities ? names.probabilityFound : nil
             let probability = try path.map(Self.readProbability)
             let likely =
                 FileManager.default.fileExists(atPath: pair.image.path) ? nil : probability.map(LabelMap.init(likely:))
-            let decoded = likely == nil ? try Self.classes(of: pair, reader(classes == 2 ? .binary : .index)) : nil
+            // Of two classes, a file may number its objects, as the labels do.
+            let numbers = classes == 2 && truth.encoding == .instances
+            var decoded = likely == nil ? try Self.classes(of: pair, reader(classes == 2 ? .binary : .index)) : nil
+            let areNumbers = numbers && decoded?.doubts.contains(.manyValues) == true
+            let numbered = areNumbers ? try Self.classes(of: pair, reader(.instances)).instances : nil
+            if numbered != nil { decoded?.forget(.mergedObjects) }
             var prediction = Prediction(
                 classes: likely ?? decoded?.labels ?? LabelMap(height: 0, width: 0), decoded: decoded,
                 truth: try truthReader.loadLabels(pair.labels))
             if let path, let probability {
                 try prediction.check(path, probability.height, probability.width)
                 prediction.probability = SegmentedImage.probability(in: probability)
+                let likely = LabelMap(likely: probability)
+                let unlike = prediction.pixels.count { (likely.values[$0] > 0) != (prediction.classes.values[$0] > 0) }
+                // Of another prediction: an even chance may be rounded to either side.
+                if 1000 * unlike > prediction.pixels.count { throw Self.stale(path, pair) }
             }
+            prediction.objects = numbered
             if classes == 2, FileManager.default.fileExists(atPath: names.instances) {
                 let objects = try reader(.instances).loadLabels(ImagePage(names.instances)).instances
                 if let objects { try prediction.check(names.instances, objects.height, objects.width) }
+                if let objects,
+                    prediction.pixels.contains(where: { objects.values[$0] > 0 && prediction.classes.values[$0] != 1 })
+                {
+                    throw Self.stale(names.instances, pair)
+                }
                 prediction.objects = objects
             }
             return prediction
         }
+    }
+
+    /// The failure about a file beside a prediction's classes that is of another one.
+    private static func stale(_ path: String, _ pair: SamplePair) -> Failure {
+        .request(
+            "\(path) says other pixels are class 1 than \(pair.image.name): it is left from another prediction; remove it, or "
+                + "predict anew")
     }
 
     /// The class image of a prediction.
@@ -148,7 +171,12 @@ public struct EvaluationJob {
     private static func readProbability(_ path: String) throws -> RasterImage {
         let raster = try ImageFile.read(path)
         guard raster.channels == 1, raster.palette == nil, case .integers = raster.content else {
-            throw Failure.request("\(path) is no grey image of probabilities: predict anew")
+            throw Failure.request(
+                "\(path) is no grey image of 8 or 16 bits: save class 1's probability as integers, 65535 for 1 (of NumPy, "
+                    + "(65535 * p).round().astype('uint16')), or predict anew")
+        }
+        guard try ImageFile.pages(path) == 1 else {
+            throw Failure.request("\(path) has several pages: save class 1's probability alone")
         }
         return raster
     }
@@ -170,6 +198,8 @@ public struct EvaluationJob {
             self.probability = probability
             self.truth = truth
         }
+
+        var pixels: Range<Int> { 0..<classes.height * classes.width }
 
         func check(_ path: String, _ height: Int, _ width: Int) throws {
             guard height == classes.height, width == classes.width else {
@@ -208,7 +238,8 @@ public struct EvaluationJob {
         /// - Parameter isGuessed: whether nobody has said how labels are encoded.
         func notes(isGuessed: Bool) -> [String] {
             let numbered = isGuessed ? truths.files(with: .manyValues) : nil
-            return truths.remarks.map { "labels: \($0)" } + predictions.remarks.map { "predictions: \($0)" }
+            return truths.remarks(except: [.mergedObjects]).map { "labels: \($0)" }
+                + predictions.remarks().map { "predictions: \($0)" }
                 + (numbered.map {
                     [
                         "\($0) with several values besides 0: objects were counted as connected regions; give --encoding instances if "

@@ -96,9 +96,36 @@ extension SamplePair {
                 guard serves || FileManager.default.fileExists(atPath: classes) else {
                     throw Failure.request("\(page.name) has no prediction \(classes): predict that image first")
                 }
+                guard names.classFiles.count <= 1 else {
+                    throw Failure.request(
+                        "\(page.name) has \(names.classFiles.count) predictions, \(names.classFiles.joined(separator: " and ")): remove one"
+                    )
+                }
+                if FileManager.default.fileExists(atPath: classes), try ImageFile.pages(classes) > 1 {
+                    throw Failure.request(
+                        "prediction \(classes) has several pages and its label \(page.name) is one image: save one file an image, "
+                            + "\(stem)-0000, \(stem)-0001, … for the pages of a stack, as predict does")
+                }
                 pairs.append(SamplePair(stem: stem, image: ImagePage(classes), labels: page))
             }
         }
         return pairs
+    }
+
+    /// Notes on predictions of a folder that no label asks for, and on label files that are not read.
+    static func leftOut(ofPredictions folder: String, labels: String, _ pairs: [SamplePair]) throws -> [String] {
+        var notes = try SampleSource.leftOut(labels, of: "labels", extensions: ImageFolder.labelExtensions)
+        guard isFolder(folder) == true else { return notes }
+        let asked = Set(pairs.map(\.stem))
+        let stems = try ImageFolder.names(in: folder, of: "predictions")
+            .filter { ImageFile.isNamedImage($0, allowed: ImageFolder.labelExtensions) }.map(ImagePage.stem(ofPath:))
+        let idle = stems.filter { stem in
+            // What lies beside an image's classes has another part before its extension.
+            !asked.contains(stem) && !PredictionNames.isBesideClasses(stem)
+        }
+        if let first = idle.first {
+            notes.append(SampleSet.unpaired(idle.count, "prediction", of: folder, without: "label", first: first))
+        }
+        return notes
     }
 }

@@ -34,9 +34,18 @@ public final class ModelEnsemble {
                     "\(first.path) was trained with data.pages: \(first.pages), \(model.path) with \(model.pages): models that are averaged must agree"
                 )
             }
-            if let names = first.classNames, let others = model.classNames, names != others, Set(names) == Set(others) {
+            if let names = first.classNames, let others = model.classNames,
+                names.enumerated().contains(where: { Self.stands($1, elsewhereThan: $0, in: others) })
+            {
                 throw Failure.request(
                     "\(first.path) has the classes \(names.joined(separator: ", ")) and \(model.path) \(others.joined(separator: ", ")): models that are averaged must have them in one order"
+                )
+            }
+            if case .palette(let colors)? = first.configuration?.data.labels,
+                case .palette(let others)? = model.configuration?.data.labels, colors != others
+            {
+                throw Failure.request(
+                    "\(first.path) and \(model.path) were trained on labels of other colours (data.labels.palette): models that are averaged must have their classes in one order"
                 )
             }
             if let tile { try TiledPrediction.check(tile: tile, geometry: model.architecture.geometry) }
@@ -59,6 +68,10 @@ public final class ModelEnsemble {
             "\($0.path) normalises each tile by itself (model.normalization: group): its results depend on --tile, and scores of the run's validation are those of the default"
         }
         return [tile].compactMap(\.self) + models.compactMap(\.assumption)
+    }
+
+    private static func stands(_ name: String, elsewhereThan place: Int, in names: [String]) -> Bool {
+        names.firstIndex(of: name).map { $0 != place } ?? false
     }
 
     /// A model whose results depend on the tile.

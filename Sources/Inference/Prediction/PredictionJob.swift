@@ -161,7 +161,9 @@ public struct PredictionJob {
                 }
             }
         }
-        let notes = try ensemble.checkChannels(inputs.map { ($0.image, $0.channels) })
+        let notes =
+            try ensemble.checkChannels(inputs.map { ($0.image, $0.channels) })
+            + SampleSource.leftOut(input, of: "--input")
         do {
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         } catch {

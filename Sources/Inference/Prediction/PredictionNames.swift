@@ -38,6 +38,19 @@ public struct PredictionNames: Hashable, Sendable {
     /// The file of the classes that is there, or else the PNG that might be.
     public var classesFound: String { found(classes) ?? classes(.png) }
 
+    /// The files of the classes that are there, of all formats.
+    var classFiles: [String] {
+        Format.allCases.map { classes($0) }.filter(FileManager.default.fileExists)
+    }
+
+    /// Whether a file of this stem is one of those beside an image's classes.
+    static func isBesideClasses(_ stem: String) -> Bool {
+        guard let dot = stem.lastIndex(of: ".") else { return false }
+        let part = stem[stem.index(after: dot)...]
+        return ["probability", "instances", "overlay"].contains(part)
+            || part.hasPrefix("class") && Int(part.dropFirst(5)) != nil
+    }
+
     /// The file of class 1's probability that is there, of two classes.
     public var probabilityFound: String? { found { probability($0) } }
 

@@ -129,19 +129,35 @@ package struct RunSetup {
         guard let path = configuration.training.initializeFrom else { return [] }
         do {
             let file = try SafetensorsFile(reading: RunDirectory.checkpointFile(at: path))
-            let remarks = [
-                try file.initialize(weights, of: configuration.model.architecture),
-                try file.configuration.flatMap { old in
-                    old.data.normalize == configuration.data.normalize
-                        ? nil
-                        : "\(file.path) was trained with data.normalize \(old.data.normalize.rawValue), and this run has "
-                            + "\(configuration.data.normalize.rawValue): its weights do not fit such images"
-                },
-            ]
-            return remarks.compactMap(\.self)
+            let remark = try file.initialize(weights, of: configuration.model.architecture)
+            return [remark].compactMap(\.self)
+                + (try file.configuration.map { remarks(onWeightsOf: $0, from: file.path) } ?? [])
         } catch let failure as Failure {
             throw Failure(failure.kind, "training.initialize_from: \(failure.message)", repeats: failure.repeats)
         }
+    }
+
+    /// How weights that a run starts from were trained otherwise than they will be, where that makes them wrong for it.
+    private func remarks(onWeightsOf old: Configuration, from path: String) -> [String] {
+        var words: [String] = []
+        if old.data.normalize != configuration.data.normalize {
+            words.append(
+                "\(path) was trained with data.normalize \(old.data.normalize.rawValue), and this run has "
+                    + "\(configuration.data.normalize.rawValue): its weights do not fit such images")
+        }
+        if let then = old.model.classNames, let now = configuration.model.classNames, then != now, Set(then) == Set(now)
+        {
+            words.append(
+                "\(path) has the classes \(then.joined(separator: ", ")), and this run \(now.joined(separator: ", ")): its head "
+                    + "takes them for each other")
+        }
+        let paddings = (old.model.architecture.padding, configuration.model.architecture.padding)
+        if paddings.0 != paddings.1 {
+            words.append(
+                "\(path) was trained with model.padding \(paddings.0), and this run has \(paddings.1): its weights know other "
+                    + "borders")
+        }
+        return words
     }
 
     /// The state that the run begins with: read or drawn on rank 0, and the same on all.

@@ -71,7 +71,8 @@ final class Coordinator: @unchecked Sendable {
     ///   - detector: is told what can be done about the run after a fault.
     init(
         configuration: Configuration, directory: RunDirectory, images: String, console: Console, validator: Validator?,
-        metric: SegmentationMetric, start: TrainingState, best: BestScore?, name: String, isDedicated: Bool, workers: [WorkerPlace],
+        metric: SegmentationMetric, start: TrainingState, best: BestScore?, name: String, isDedicated: Bool,
+        workers: [WorkerPlace],
         recorder: Recorder, detector: FailureDetector?
     ) throws {
         self.recorder = recorder

@@ -106,8 +106,9 @@ struct PreflightCheck: Encodable {
         attempt("images") { try $0.images(&setup) }
         if let path = configuration.training.initializeFrom {
             attempt("weights") {
-                try setup.initializeFromFile(ParameterBuffer(ParameterLayout(model)))
+                let remarks = try setup.initializeFromFile(ParameterBuffer(ParameterLayout(model)))
                 $0.add("weights", .good, "\(path) fits the network")
+                for remark in remarks { $0.add("", .doubtful, remark) }
             }
         }
         if configuration.training.batch % workers != 0 {

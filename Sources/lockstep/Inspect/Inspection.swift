@@ -174,7 +174,7 @@ struct DataSetSummary: Encodable {
             labels = try Self.values(pairs.map(\.labels))
         } else {
             let all = try ImageFolder.files(folder, of: "images").flatMap { try ImagePage.all(ofFile: $0) }
-            remarks = try [ImageFolder.leftOut(folder, of: "images")].compactMap(\.self)
+            remarks = try SampleSource.leftOut(folder, of: "images")
             images = all.count
             kinds = try Self.kinds(all)
             labels = []

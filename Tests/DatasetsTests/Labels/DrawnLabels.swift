@@ -52,6 +52,20 @@ struct DrawnLabels {
         return out
     }
 
+    /// Each pixel repeated: nearest neighbour by a whole number.
+    func repeated(_ scale: Int) -> DrawnLabels {
+        var out = DrawnLabels(width: width * scale, height: height * scale)
+        for y in 0..<out.height { for x in 0..<out.width { out[y, x] = self[y / scale, x / scale] } }
+        return out
+    }
+
+    /// Values by place.
+    static func drawn(width: Int = 96, height: Int = 80, _ value: (Int, Int) -> Int) -> DrawnLabels {
+        var out = DrawnLabels(width: width, height: height)
+        for y in 0..<height { for x in 0..<width { out[y, x] = value(y, x) } }
+        return out
+    }
+
     /// The mean of 3×3 pixels: smooth edges.
     func smoothed() -> DrawnLabels {
         var out = self

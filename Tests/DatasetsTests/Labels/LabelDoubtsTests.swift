@@ -61,7 +61,8 @@ import Testing
         // Colours alone say nothing, or another thing than the indices.
         for (samples, palette) in [
             ([0, 1, 1, 0], [white, red]), ([0, 1, 1, 0], [black, black]), ([0, 0, 0, 0], [white, black]),
-            ([0, 1, 2, 0], [blue, red, white]), ([1, 0, 2, 1], [white, black, red]), ([0, 2, 2, 0], [white, grey, black]),
+            ([0, 1, 2, 0], [blue, red, white]), ([1, 0, 2, 1], [white, black, red]),
+            ([0, 2, 2, 0], [white, grey, black]),
         ] as [([UInt16], [RGBColor])] {
             expectFailure("l/a.png has a palette", "contradict", "data.labels: {palette") {
                 try decode(.binary, grey(samples, palette: palette))
@@ -80,7 +81,7 @@ import Testing
         #expect(try decode(.binary, grey(samples, palette: [black, red]), ignore: 255).labels.list == [0, 1, -1, 0])
         #expect(try decode(.instances, grey(samples, palette: [black, red])).instances?.list == [0, 1, 255, 0])
         for encoding in [LabelEncoding.binary, .palette([black, red])] {
-            expectFailure("l/a.png has pixels of index 255", "palette of 2 has no colour", "data.ignore_index: 255") {
+            expectFailure("l/a.png has pixels of index 255", "palette of 2 has no colour", "data.labels: index") {
                 try decode(encoding, grey(samples, palette: [black, red]))
             }
         }
@@ -159,5 +160,18 @@ import Testing
         #expect(try decode(.instances, grey([255, 0, 0, 255])).doubts.contains(.sharedNumbers))
         #expect(try decode(.instances, grey([255, 255, 0, 255])).doubts.contains(.sharedNumbers) == false)
         #expect(try decode(.instances, grey([1, 0, 0, 2])).doubts.contains(.sharedNumbers) == false)
+    }
+
+    @Test("instances: class maps, and objects that the border erases") func numbersOfOtherThings() throws {
+        let cells = DrawnLabels.drawn { y, x in y % 10 < 5 && x % 12 < 6 ? 1 + (y / 10 + x / 12) % 2 : 0 }
+        #expect(try decode(.instances, cells.raster()).doubts == [.sharedNumbers])
+        let packed = DrawnLabels.drawn { y, x in y / 2 * 48 + x / 2 + 1 }
+        #expect(try decode(.instances, packed.raster(maximum: 65535)).doubts.contains(.lostObjects))
+        let roomy = DrawnLabels.drawn { y, x in y / 8 * 12 + x / 8 + 1 }
+        #expect(try decode(.instances, roomy.raster(maximum: 65535)).doubts == [.wideBorders])
+        let apart = DrawnLabels.drawn { y, x in y % 8 < 7 && x % 8 < 7 ? y / 8 * 12 + x / 8 + 1 : 0 }
+        #expect(try decode(.instances, apart.raster(maximum: 65535)).doubts.isEmpty)
+        let walls = DrawnLabels.drawn { y, x in y % 16 < 4 && x % 16 < 4 ? y / 16 * 6 + x / 16 + 2 : 1 }
+        #expect(try decode(.instances, walls.raster()).doubts.contains(.noBackground))
     }
 }

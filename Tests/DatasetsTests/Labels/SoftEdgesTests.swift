@@ -1,5 +1,6 @@
 import Datasets
 import Images
+import Kernels
 import Testing
 
 @Suite("Labels with values that nobody has given") struct SoftEdgesTests {
@@ -70,9 +71,9 @@ import Testing
         for side in [3, 4, 7] {
             var tiles = DrawnLabels()
             for y in 0..<tiles.height {
-                for x in 0..<tiles.width { tiles[y, x] = 1 + (y / side * 61 + x / side * 37) % 250 }
+                for x in 0..<tiles.width { tiles[y, x] = 1 + y / side * 61 + x / side }
             }
-            _ = try decode(.instances, tiles.raster())
+            _ = try decode(.instances, tiles.raster(maximum: 65535))
         }
         // Classes in few values, and one that is ignored along every edge.
         let classes = DrawnLabels.discs(30, radius: 6...20) { 1 + $0 % 5 }
@@ -85,6 +86,42 @@ import Testing
         }
         _ = try decode(.index, rim.raster(), classes: 6, ignore: 255)
         _ = try decode(.binary, rim.raster(), ignore: 255)
+    }
+
+    @Test("What was enlarged by repetition is looked at as it was", arguments: [2, 3, 8]) func repeated(scale: Int)
+        throws
+    {
+        for labels in [DrawnLabels.mask.resized(0.5), .mask.smoothed(), .mask.rippled(10)] {
+            for encoding in [LabelEncoding.binary, .instances] {
+                expectFailure("compressed with loss") { try decode(encoding, labels.repeated(scale).raster()) }
+            }
+        }
+        _ = try decode(.instances, DrawnLabels.discs(30, radius: 2...9) { $0 + 1 }.repeated(scale).raster())
+    }
+
+    @Test("Speckled classes, thin layers and the smallest objects are taken") func finest() throws {
+        var random = RandomStream(seed: 4, use: .synthesis, 2)
+        let speckle = DrawnLabels.drawn { _, _ in random.integer(below: 9) }
+        #expect(try decode(.index, speckle.raster(), classes: 9).doubts.contains(.thinValues))
+        #expect(try decode(.binary, speckle.raster()).doubts.contains(.mergedObjects))
+        for thickness in [1, 2, 3] {
+            let layers = DrawnLabels.drawn { y, x in min(max((y + x / 7 % 5 - 30) / thickness, 0), 8) }
+            _ = try decode(.index, layers.raster(), classes: 9)
+            let rings = DrawnLabels.drawn { y, x in
+                Int(Double((y - 40) * (y - 40) + (x - 48) * (x - 48)).squareRoot()) / thickness % 5
+            }
+            _ = try decode(.index, rings.raster(), classes: 5)
+        }
+        // Numbered row by row, each object next to the one before it.
+        for (across, down) in [(1, 1), (2, 1), (1, 2), (3, 2)] {
+            let packed = DrawnLabels.drawn { y, x in y / down * 97 + x / across + 1 }
+            _ = try decode(.instances, packed.raster(maximum: 65535))
+            _ = try decode(.binary, packed.raster(maximum: 65535))
+        }
+        // Numbers that happen to lie near both ends of the scale.
+        let ends = DrawnLabels.discs(12, radius: 3...9) { $0 % 2 == 0 ? 1 + $0 : 241 + $0 }
+        _ = try decode(.instances, ends.raster())
+        _ = try decode(.binary, ends.raster())
     }
 
     @Test("A class of borders is a doubt, no error") func thinClasses() throws {
