@@ -15,6 +15,11 @@ extension ProgramTests {
             try FileManager.default.copyItem(atPath: place.folder.path(from), toPath: path)
         }
 
+        /// The notes of an answer in JSON, a line each.
+        private static func notes(_ outcome: Program.Outcome) throws -> String {
+            try #require(outcome.json["notes"] as? [String]).joined(separator: "\n")
+        }
+
         /// How many images each model of an evaluation was trained on.
         private func trained(
             _ place: Place, _ models: [String], images: String = "cells/images", labels: String = "cells/labels",
@@ -24,8 +29,8 @@ extension ProgramTests {
                 ["evaluate"] + models + ["--images", images, "--labels", labels, "--json"], ranks: ranks)
             let overlaps = try #require(try outcome.json["training_images"] as? [[String: Any]])
             let counts = overlaps.compactMap { $0["images"] as? Int }
-            let isSaid = outcome.errors.contains("scores on them say little about new images")
-            #expect(isSaid == counts.contains { $0 > 0 }, "\(outcome.errors)")
+            let isSaid = try Self.notes(outcome).contains("scores on them say little about new images")
+            #expect(isSaid == counts.contains { $0 > 0 }, "\(outcome.output)")
             return counts
         }
 
@@ -160,9 +165,10 @@ extension ProgramTests {
             func errors(_ values: [UInt16], _ options: [String] = [], ranks: Int = 0) throws -> String {
                 try write("truth", values)
                 try write("predicted", [0, 255])
-                return try place.succeed(
-                    ["evaluate", "--predictions", "predicted", "--labels", "truth", "--json"] + options, ranks: ranks
-                ).errors
+                return try Self.notes(
+                    place.succeed(
+                        ["evaluate", "--predictions", "predicted", "--labels", "truth", "--json"] + options,
+                        ranks: ranks))
             }
             let numbers: [UInt16] = [0, 1, 2, 3, 0]
             for ranks in [0, 2] {
@@ -213,7 +219,7 @@ extension ProgramTests {
             #expect(ignored.status == 2 && ignored.errors.contains("--labels: no pixel of its label counts"))
             try write(place, "t/a.png") { y, x in y % 8 < 4 && x % 8 < 4 ? 255 : 0 }
             let masks = try evaluate(place, ["--encoding", "instances"])
-            #expect(masks.status == 0 && masks.errors.contains("set data.labels: binary"), "\(masks.errors)")
+            #expect(try masks.status == 0 && Self.notes(masks).contains("set data.labels: binary"), "\(masks.output)")
             try write(place, "t/a.png") { disc($0, $1) ? 255 : 0 }
             try write(place, "p/a.png") { disc($0, $1) ? 2 : 1 }
             let foreign = try evaluate(place)
@@ -252,7 +258,7 @@ extension ProgramTests {
             #expect(try evaluate(place).errors.contains("p/a.instances.png says other pixels"))
             try FileManager.default.removeItem(atPath: place.folder.path("p/a.instances.png"))
             try write(place, "p/b.png", half)
-            #expect(try evaluate(place).errors.contains("1 prediction of p has no label and is left out (b)"))
+            #expect(try Self.notes(evaluate(place)).contains("1 prediction of p has no label and is left out (b)"))
             try FileManager.default.copyItem(
                 atPath: place.folder.path("p/a.png"), toPath: place.folder.path("p/a.tif"))
             let twice = try evaluate(place)

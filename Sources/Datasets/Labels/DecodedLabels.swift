@@ -48,8 +48,11 @@ extension Set<LabelDoubt> {
                 isLeft[number] = true
             }
         }
-        if isLeft.count(where: { $0 }) < numbers { insert(.lostObjects) }
-        if 20 * (all - left) > all { insert(.wideBorders) }
+        if isLeft.count(where: { $0 }) < numbers {
+            insert(.lostObjects)
+        } else if 20 * (all - left) > all {
+            insert(.wideBorders)
+        }
         if !hasZero, numbers > 1, let largest = sizes.max(), 2 * largest > all { insert(.noBackground) }
         // Many numbers are those of objects.
         guard (1...32).contains(numbers) else { return }

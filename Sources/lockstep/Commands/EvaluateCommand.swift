@@ -94,7 +94,6 @@ struct EvaluateCommand: JobCommand {
             outcome = try evaluation.run(
                 ensemble, images: images, labels: labels, truth: truth(own.encoding, own, of: ensemble.classes))
         }
-        if json { for note in outcome.notes { job.console.say(note) } }
         try job.answer(text(outcome, names), json: json ? outcome : nil)
     }
 
