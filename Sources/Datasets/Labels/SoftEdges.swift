@@ -31,7 +31,7 @@ struct SoftEdges {
     private var unlikeValues = 0
 
     /// Rows that are looked at, spread over the image.
-    private static let mostRows = 256
+    private static let mostRows = 128
     /// Fewer pixels than these prove nothing.
     private static let fewest = 12
 
