@@ -223,7 +223,8 @@ extension ProgramTests {
             try write(place, "t/a.png") { disc($0, $1) ? 255 : 0 }
             try write(place, "p/a.png") { disc($0, $1) ? 2 : 1 }
             let foreign = try evaluate(place)
-            #expect(foreign.status == 2 && foreign.errors.contains("--predictions: no label has a pixel of value 0"))
+            #expect(
+                foreign.status == 2 && foreign.errors.contains("--predictions: no prediction has a pixel of value 0"))
             try write(place, "p/a.png") { y, x in min(255, 10 * x + 3 * y) }
             let probabilities = try evaluate(place)
             #expect(

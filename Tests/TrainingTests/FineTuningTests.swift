@@ -75,6 +75,12 @@ extension TrainingRuns {
             #expect(
                 unit.count == 1
                     && unit[0].contains("was trained with data.normalize standardize, and this run has unit"))
+            let named = try task.train("named", ["training.steps=1", "model.class_names=[ground, cell]"])
+            let start = "training.initialize_from=\(named.directory.path)"
+            let swapped = try notes("swapped", [start, "model.class_names=[cell, ground]", "model.padding=same"])
+            #expect(swapped.count == 2, "\(swapped)")
+            #expect(swapped[0].contains("has the classes ground, cell, and this run cell, ground: its head takes them"))
+            #expect(swapped[1].contains("was trained with model.padding valid, and this run has same"))
             let three = try notes("three", ["model.classes=3", "data.labels=index", "data.ignore_index=255"])
             #expect(
                 three.count == 1 && three[0].contains("is of 2 classes and model.classes is 3: the head starts anew"))

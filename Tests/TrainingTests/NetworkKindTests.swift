@@ -4,6 +4,7 @@ import Foundation
 import Inference
 import Kernels
 import Network
+import Support
 import TestSupport
 import Testing
 
@@ -65,6 +66,33 @@ extension TrainingRuns {
             #expect(try probabilities(own, tile: 36) != whole)
             let plain = try TrainedModel(reading: try task.train("plain", ["training.steps=1"]).directory.latest)
             #expect(try ModelEnsemble([plain], tile: nil, engine: engine).remarks.isEmpty)
+            // What tensors cannot say is assumed, and said.
+            let assumed = try ModelEnsemble([bare], tile: nil, engine: engine).remarks
+            #expect(
+                assumed.last?.hasPrefix("\(weights) has weights alone: --padding valid and --normalize unit assumed")
+                    == true)
+            let told = try TrainedModel(
+                reading: weights, hints: .init(padding: .valid, normalization: .standardize))
+            #expect(try ModelEnsemble([told], tile: nil, engine: engine).remarks.count == 1)
+        }
+
+        @Test("models that are averaged have their classes in one order") func orders() throws {
+            let task = try TinyTask()
+            func model(_ name: String, _ names: String) throws -> TrainedModel {
+                let settings = ["model.classes=3", "data.labels=index", "data.ignore_index=255", "training.steps=1"]
+                return try TrainedModel(
+                    reading: task.train(name, settings + ["model.class_names=[\(names)]"]).directory.latest)
+            }
+            let first = try model("a", "ground, cell, debris")
+            let engine = Engine(.native, threads: 1)
+            for (name, names) in [("b", "ground, debris, cell"), ("c", "ground, debris, other")] {
+                let other = try model(name, names)
+                let failure = #expect(throws: Failure.self) {
+                    try ModelEnsemble([first, other], tile: nil, engine: engine)
+                }
+                #expect(failure?.message.contains("models that are averaged must have them in one order") == true)
+            }
+            _ = try ModelEnsemble([first, model("d", "ground, cell, other")], tile: nil, engine: engine)
         }
 
         @Test("skips that are not concatenated are named for a file of weights alone", arguments: ["add", "none"])

@@ -80,23 +80,25 @@ public struct DatasetPart: Codable, Sendable {
 
     /// Throws `Failure.request` where the labels cannot teach or measure anything.
     ///
-    /// - Parameter what: they are, for the error: a key or an option.
-    public func check(_ what: String) throws {
+    /// - Parameters:
+    ///   - what: they are, for the error: a key or an option.
+    ///   - noun: one of them.
+    public func check(_ what: String, noun: String = "label") throws {
         guard files > 0 else { return }
         guard pixels.contains(where: { $0 > 0 }) else {
             throw Failure.request(
-                "\(what): no pixel of its \(files == 1 ? "label" : "\(files) labels") counts for any class, since all have "
+                "\(what): no pixel of its \(files == 1 ? noun : "\(files) \(noun)s") counts for any class, since all have "
                     + "the value that is ignored (data.ignore_index, data.ignore_color): correct that value or the labels"
             )
         }
         if let copy = sightings[.isItsImage], copy.files == files {
             throw Failure.request(
-                "\(what): every label has the very pixels of its image (first: \(copy.name)), so that there is nothing to learn: "
+                "\(what): every \(noun) has the very pixels of its image (first: \(copy.name)), so that there is nothing to learn: "
                     + "name the labels' own files")
         }
         if let noZero = sightings[.noZero], noZero.files == files {
             throw Failure.request(
-                "\(what): no label has a pixel of value 0, but several values each (first: \(noZero.name)), and with "
+                "\(what): no \(noun) has a pixel of value 0, but several values each (first: \(noZero.name)), and with "
                     + "data.labels: binary every pixel is class 1: set data.labels: index, with data.ignore_index or one "
                     + "class more, or store the background as 0")
         }

@@ -232,7 +232,7 @@ public struct EvaluationJob {
 
         func check() throws {
             try truths.check("--labels")
-            try predictions.check("--predictions")
+            try predictions.check("--predictions", noun: "prediction")
         }
 
         /// - Parameter isGuessed: whether nobody has said how labels are encoded.

@@ -48,10 +48,12 @@ struct TrainingCosts {
     var fits: Bool { bytes < 0.8 * memory }
 
     var memoryWords: String {
-        let gibibytes = { (bytes: Double) in decimals(bytes / 1_073_741_824, 1) }
+        let size = { (bytes: Double) in
+            bytes < 1e9 ? "\(Int(bytes / 1_048_576)) MiB" : "\(decimals(bytes / 1_073_741_824, 1)) GiB"
+        }
         return
-            "about \(gibibytes(bytes)) GiB for \(workers) workers, and up to \(setup.configuration.data.cacheMegabytes) MiB of "
-            + "images each (data.cache_mb), of \(gibibytes(memory)) GiB"
+            "about \(size(bytes)) for \(workers) workers, and up to \(setup.configuration.data.cacheMegabytes) MiB of "
+            + "images each (data.cache_mb), of \(size(memory))"
             + (fits ? "" : ": lower data.tile or model.base_channels, or start fewer workers")
     }
 
@@ -104,8 +106,8 @@ struct TrainingCosts {
     /// What is free where the run will be written; nil where the system does not say.
     private var freeBytes: Double? {
         var folder = setup.specification.directory
-        while !FileManager.default.fileExists(atPath: folder), folder.contains("/"), folder != "/" {
-            folder = (folder as NSString).deletingLastPathComponent
+        while !folder.isEmpty, !FileManager.default.fileExists(atPath: folder) {
+            folder = folder.contains("/") ? (folder as NSString).deletingLastPathComponent : ""
         }
         var status = statvfs()
         guard statvfs(folder.isEmpty ? "." : folder, &status) == 0 else { return nil }
