@@ -214,6 +214,16 @@ int ctiff_palette(const ctiff_reader *reader, uint16_t *colors) {
     return 1;
 }
 
+const char *ctiff_no_data(const ctiff_reader *reader) {
+    // Not one of libtiff's own tags, so that it comes with its count.
+    uint32_t count = 0;
+    const char *text = NULL;
+    const TIFFField *field = TIFFFindField(reader->tiff, 42113, TIFF_ANY);
+    if (field == NULL || TIFFFieldDataType(field) != TIFF_ASCII || !TIFFFieldPassCount(field)) return NULL;
+    if (!TIFFGetField(reader->tiff, 42113, &count, &text) || text == NULL || count == 0) return NULL;
+    return text[count - 1] == 0 ? text : NULL;
+}
+
 const char *ctiff_description(const ctiff_reader *reader) {
     char *text = NULL;
     return TIFFGetField(reader->tiff, TIFFTAG_IMAGEDESCRIPTION, &text) ? text : NULL;

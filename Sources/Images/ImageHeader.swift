@@ -15,10 +15,12 @@ public struct ImageHeader: Sendable, Hashable {
     public let alphaSamples: Int
     /// Whether the file was compressed with loss, so that samples are not those that were given to it.
     public let isLossy: Bool
+    /// The value of pixels without data, where the file names one (GDAL_NODATA of GeoTIFF).
+    public let noData: Double?
 
     public init(
         width: Int, height: Int, channels: Int, maximum: UInt64 = 255, isPalette: Bool = false, isFloat: Bool = false,
-        alphaSamples: Int = 0, isLossy: Bool = false
+        alphaSamples: Int = 0, isLossy: Bool = false, noData: Double? = nil
     ) {
         self.width = width
         self.height = height
@@ -28,6 +30,7 @@ public struct ImageHeader: Sendable, Hashable {
         self.isFloat = isFloat
         self.alphaSamples = alphaSamples
         self.isLossy = isLossy
+        self.noData = noData
     }
 
     /// Channels of the picture: a palette paints three.

@@ -83,7 +83,8 @@ public final class TIFFReader {
         self.header = ImageHeader(
             width: width, height: height, channels: stored.channels, maximum: stored.maximum,
             isPalette: stored.isPalette, isFloat: stored.isFloat, alphaSamples: stored.alphaSamples,
-            isLossy: TIFFCompression.isLossy(header, reader))
+            isLossy: TIFFCompression.isLossy(header, reader),
+            noData: ctiff_no_data(reader).flatMap { Double(String(cString: $0).filter { !$0.isWhitespace }) })
         tags = TIFFTags(
             resolution: header.has_resolution == 0
                 ? nil

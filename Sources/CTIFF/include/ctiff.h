@@ -116,6 +116,9 @@ int ctiff_is_alpha(const ctiff_reader *_Nonnull reader, uint16_t index);
 /// The palette's colours, 3·2^bits values: all of red, of green, of blue, as ColorMap has them. 0 where there is none.
 int ctiff_palette(const ctiff_reader *_Nonnull reader, uint16_t *_Nonnull colors);
 
+/// GDAL_NODATA, the value of pixels without data, as text; null where there is none. It lives as long as the reader.
+const char *_Nullable ctiff_no_data(const ctiff_reader *_Nonnull reader);
+
 /// ImageDescription; null where there is none. It lives as long as the reader.
 const char *_Nullable ctiff_description(const ctiff_reader *_Nonnull reader);
 

@@ -45,6 +45,11 @@ public struct ImagePage: Hashable, Sendable, Codable {
         return try all(ofFile: path, pages: .images)
     }
 
+    /// Whether a file says that its pages are channels of images: of labels, which have one value a pixel, a mistake.
+    static func areChannels(_ path: String) -> Bool {
+        (try? ImageFile.images(path, .auto))?.contains { $0.count > 1 } == true
+    }
+
     private static func all(ofFile path: String, _ images: [[Int]]) -> [ImagePage] {
         images.count == 1
             ? [ImagePage(path, page: nil, pages: images[0])]

@@ -21,6 +21,8 @@ public enum LabelDoubt: String, CaseIterable, Codable, Sendable {
     case noBackground
     /// All pixels are ignored.
     case nothingCounts
+    /// Pixels have the value that the file gives to those without data (GDAL_NODATA), which is not ignored.
+    case noData
     /// The image is turned as its file says (EXIF or TIFF Orientation), and the label is not.
     case imageIsTurned
     /// The label has the pixels of its image, of two values.
@@ -56,6 +58,9 @@ public enum LabelDoubt: String, CaseIterable, Codable, Sendable {
             "\(files) without a 0, in which one object covers more than half: if it is the background, store it as 0"
         case .nothingCounts:
             "\(files) in which no pixel counts: all are ignored"
+        case .noData:
+            "\(files) with pixels of the value that stands for none in their files (GDAL_NODATA), which counts as any other: set "
+                + "data.ignore_index to it"
         case .imageIsTurned:
             "\(files) of images that are turned as their files say (EXIF or TIFF Orientation): labels must lie on the picture as "
                 + "viewers show it"

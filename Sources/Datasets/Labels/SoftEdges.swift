@@ -1,5 +1,3 @@
-import Images
-
 /// Values that nobody has given: those between the ones on either side of an edge, which labels have after resizing with
 /// interpolation or drawing with smooth edges, and those of the ripples that compression with loss (JPEG) leaves.
 ///

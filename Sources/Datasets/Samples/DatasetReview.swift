@@ -1,5 +1,3 @@
-import Support
-
 /// What a look at every image and label of a run shows.
 public struct DatasetReview: Sendable {
     public let training: DatasetPart

@@ -36,14 +36,14 @@ public struct SampleReader: Hashable, Sendable {
     public func load(_ pair: SamplePair) throws -> Sample {
         let raster = try pair.image.read()
         let image = try tensor(of: raster, pair.image)
-        let numbers = try readLabels(pair.labels)
+        let (numbers, header) = try readLabels(pair.labels)
         let isCopy = numbers.hasPixels(of: raster)
         guard !isCopy || numbers.hasTwoValues else {
             throw Failure.request(
                 "label \(pair.labels.name) has the very pixels of image \(pair.image.name), which are no labels: name the "
                     + "labels' own files")
         }
-        var decoded = try decode(numbers, pair.labels)
+        var decoded = try decode(numbers, header, pair.labels)
         if isCopy { decoded.doubts.insert(.isItsImage) }
         let isTurned = raster.isTurned && !numbers.isTurned
         if isTurned { decoded.doubts.insert(.imageIsTurned) }
@@ -88,20 +88,28 @@ public struct SampleReader: Hashable, Sendable {
     /// Reads labels alone: classes, and with `data.labels: instances` the numbers of their objects; H×W each.
     ///
     /// Throws `Failure.request` where the file cannot be read or a label is no class.
-    public func loadLabels(_ labels: ImagePage) throws -> DecodedLabels { try decode(readLabels(labels), labels) }
-
-    private func readLabels(_ labels: ImagePage) throws -> RasterImage {
-        guard try ImageFile.kind(of: labels.path) != .jpeg, try !labels.readHeader().isLossy else {
-            throw Failure.request(
-                "label \(labels.name) is a JPEG, or a TIFF compressed as one, which does not keep values as they are: make "
-                    + "the labels anew as PNG, or as TIFF without loss")
-        }
-        return try labels.read(as: .numbers)
+    public func loadLabels(_ labels: ImagePage) throws -> DecodedLabels {
+        let (numbers, header) = try readLabels(labels)
+        return try decode(numbers, header, labels)
     }
 
-    private func decode(_ numbers: RasterImage, _ labels: ImagePage) throws -> DecodedLabels {
-        try encoding.decode(
+    private func readLabels(_ labels: ImagePage) throws -> (numbers: RasterImage, header: ImageHeader) {
+        let header = try ImageFile.kind(of: labels.path) == .jpeg ? nil : labels.readHeader()
+        guard let header, !header.isLossy else {
+            throw Failure.request(
+                "label \(labels.name) is compressed with loss (a JPEG, or a TIFF that holds JPEG, WebP or LERC), which does not "
+                    + "keep values as they are: make the labels anew as PNG, or as TIFF without loss")
+        }
+        return (try labels.read(as: .numbers), header)
+    }
+
+    private func decode(_ numbers: RasterImage, _ header: ImageHeader, _ labels: ImagePage) throws -> DecodedLabels {
+        var decoded = try encoding.decode(
             numbers, classes: classes, ignoreValue: ignoreValue, ignoreColor: ignoreColor, path: labels.name)
+        if let noData = header.noData, Double(ignoreValue ?? -1) != noData, numbers.has(noData) {
+            decoded.doubts.insert(.noData)
+        }
+        return decoded
     }
 }
 
@@ -109,6 +117,14 @@ extension RasterImage {
     /// Whether this label image is a copy of an image.
     fileprivate func hasPixels(of image: RasterImage) -> Bool {
         width == image.width && height == image.height && channels == image.channels && content == image.content
+    }
+
+    /// Whether a sample has this value.
+    fileprivate func has(_ value: Double) -> Bool {
+        switch content {
+        case .integers(let samples): UInt16(exactly: value).map { samples.contains($0) } ?? false
+        case .floats(let samples): samples.contains(Float(value))
+        }
     }
 
     /// Whether it has two values at most. A mask may be both, image and label: its borders can be learnt from it.

@@ -176,7 +176,14 @@ public struct SampleSet: Sendable {
     package init(_ pairs: [SamplePair], unlabelled: Int = 0, remarks: [String] = []) {
         self.pairs = pairs
         self.unlabelled = unlabelled
-        self.remarks = remarks
+        let stacks = Set(pairs.filter { $0.labels.page != nil }.map(\.labels.path)).filter(ImagePage.areChannels)
+            .sorted()
+        self.remarks =
+            remarks
+            + stacks.map {
+                "label \($0) says that its pages are channels (ImageJ's or OME's metadata); labels have one value a pixel, and its pages "
+                    + "are taken as labels of one image after another"
+            }
     }
 
     /// "2 images of 01/t*.tif have no label and are left out (first: 01/t007.tif)".

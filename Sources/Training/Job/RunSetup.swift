@@ -151,6 +151,11 @@ package struct RunSetup {
                 "\(path) has the classes \(then.joined(separator: ", ")), and this run \(now.joined(separator: ", ")): its head "
                     + "takes them for each other")
         }
+        if case .palette(let then) = old.data.labels, case .palette(let now) = configuration.data.labels, then != now {
+            words.append(
+                "\(path) was trained on labels of other colours (data.labels.palette): its head may take classes for each other"
+            )
+        }
         let paddings = (old.model.architecture.padding, configuration.model.architecture.padding)
         if paddings.0 != paddings.1 {
             words.append(

@@ -1,5 +1,4 @@
 import Datasets
-import Images
 import Testing
 
 @Suite("What a look at all labels shows") struct DatasetReviewTests {

@@ -118,9 +118,34 @@ import Testing
 
     @Test func labelsAreNoJPEG() throws {
         let jpeg = try folder.touch("labels/a.tif", bytes: Data([0xFF, 0xD8, 0xFF, 0xE0]))
-        expectFailure("label \(jpeg) is a JPEG") {
+        expectFailure("label \(jpeg) is compressed with loss") {
             try SampleReader(inputChannels: 1, classes: 2).loadLabels(ImagePage(jpeg))
         }
+    }
+
+    @Test("A sample that the file declares to be alpha is named where a channel is missing") func declaredAlpha() throws
+    {
+        let vectors = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .appendingPathComponent("../../ImagesTests/Vectors/rgba8.tif").path
+        expectFailure(
+            "is RGB (3 channels)", "1 sample a pixel to be transparency (alpha)", "extrasamples=['unspecified']"
+        ) {
+            try SampleReader(inputChannels: 4, classes: 2).loadImage(ImagePage(vectors))
+        }
+        expectFailure("set model.input_channels: 3 if all images are so") {
+            try SampleReader(inputChannels: 5, classes: 2).loadImage(ImagePage(vectors))
+        }
+    }
+
+    @Test("A value that stands for no data is a doubt, unless it is ignored") func noData() throws {
+        let page = ImagePage(
+            URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+                .appendingPathComponent("../../ImagesTests/Vectors/no-data.tif").path)
+        func doubts(_ ignored: Int?) throws -> Set<LabelDoubt> {
+            try SampleReader(inputChannels: 1, classes: 9, encoding: .index, ignoreValue: ignored).loadLabels(page)
+                .doubts
+        }
+        #expect(try doubts(nil).contains(.noData) && doubts(8).contains(.noData) && !doubts(7).contains(.noData))
     }
 
     @Test func wrongPairs() throws {

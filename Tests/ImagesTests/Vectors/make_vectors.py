@@ -42,6 +42,9 @@ tiff("grey8-bigtiff.tif", grey, bigtiff=True, rowsperstrip=5)
 tiff("grey8-lzw.tif", grey, compression="lzw", rowsperstrip=4)
 tiff("grey8-deflate-tiles.tif", grey, compression="deflate", predictor=True, tile=(16, 32))
 tiff("grey8-packbits.tif", grey, compression="packbits", rowsperstrip=7)
+# GDAL_NODATA: 7 stands for no data. Labels: rows of it, then two classes.
+bands = np.where(np.arange(ROWS)[:, None] < 10, 7, np.arange(COLUMNS)[None] < 20).astype(np.uint8)
+tiff("no-data.tif", bands, extratags=[(42113, "s", 0, "7", True)])
 tiff("grey8-miniswhite.tif", (255 - grey).astype(np.uint8), photometric="miniswhite")
 
 # Other samples.
