@@ -54,6 +54,17 @@ extension ProgramTests {
                 try copy(place, "cells/labels/cell-000\(number).png", to: "copies/labels/x\(number).png")
             }
             #expect(try trained(place, run, images: "copies/images", labels: "copies/labels") == [5])
+            // Saved again as another kind of file.
+            for number in 1...7 {
+                let path = place.folder.path("copies/images/x\(number).png")
+                let image = try ImageFile.read(path)
+                let tiff = try TIFFWriter(
+                    place.folder.path("copies/images/x\(number).tif"), width: image.width, height: image.height)
+                try tiff.append(image)
+                try tiff.finish()
+                try FileManager.default.removeItem(atPath: path)
+            }
+            #expect(try trained(place, run, images: "copies/images", labels: "copies/labels") == [5])
             try place.succeed(["synthesize", "new", "--count", "3", "--size", "64", "--seed", "9"])
             #expect(try trained(place, run, images: "new/images", labels: "new/labels") == [0])
 

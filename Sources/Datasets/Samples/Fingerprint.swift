@@ -4,7 +4,7 @@ import Images
 extension RasterImage {
     /// A number that images of other samples hardly share: a multiplicative hash of their bits and sizes, fast rather than
     /// safe from people who want two to be alike. Nil where all samples are the same.
-    var fingerprint: UInt64? {
+    package var fingerprint: UInt64? {
         switch content {
         case .integers(let samples): samples.allSatisfy { $0 == samples[0] } ? nil : samples.withUnsafeBytes(hash)
         case .floats(let samples): samples.allSatisfy { $0 == samples[0] } ? nil : samples.withUnsafeBytes(hash)

@@ -30,7 +30,9 @@ public struct SamplePair: Hashable, Sendable, Codable {
         let labelNames = try ImageFolder.files(labels, of: "labels", extensions: ImageFolder.labelExtensions)
         let (imageFiles, labelFiles) = (byStem(imageNames), byStem(labelNames))
         if FileIdentity.areSame(images, labels) {
-            throw ownLabels(images, imageNames.map { ($0 as NSString).lastPathComponent })
+            throw Failure.request(
+                "folder \(images) is given for images and for labels, and no image is its own label: "
+                    + PairingAdvice.oneFolder(images, imageNames))
         }
         let missing = imageFiles.keys.filter { labelFiles[$0] == nil }.sorted()
         if let first = missing.first, let names = imageFiles[first] {
@@ -38,7 +40,8 @@ public struct SamplePair: Hashable, Sendable, Codable {
             let more = missing.count == 1 ? "" : " (and \(missing.count - 1) more have none)"
             throw Failure.request(
                 "image \(image) has no label in \(labels)\(more): "
-                    + advice(withoutLabel: first, images, missing, labels, labelNames))
+                    + PairingAdvice.noLabel(of: image, missing.compactMap { imageFiles[$0]?.first }, labels, labelNames)
+            )
         }
         let pairs = try imageFiles.sorted { $0.key < $1.key }.flatMap { stem, names in
             try pages(
@@ -54,52 +57,6 @@ public struct SamplePair: Hashable, Sendable, Codable {
             try LeftOut.inFolder(labels, of: "labels", extensions: ImageFolder.labelExtensions),
         ]
         return SampleSet(pairs, remarks: remarks.compactMap(\.self))
-    }
-
-    /// What to do about an image without a label: its label may have another name, or be of a format that is not read.
-    private static func advice(
-        withoutLabel stem: String, _ images: String, _ missing: [String], _ labels: String, _ labelNames: [String]
-    ) -> String {
-        if let wildcards = LeftOut.wildcards(
-            missing.map { "\($0).png" }, labelNames.map { ($0 as NSString).lastPathComponent }),
-            let imageName = try? ImageFolder.files(images, of: "images").first(where: {
-                ImagePage.stem(ofPath: $0) == stem
-            })
-        {
-            let found = (imageName as NSString).pathExtension
-            let pattern = (wildcards.images as NSString).deletingPathExtension + ".\(found)"
-            return
-                "the labels have names of another kind, which wildcards pair: images: '\(ImageFolder.join(images, pattern))', "
-                + "labels: '\(ImageFolder.join(labels, wildcards.labels))'"
-        }
-        let others = ((try? ImageFolder.names(in: labels, of: "labels")) ?? []).filter {
-            ImagePage.stem(ofPath: $0) == stem
-        }
-        if let other = others.first {
-            return
-                "\(other) is there, but labels are read from PNG and TIFF alone: make it anew as PNG, or remove the image"
-        }
-        return "add \(ImageFolder.join(labels, stem)).png or .tif, or remove the image"
-    }
-
-    /// Why images cannot be paired with the labels of their own folder by their names.
-    private static func ownLabels(_ folder: String, _ names: [String]) -> Failure {
-        let twins = byStem(names).filter { $1.count > 1 }
-        let extensions = Set(twins.values.flatMap { $0 }.map { ($0 as NSString).pathExtension.lowercased() })
-        var advice = "name the labels' own folder"
-        if let wildcards = LeftOut.wildcards(names, names) {
-            advice =
-                "pair them by wildcards: images: '\(ImageFolder.join(folder, wildcards.images))', labels: "
-                + "'\(ImageFolder.join(folder, wildcards.labels))'"
-        } else if 2 * twins.count >= names.count / 2, extensions.count == 2, !twins.isEmpty {
-            let sorted = extensions.sorted {
-                ImageFolder.labelExtensions.contains($0) ? false : !ImageFolder.labelExtensions.contains($1) || $0 < $1
-            }
-            advice =
-                "pair them by wildcards: images: '\(ImageFolder.join(folder, "*.\(sorted[0])"))', labels: "
-                + "'\(ImageFolder.join(folder, "*.\(sorted[1])"))'"
-        }
-        return .request("folder \(folder) is given for images and for labels, and no image is its own label: \(advice)")
     }
 
     /// Throws `Failure.request` where a label is the file of its own image (or of what `what` says), by whatever path.

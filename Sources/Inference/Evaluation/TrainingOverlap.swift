@@ -1,7 +1,7 @@
 import Configurations
 import Datasets
 import Foundation
-import Support
+import Images
 
 /// How many of the images of an evaluation a model was trained on: scores on these say little about others.
 public struct TrainingOverlap: Codable, Sendable {
@@ -12,7 +12,7 @@ public struct TrainingOverlap: Codable, Sendable {
     /// Whether the run's images are known to be those it was trained on; else they are what its configuration names now.
     public let isCertain: Bool
 
-    /// Compares files, links followed, and, where files have as many bytes, their contents.
+    /// Compares files, links followed, and the pixels of images of one shape, whatever files hold them.
     ///
     /// Images held back for validation count as none. Nil for weights without a configuration, and where the run's images
     /// are not to be found from here.
@@ -76,46 +76,52 @@ public struct TrainingOverlap: Codable, Sendable {
     }
 }
 
-/// Image files, to be asked whether another is one of them or has the same bytes.
+/// Image files, to be asked whether another is one of them or has the same pixels.
 private final class ImageFiles {
     private struct Place: Hashable {
         let path: String
         let page: Int?
     }
 
+    /// What images must have in common before their pixels are compared.
+    private struct Shape: Hashable {
+        let width: Int
+        let height: Int
+        let channels: Int
+    }
+
     private let places: Set<Place>
-    private let bySize: [Int: [ImagePage]]
-    private var digests: [String: String] = [:]
+    private let pages: [ImagePage]
+    /// The images by their shapes, once a file that is none of them has been asked for.
+    private lazy var byShape = Dictionary(grouping: pages, by: Self.shape)
+    private var fingerprints: [ImagePage: UInt64?] = [:]
 
     init(_ pages: [ImagePage]) {
+        self.pages = pages
         places = Set(pages.map { Place(path: Self.realPath($0.path), page: $0.page) })
-        bySize = Dictionary(grouping: pages) { Self.size($0.path) }
     }
 
     func contains(_ page: ImagePage) -> Bool {
         if places.contains(Place(path: Self.realPath(page.path), page: page.page)) { return true }
-        let size = Self.size(page.path)
-        guard size > 0, let alike = bySize[size] else { return false }
-        let digest = digest(page.path)
-        return digest != nil && alike.contains { $0.page == page.page && self.digest($0.path) == digest }
+        guard let shape = Self.shape(page), let alike = byShape[shape], let own = fingerprint(page) else {
+            return false
+        }
+        return alike.contains { fingerprint($0) == own }
     }
 
     static func realPath(_ path: String) -> String {
         URL(fileURLWithPath: path).resolvingSymlinksInPath().standardizedFileURL.path
     }
 
-    private static func size(_ path: String) -> Int {
-        var status = stat()
-        return stat(path, &status) == 0 ? Int(status.st_size) : -1
+    private static func shape(_ page: ImagePage) -> Shape? {
+        (try? page.readHeader()).map { Shape(width: $0.width, height: $0.height, channels: $0.channels) }
     }
 
-    private func digest(_ path: String) -> String? {
-        if let known = digests[path] { return known }
-        guard let bytes = try? Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe) else { return nil }
-        let hash = SHA256()
-        hash.update(bytes)
-        let digest = hash.finish().hexadecimal
-        digests[path] = digest
-        return digest
+    /// Nil of an image that cannot be read, or has no structure to be known by.
+    private func fingerprint(_ page: ImagePage) -> UInt64? {
+        if let known = fingerprints[page] { return known }
+        let fingerprint = (try? page.read())?.fingerprint
+        fingerprints[page] = .some(fingerprint)
+        return fingerprint
     }
 }
