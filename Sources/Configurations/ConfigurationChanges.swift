@@ -1,5 +1,6 @@
 import Datasets
 import Foundation
+import Support
 
 // A run that goes on with another configuration than its checkpoint's computes something else from there on: what, is
 // said, key by key. Keys that are not named here are said as they are, so that a new one is not passed over.
@@ -96,7 +97,7 @@ extension Configuration.Data {
             case .files(let images, let labels): [images, labels]
             case .list(let list): [list]
             }
-        return paths.map { URL(fileURLWithPath: resolve($0)).resolvingSymlinksInPath().standardizedFileURL.path }
+        return paths.map { realPath(resolve($0)) }
     }
 
     /// Where the validation images are, where they have files of their own; else how they are held back.

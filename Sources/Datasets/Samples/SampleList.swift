@@ -48,7 +48,7 @@ struct SampleList {
         // One file may be called in several ways.
         var lines: [String: Int] = [:]
         for row in rows {
-            let file = URL(fileURLWithPath: row.image).resolvingSymlinksInPath().standardizedFileURL.path
+            let file = realPath(row.image)
             if let first = lines.updateValue(row.line, forKey: file) {
                 throw Failure.request(
                     "list \(path) line \(row.line): image \(row.image) is in line \(first) too: remove one of the two")

@@ -2,6 +2,7 @@ import Configurations
 import Datasets
 import Foundation
 import Images
+import Support
 
 /// How many of the images of an evaluation a model was trained on: scores on these say little about others.
 public struct TrainingOverlap: Codable, Sendable {
@@ -59,7 +60,7 @@ public struct TrainingOverlap: Codable, Sendable {
     /// The folder that the run was started in, which its configuration's relative paths begin in: told by where its own
     /// folder is. Nil where that was named otherwise.
     private static func workingDirectory(of model: TrainedModel, _ configuration: Configuration) -> String? {
-        let file = ImageFiles.realPath(model.path) as NSString
+        let file = realPath(model.path) as NSString
         let run = (file.deletingLastPathComponent as NSString).deletingLastPathComponent
         let parts = "\(configuration.run.output)/\(configuration.name)".split(separator: "/").filter { $0 != "." }
         let ending = "/" + parts.joined(separator: "/")
@@ -98,19 +99,15 @@ private final class ImageFiles {
 
     init(_ pages: [ImagePage]) {
         self.pages = pages
-        places = Set(pages.map { Place(path: Self.realPath($0.path), page: $0.page) })
+        places = Set(pages.map { Place(path: realPath($0.path), page: $0.page) })
     }
 
     func contains(_ page: ImagePage) -> Bool {
-        if places.contains(Place(path: Self.realPath(page.path), page: page.page)) { return true }
+        if places.contains(Place(path: realPath(page.path), page: page.page)) { return true }
         guard let shape = Self.shape(page), let alike = byShape[shape], let own = fingerprint(page) else {
             return false
         }
         return alike.contains { fingerprint($0) == own }
-    }
-
-    static func realPath(_ path: String) -> String {
-        URL(fileURLWithPath: path).resolvingSymlinksInPath().standardizedFileURL.path
     }
 
     private static func shape(_ page: ImagePage) -> Shape? {

@@ -30,14 +30,9 @@ struct PredictionInput: Codable, Sendable {
             guard stat(path, &status) == 0 else {
                 throw Failure.request("\(path) cannot be read: \(Failure.systemReason(errno))")
             }
-            self.path = Self.realPath(path)
+            self.path = realPath(path)
             bytes = Int(status.st_size)
             modified = Double(status.st_mtim.tv_sec) + Double(status.st_mtim.tv_nsec) / 1e9
-        }
-
-        /// A path without links, of a file that need not be there.
-        static func realPath(_ path: String) -> String {
-            URL(fileURLWithPath: path).resolvingSymlinksInPath().standardizedFileURL.path
         }
     }
 

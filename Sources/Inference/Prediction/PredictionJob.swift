@@ -143,9 +143,9 @@ public struct PredictionJob {
         }
         let inputs = try PredictionInput.list(input, pages: ensemble.pages)
         let originals = Dictionary(inputs.map { ($0.file.path, $0.path) }, uniquingKeysWith: { first, _ in first })
-        let target = PredictionInput.FileState.realPath(folder)
+        let target = realPath(folder)
         let sources = Set(inputs.map { ($0.path as NSString).deletingLastPathComponent })
-        guard !sources.contains(where: { PredictionInput.FileState.realPath($0.isEmpty ? "." : $0) == target }) else {
+        guard !sources.contains(where: { realPath($0.isEmpty ? "." : $0) == target }) else {
             throw Failure.request("--output \(folder) is the images' own folder: choose another, or they are lost")
         }
         var owners: [String: String] = [:]
