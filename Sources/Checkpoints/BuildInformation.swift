@@ -3,10 +3,14 @@ import Kernels
 
 /// What this program is and runs on, for `--version`, checkpoints and `environment.json`.
 public enum BuildInformation {
-    public static let version = "0.2.0"
+    public static let version = "0.3.0"
 
     /// The commit that it was built from, with `+` where files had changed since; `unknown` outside a checkout.
     public static let revision = sourceRevision
+
+    /// What must be the same on all ranks of a job: version, commit and version of the engine. Not the CPU that it was built
+    /// for, which changes no bit of the native engine's.
+    public static var build: String { "version \(version), revision \(revision), engine \(Engine.version)" }
 
     /// The CPU that the kernels were compiled for.
     public static var target: String { KernelTarget.description }

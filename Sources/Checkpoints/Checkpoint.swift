@@ -5,7 +5,7 @@ import Network
 import Support
 
 /// A run's state as a file: PyTorch's names and layouts, `momentum.` before the momentum's names, `ema.` before those of
-/// the averaged weights where the run keeps such, and the rest in the metadata.
+/// the averaged weights where the run keeps such, and the rest in the metadata, `CheckpointMetadata`.
 public struct Checkpoint {
     /// The run's effective configuration.
     public var configuration: Configuration
@@ -13,8 +13,16 @@ public struct Checkpoint {
     public var best: BestScore?
     /// `RunSpecification.imagesDigest`; nil in a checkpoint that does not say.
     public var images: String?
-    /// What computed a checkpoint that was read: its engine, and the BLAS with the CPU that it ran on.
-    public private(set) var origin: (engine: String, blas: String)?
+    /// What the images and labels show, `DatasetReview.contents`; nil in a checkpoint that does not say.
+    package var contents: String?
+    /// The run's identity; nil in a checkpoint that does not say.
+    package var run: String?
+    /// Whether this state is still to be validated: it was saved before that.
+    package var isValidationDue = false
+    /// `TrainingState.digest` as a worker made it; nil for that of `state` itself.
+    package var digest: String?
+    /// What a checkpoint that was read says of itself.
+    package private(set) var metadata: CheckpointMetadata?
 
     public init(configuration: Configuration, state: TrainingState, best: BestScore?, images: String? = nil) {
         self.configuration = configuration
@@ -33,6 +41,12 @@ public struct Checkpoint {
         "step-\(zeroPadded(step, digits: 8)).safetensors"
     }
 
+    /// The step of a file of that name; nil of another one.
+    static func step(inName name: String) -> Int? {
+        guard name.hasPrefix("step-"), name.hasSuffix(".safetensors") else { return nil }
+        return Int(name.dropFirst(5).dropLast(12))
+    }
+
     /// Writes the file, whole or not at all; `temporary` as in `AtomicFile.write`.
     public func write(to path: String, by temporary: String? = nil) throws {
         var sources: [SafetensorsFile.Source] = []
@@ -47,79 +61,62 @@ public struct Checkpoint {
                     })
             }
         }
-        var metadata = [
-            "format": "pt", "lockstep.version": BuildInformation.version,
-            "lockstep.revision": BuildInformation.revision,
-            "lockstep.target": BuildInformation.target, "lockstep.engine": configuration.run.engine.rawValue,
-            "lockstep.blas": BuildInformation.blas, "lockstep.configuration": configuration.yaml,
-            "lockstep.step": String(state.step), "lockstep.elapsed_seconds": String(state.elapsed),
-        ]
-        metadata["lockstep.images"] = images
-        if let best {
-            metadata["lockstep.best_step"] = String(best.step)
-            metadata["lockstep.best_value"] = String(best.value)
-            metadata["lockstep.validations_since_best"] = String(best.validationsSince)
-        }
-        try SafetensorsFile.write(sources, metadata: metadata, to: path, by: temporary)
+        try SafetensorsFile.write(sources, metadata: CheckpointMetadata(self).values, to: path, by: temporary)
     }
 
-    /// Why a run that goes on from here may have other bits than one that was never stopped; nil where it has the same.
-    package func divergence(engine: Engine.Kind) -> String? {
-        guard let origin else { return nil }
-        if origin.engine != engine.rawValue {
-            return
-                "the checkpoint is of engine \(origin.engine) and the run goes on with \(engine.rawValue): bits may differ from here from those of a run that was not stopped"
-        }
-        guard engine == .openblas, origin.blas != BuildInformation.blas else { return nil }
-        return
-            "the checkpoint was computed with \(origin.blas) and the run goes on with \(BuildInformation.blas): bits may differ from here from those of a run that was not stopped"
-    }
-
-    /// Reads a file that `write` made.
+    /// Reads a file that `write` made, and verifies all of it.
     public init(reading path: String) throws {
         let file = try SafetensorsFile(reading: path)
-        guard let configuration = try file.configuration,
-            let step = file.metadata["lockstep.step"].flatMap(Int.init),
-            let elapsed = file.metadata["lockstep.elapsed_seconds"].flatMap(Double.init)
-        else {
+        guard let metadata = try file.checkpoint else {
             throw Failure.request(
                 "\(path) holds weights but no run: start a new run from it with training.initialize_from")
         }
-        self.configuration = configuration
-        if let engine = file.metadata["lockstep.engine"], let blas = file.metadata["lockstep.blas"] {
-            origin = (engine, blas)
+        self.init(
+            configuration: metadata.configuration, state: try file.state(of: metadata), best: metadata.best,
+            images: metadata.images)
+        (contents, run) = (metadata.contents, metadata.run)
+        isValidationDue = metadata.isValidationDue
+        self.metadata = metadata
+    }
+}
+
+extension SafetensorsFile {
+    /// What the file says beside its tensors where it is a checkpoint of ours, verified; nil where it has weights alone.
+    package var checkpoint: CheckpointMetadata? {
+        get throws { try CheckpointMetadata(self) }
+    }
+
+    /// The run's state in the tensors of a checkpoint; verified, unless it is of a version that wrote no hash.
+    package func state(of metadata: CheckpointMetadata) throws -> TrainingState {
+        let layout = ParameterLayout(metadata.configuration.model.architecture)
+        try checkUse(by: layout)
+        let state = TrainingState(layout, isAveraged: holdsAverage)
+        state.step = metadata.step
+        state.elapsed = metadata.elapsed
+        try load(into: state.weights)
+        try load(into: state.momentum, prefix: Checkpoint.momentumPrefix)
+        if let average = state.average { try load(into: average, prefix: Checkpoint.averagePrefix) }
+        if let digest = metadata.stateDigest, digest != state.digest {
+            throw Failure.request(
+                "\(path) is damaged: its weights, momentum or averages have another SHA-256 than the worker that trained them "
+                    + "found, as if a bit had flipped in the file, in memory or on the way: use another checkpoint of the run"
+            )
         }
-        let layout = ParameterLayout(configuration.model.architecture)
-        try file.checkUse(by: layout)
-        state = TrainingState(layout, isAveraged: file.holdsAverage)
-        state.step = step
-        state.elapsed = elapsed
-        try file.load(into: state.weights)
-        try file.load(into: state.momentum, prefix: Self.momentumPrefix)
-        if let average = state.average { try file.load(into: average, prefix: Self.averagePrefix) }
-        best = file.best
-        images = file.metadata["lockstep.images"]
+        return state
+    }
+
+    /// Throws `Failure.request` where the file says that it is a checkpoint of ours and is not as it was written; returns
+    /// what it says, nil where it has weights alone.
+    package func verified() throws -> CheckpointMetadata? {
+        let metadata = try checkpoint
+        if let metadata, metadata.stateDigest != nil { _ = try state(of: metadata) }
+        return metadata
     }
 }
 
 extension SafetensorsFile {
     /// Whether the weights' moving average is there beside the weights.
     package var holdsAverage: Bool { tensors.contains { $0.name.hasPrefix(Checkpoint.averagePrefix) } }
-
-    /// The configuration of the run, where the file is a checkpoint of one.
-    package var configuration: Configuration? {
-        get throws { try metadata["lockstep.configuration"].map { try Configuration.decode(yaml: $0, name: path) } }
-    }
-
-    /// The best score of the run so far, where the file is a checkpoint that has one.
-    package var best: BestScore? {
-        guard let step = metadata["lockstep.best_step"].flatMap(Int.init),
-            let value = metadata["lockstep.best_value"].flatMap(Double.init)
-        else { return nil }
-        return BestScore(
-            step: step, value: value,
-            validationsSince: metadata["lockstep.validations_since_best"].flatMap(Int.init) ?? 0)
-    }
 }
 
 extension SafetensorsFile {

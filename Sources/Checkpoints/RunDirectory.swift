@@ -7,6 +7,10 @@ public struct RunDirectory: Sendable {
 
     public init(_ path: String) { self.path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path }
 
+    /// The same folder by its lock, `lock`: what is written here goes to the folder that is locked, whatever stands at its
+    /// path by then. Where it was removed, and perhaps made anew by another run, writing fails.
+    package func held(by lock: FileHandle) -> RunDirectory { RunDirectory(lock.folderPath) }
+
     public var configuration: String { "\(path)/config.yaml" }
     public var environment: String { "\(path)/environment.json" }
     public var metrics: String { "\(path)/metrics.jsonl" }
@@ -83,7 +87,7 @@ public struct RunDirectory: Sendable {
                 try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
             } catch {
                 throw Failure.request(
-                    "\(folder) cannot be made: check the folder's permissions, or choose another --output")
+                    "\(shownPath(folder)) cannot be made: check the folder's permissions, or choose another --output")
             }
         }
     }
@@ -91,10 +95,7 @@ public struct RunDirectory: Sendable {
     /// The steps of the checkpoints that are there, ascending.
     public var checkpointSteps: [Int] {
         let files = (try? FileManager.default.contentsOfDirectory(atPath: checkpoints)) ?? []
-        return files.compactMap { name in
-            guard name.hasPrefix("step-"), name.hasSuffix(".safetensors") else { return nil }
-            return Int(name.dropFirst(5).dropLast(12))
-        }.sorted()
+        return files.compactMap(Checkpoint.step).sorted()
     }
 
     /// What to do once a rank is lost; where nothing was saved yet, that begins at step 0.
@@ -115,16 +116,33 @@ public struct RunDirectory: Sendable {
         )
     }
 
-    /// The newest checkpoint that is whole, and why newer ones were passed over.
+    /// The identity of the run that began here, which its checkpoints carry too; nil where none is noted.
+    package var identity: String? {
+        struct Noted: Decodable { let run: String? }
+        guard let data = FileManager.default.contents(atPath: environment) else { return nil }
+        return (try? JSONDecoder().decode(Noted.self, from: data))?.run
+    }
+
+    /// The newest checkpoint of this run that is whole, and why newer ones were passed over. One that says it is of another
+    /// run, copied here say, is taken only where there is none of this run.
     public func newestCheckpoint() throws -> (checkpoint: Checkpoint, damage: [String]) {
         var failures: [Failure] = []
+        var other: (checkpoint: Checkpoint, damage: [String])?
+        let identity = identity
         for step in checkpointSteps.reversed() {
+            let path = checkpoint(step: step)
             do {
-                return (try Checkpoint(reading: checkpoint(step: step)), failures.map(\.message))
+                let checkpoint = try Checkpoint(reading: path)
+                guard let identity, let run = checkpoint.run, run != identity else {
+                    return (checkpoint, failures.map(\.message))
+                }
+                if other == nil { other = (checkpoint, failures.map(\.message)) }
+                failures.append(.request("\(path) is of another run than the one that began in this folder"))
             } catch let failure as Failure {
                 failures.append(failure)
             }
         }
+        if let other { return other }
         throw failures.first ?? Self.nothingToResume(path)
     }
 

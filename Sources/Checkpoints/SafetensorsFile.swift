@@ -44,10 +44,14 @@ public struct SafetensorsFile {
         }
         guard headerCount <= UInt64(contents.count - 8) else { throw foreign("its header is cut off") }
         let start = 8 + Int(headerCount)
-        guard let header = try? JSONSerialization.jsonObject(with: contents[8..<start]) as? [String: Any] else {
-            throw foreign("its header is not JSON")
+        // Nothing but spaces may follow the header's last brace.
+        guard contents[8..<start].last(where: { $0 != UInt8(ascii: " ") }) == UInt8(ascii: "}"),
+            let header = try? JSONSerialization.jsonObject(with: contents[8..<start]) as? [String: Any]
+        else { throw foreign("its header is not JSON") }
+        guard let metadata = (header["__metadata__"] ?? [:]) as? [String: String] else {
+            throw bad("its metadata are not all texts")
         }
-        metadata = header["__metadata__"] as? [String: String] ?? [:]
+        self.metadata = metadata
         var tensors: [Tensor] = []
         let names = header.keys.filter { $0 != "__metadata__" }.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
         let wrapper = Self.wrapper(of: names)

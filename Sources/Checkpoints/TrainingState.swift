@@ -1,4 +1,6 @@
+import Kernels
 import Network
+import Support
 
 /// All that a run needs to go on from where it is: weights, momentum, their moving average, step and time; the rest is a
 /// function of its configuration.
@@ -23,6 +25,23 @@ public final class TrainingState {
 
     /// All that ranks must agree in, value by value.
     package var buffers: [ParameterBuffer] { [weights, momentum] + [average].compactMap { $0 } }
+
+    /// SHA-256, in hexadecimal, of all of it but the time: the step as eight bytes, the least significant first, then weights,
+    /// momentum and averages, each value as four such bytes. The tensors follow one another in the order of the forward pass,
+    /// a layer's weight before its bias; a convolution's weight of file order `[out, in, k, k]` as `[k][k][in][out]`, an
+    /// up-convolution's of `[in, out, 2, 2]` as `[in][2][2][out]` (`ParameterLayout`).
+    ///
+    /// Workers compare it between replicas, checkpoints carry it, and whoever reads one compares it again: what the disk,
+    /// the network or a memory has changed on the way is found.
+    package var digest: String {
+        let hash = SHA256()
+        withUnsafeBytes(of: UInt64(step).littleEndian) { hash.update($0) }
+        for buffer in buffers { hash.update(UnsafeRawBufferPointer(buffer.bytes)) }
+        return hash.finish().hexadecimal
+    }
+
+    /// Whether no value is infinite or not a number: no step mends such a state.
+    package var isFinite: Bool { buffers.allSatisfy { FlatBuffers.areFinite($0.base, count: $0.count) } }
 
     /// The weights that are validated, and that predict: the average where there is one.
     package var validated: ParameterBuffer { average ?? weights }

@@ -1,4 +1,5 @@
 import Foundation
+import Support
 
 /// Ranks fail together: what goes wrong on one is thrown on all, so that each ends with the same status and one of
 /// them says why.
@@ -25,6 +26,22 @@ extension Communicator {
         }
         guard let own else { preconditionFailure("an outcome without a failure") }
         return own
+    }
+
+    /// Throws `Failure.request` on every rank where the ranks have not all the same program, and names those whose is not
+    /// rank 0's.
+    ///
+    /// - Parameter build: what the program was built from, on this rank.
+    package func checkBuilds(_ build: String) throws {
+        guard size > 1 else { return }
+        let builds = try gatherFromAll(Messages.encode([build, name])).map {
+            try Messages.decode([String].self, from: $0)
+        }
+        guard let other = builds.first(where: { $0[0] != builds[0][0] }) else { return }
+        let names = builds.filter { $0[0] != builds[0][0] }.map { $0[1] }.joined(separator: ", ")
+        throw Failure.request(
+            "the ranks do not run the same program: \(builds[0][1]) has \(builds[0][0]), and \(names) "
+                + "\(other[0]): install one build on all hosts")
     }
 
     /// Calls `body` with the numbers in 0..<`count` that are this rank's, every `size`th of them, and agrees after each

@@ -34,24 +34,33 @@ public struct ParameterLayout: Sendable {
             }
         }
 
-        /// The place in our order of the value at place `index` in PyTorch's.
+        /// Calls `body` with each value's place in PyTorch's order and in ours: blocks of outputs, so that either side of a
+        /// copy stays in the first-level cache.
         @inline(__always)
-        func memoryIndex(ofFileIndex index: Int) -> Int {
+        func forEachPlace(_ body: (_ file: Int, _ memory: Int) -> Void) {
             switch kind {
-            case .bias, .scale: return index
+            case .bias, .scale:
+                for index in 0..<count { body(index, index) }
             case .convolution:
-                let inputs = shape[1]
-                let taps = shape[2] * shape[3]
-                let tap = index % taps
-                let input = index / taps % inputs
-                let output = index / taps / inputs
-                return (tap * inputs + input) * shape[0] + output
+                let (outputs, inputs, taps) = (shape[0], shape[1], shape[2] * shape[3])
+                for first in stride(from: 0, to: outputs, by: 16) {
+                    for input in 0..<inputs {
+                        for tap in 0..<taps {
+                            for output in first..<min(first + 16, outputs) {
+                                body((output * inputs + input) * taps + tap, (tap * inputs + input) * outputs + output)
+                            }
+                        }
+                    }
+                }
             case .upConvolution:
-                let outputs = shape[1]
-                let tap = index % 4
-                let output = index / 4 % outputs
-                let input = index / 4 / outputs
-                return (input * 4 + tap) * outputs + output
+                let (inputs, outputs) = (shape[0], shape[1])
+                for input in 0..<inputs {
+                    for tap in 0..<4 {
+                        for output in 0..<outputs {
+                            body((input * outputs + output) * 4 + tap, (input * 4 + tap) * outputs + output)
+                        }
+                    }
+                }
             }
         }
     }
@@ -91,12 +100,12 @@ public struct ParameterLayout: Sendable {
     /// Copies one tensor out of a flat buffer into PyTorch's order.
     public func exportTensor(_ entry: Entry, from flat: UnsafePointer<Float>, to file: UnsafeMutablePointer<Float>) {
         let source = flat + entry.offset
-        for index in 0..<entry.count { file[index] = source[entry.memoryIndex(ofFileIndex: index)] }
+        entry.forEachPlace { file[$0] = source[$1] }
     }
 
     /// Copies one tensor from PyTorch's order into a flat buffer.
     public func importTensor(_ entry: Entry, from file: UnsafePointer<Float>, to flat: UnsafeMutablePointer<Float>) {
         let target = flat + entry.offset
-        for index in 0..<entry.count { target[entry.memoryIndex(ofFileIndex: index)] = file[index] }
+        entry.forEachPlace { target[$1] = file[$0] }
     }
 }

@@ -3,8 +3,9 @@ import Foundation
 /// A file that is there whole or not at all, also after a crash: it is written under a temporary name, synced to the
 /// disk, renamed over the old one, and the folder synced.
 ///
-/// What goes wrong leaves the old file as it was and nothing else behind; a kill leaves the temporary file. One that goes
-/// away before `keep` is discarded.
+/// What goes wrong leaves the old file as it was and nothing else behind, but for a folder that could not be synced: the
+/// new file stands there then, and may be gone after a power cut. A kill leaves the temporary file. One that goes away
+/// before `keep` is discarded.
 package struct AtomicFile: ~Copyable {
     package let path: String
     /// Open for reading and writing. Who needs a descriptor to close takes a `duplicate`.
@@ -25,7 +26,9 @@ package struct AtomicFile: ~Copyable {
         self.path = path
         self.temporary = temporary ?? path + ".part"
         self.failure = failure
-        descriptor = open(self.temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+        // What stands there was left by a process that was killed, or is a link that someone laid: it is never followed.
+        unlink(self.temporary)
+        descriptor = open(self.temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o666)
         guard descriptor >= 0 else {
             let code = errno
             isUnderWay = false
@@ -67,7 +70,7 @@ package struct AtomicFile: ~Copyable {
     }
 
     package static func failure(_ path: String, _ reason: String) -> Failure {
-        .running("\(path) could not be written: \(reason)")
+        .running("\(shownPath(path)) could not be written: \(reason)")
     }
 }
 
@@ -111,16 +114,21 @@ extension AtomicFile {
     package static func move(_ old: String, to new: String) -> Int32 {
         guard rename(old, new) == 0 else { return errno }
         let slash = new.lastIndex(of: "/")
-        let folder = slash.map { $0 == new.startIndex ? "/" : String(new[..<$0]) } ?? "."
+        return sync(folder: slash.map { $0 == new.startIndex ? "/" : String(new[..<$0]) } ?? ".")
+    }
+
+    /// Syncs a folder, so that the names in it last; returns `errno`, 0 = done.
+    private static func sync(folder: String) -> Int32 {
         let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { return 0 }
-        fsync(descriptor)
-        close(descriptor)
-        return 0
+        guard descriptor >= 0 else { return errno }
+        defer { close(descriptor) }
+        guard fsync(descriptor) != 0 else { return 0 }
+        // Some file systems sync no folder: there is no more to be had there.
+        return errno == EINVAL || errno == ENOTSUP ? 0 : errno
     }
 
     /// The `errno` behind what Foundation threw.
-    private static func systemCode(_ error: any Error) -> Int32 {
+    package static func systemCode(_ error: any Error) -> Int32 {
         let error = error as NSError
         if let below = error.userInfo[NSUnderlyingErrorKey] as? NSError { return Int32(below.code) }
         return error.domain == NSPOSIXErrorDomain ? Int32(error.code) : EIO

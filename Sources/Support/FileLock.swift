@@ -17,3 +17,28 @@ extension FileHandle {
         return true
     }
 }
+
+extension FileHandle {
+    /// A path to the open folder itself, wherever it was moved, and whatever has taken its place: once it is removed,
+    /// nothing can be made in it.
+    package var folderPath: String { "\(openFolders)\(fileDescriptor)" }
+
+    /// Whether the open folder was removed.
+    package var isRemoved: Bool {
+        var status = stat()
+        return fstat(fileDescriptor, &status) == 0 && status.st_nlink == 0
+    }
+}
+
+private let openFolders = "/proc/self/fd/"
+
+/// A path for people: of one that goes by an open folder (`folderPath`), the folder's own.
+package func shownPath(_ path: String) -> String {
+    guard path.hasPrefix(openFolders) else { return path }
+    let rest = path.dropFirst(openFolders.count)
+    let end = rest.firstIndex(of: "/") ?? rest.endIndex
+    guard let folder = try? FileManager.default.destinationOfSymbolicLink(atPath: openFolders + rest[..<end]) else {
+        return path
+    }
+    return folder + rest[end...]
+}

@@ -34,6 +34,19 @@ import Testing
         #expect(ranks == [[], [0, 2, 2], [], [1, 2, 2]])
     }
 
+    @Test("another build on one rank, or on two, is named on all", arguments: [[2], [1, 3], []])
+    func builds(others: [Int]) throws {
+        let failures = try ThreadCommunicator.run(size: 4) { communicator -> String? in
+            do {
+                try communicator.checkBuilds(others.contains(communicator.rank) ? "revision b" : "revision a")
+            } catch let failure as Failure { return failure.message }
+            return nil
+        }
+        let names = others.map { "thread \($0)" }.joined(separator: ", ")
+        #expect(failures.allSatisfy { ($0 == nil) == others.isEmpty && $0 == failures[0] })
+        #expect(others.isEmpty || failures[0]?.contains("thread 0 has revision a, and \(names) revision b") == true)
+    }
+
     @Test func aFailureOnOneRankEndsTheOthers() {
         #expect(throws: Failure.running("broken")) {
             try ThreadCommunicator.run(size: 3) { communicator in

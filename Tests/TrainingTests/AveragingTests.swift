@@ -78,7 +78,7 @@ extension TrainingRuns {
                 engine: Engine(.native, threads: 1))
             func loss(_ weights: TrainedModel.Weights?) throws -> Double? {
                 let model = try TrainedModel(reading: run.directory.latest, weights: weights)
-                return try validator.validate(model.parameters, previews: nil).loss
+                return try validator.outcome(of: validator.validate(model.parameters)).loss
             }
             // The log has it as text.
             let (validated, logged) = (try #require(try loss(nil)), try #require(event["loss"] as? Double))

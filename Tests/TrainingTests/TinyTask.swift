@@ -132,6 +132,19 @@ struct Run {
         try SafetensorsFile(reading: directory.checkpoint(step: step)).weightsDigest
     }
 
+    /// Writes a checkpoint anew with other metadata, as if it had been written so.
+    func reseal(step: Int, _ changes: [String: String]) throws {
+        let path = directory.checkpoint(step: step)
+        let file = try SafetensorsFile(reading: path)
+        let sources = file.tensors.map { tensor in
+            SafetensorsFile.Source(name: tensor.name, shape: tensor.shape) { base in
+                for (i, value) in file.values(tensor).enumerated() { base[i] = value }
+            }
+        }
+        let metadata = file.metadata.merging(changes) { $1 }
+        try SafetensorsFile.write(sources, metadata: CheckpointMetadata.sealed(metadata), to: path)
+    }
+
     /// The events of a kind in `metrics.jsonl`, in its order.
     func events(_ kind: String) throws -> [[String: Any]] {
         try String(contentsOfFile: directory.metrics, encoding: .utf8).split(separator: "\n").compactMap { line in

@@ -24,6 +24,8 @@ public struct DatasetPart: Codable, Sendable {
     private(set) var sightings: [LabelDoubt: Sighting] = [:]
     /// Of each image's samples, by its position in the set.
     private(set) var fingerprints: [Int: UInt64] = [:]
+    /// Of each sample's image and labels, by its position in the set.
+    package private(set) var contents: [Int: UInt64] = [:]
 
     /// Of no image yet.
     public init(classes: Int) { pixels = Array(repeating: 0, count: classes) }
@@ -32,6 +34,7 @@ public struct DatasetPart: Codable, Sendable {
         add(sample.decoded, name: pair.labels.name, position: position)
         // Images without a structure are alike: of these, the file tells.
         fingerprints[position] = sample.fingerprint ?? pair.image.fileFingerprint
+        contents[position] = sample.contents
     }
 
     /// Adds a label file alone.
@@ -52,6 +55,7 @@ public struct DatasetPart: Codable, Sendable {
         ignoredPixels += other.ignoredPixels
         for (doubt, sighting) in other.sightings { add(doubt, sighting) }
         fingerprints.merge(other.fingerprints) { first, _ in first }
+        contents.merge(other.contents) { first, _ in first }
     }
 
     private mutating func add(_ doubt: LabelDoubt, _ sighting: Sighting) {

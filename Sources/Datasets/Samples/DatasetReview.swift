@@ -9,6 +9,18 @@ public struct DatasetReview: Sendable {
         self.validation = validation
     }
 
+    /// What image and labels of each sample show, eight hexadecimal digits a sample: of the training samples in their order,
+    /// then of the others. A sample whose digits are others was changed.
+    package var contents: String {
+        [training, validation].map { part in
+            (0..<part.files).map { position in
+                let hash = part.contents[position] ?? 0
+                let digits = String(UInt32(truncatingIfNeeded: hash ^ hash >> 32), radix: 16)
+                return String(repeating: "0", count: 8 - digits.count) + digits
+            }.joined()
+        }.joined()
+    }
+
     /// Whether no validation image has a pixel of a class above 0, the objects.
     public var hasNoValidationObject: Bool {
         validation.files > 0 && validation.pixels.dropFirst().allSatisfy { $0 == 0 }

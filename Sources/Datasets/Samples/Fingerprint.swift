@@ -2,12 +2,23 @@ import Foundation
 import Images
 
 extension RasterImage {
-    /// A number that images of other samples hardly share: a multiplicative hash of their bits and sizes, fast rather than
-    /// safe from people who want two to be alike. Nil where all samples are the same.
-    package var fingerprint: UInt64? {
+    /// A number that images of other samples hardly share, and never two that differ in a single one: a multiplicative hash
+    /// of their bits and sizes, fast rather than safe from people who want two to be alike.
+    var contentHash: UInt64 {
         switch content {
-        case .integers(let samples): samples.allSatisfy { $0 == samples[0] } ? nil : samples.withUnsafeBytes(hash)
-        case .floats(let samples): samples.allSatisfy { $0 == samples[0] } ? nil : samples.withUnsafeBytes(hash)
+        case .integers(let samples): samples.withUnsafeBytes(hash)
+        case .floats(let samples): samples.withUnsafeBytes(hash)
+        }
+    }
+
+    /// `contentHash`; nil where all samples are the same.
+    package var fingerprint: UInt64? { isEven ? nil : contentHash }
+
+    /// Whether all samples are the same.
+    var isEven: Bool {
+        switch content {
+        case .integers(let samples): samples.allSatisfy { $0 == samples[0] }
+        case .floats(let samples): samples.allSatisfy { $0 == samples[0] }
         }
     }
 
@@ -26,7 +37,11 @@ extension RasterImage {
             lanes[i & 3] = (lanes[i & 3] ^ UInt64(bytes[i])) &* factor
             lanes[i & 3] ^= lanes[i & 3] &>> 29
         }
-        return (0..<4).reduce(factor) { ($0 ^ lanes[$1]) &* factor ^ (lanes[$1] &>> 31) }
+        // Every step can be undone, so that one sample that differs is never lost.
+        return (0..<4).reduce(factor) { hash, lane in
+            let product = (hash ^ lanes[lane]) &* factor
+            return product ^ product &>> 31
+        }
     }
 }
 

@@ -15,6 +15,8 @@ public final class Sample: Sendable {
     let decoded: DecodedLabels
     /// Of the image as its file holds it, where it is known and the image is not all one value.
     let fingerprint: UInt64?
+    /// `contentHash` of image and labels together, as their files hold them; nil where it was made of no files.
+    let contents: UInt64?
     private let derived = Mutex(Derived())
 
     /// Image and labels must have one size.
@@ -24,7 +26,7 @@ public final class Sample: Sendable {
     }
 
     /// Image and labels must have one size.
-    init(stem: String, image: Tensor, _ decoded: DecodedLabels, fingerprint: UInt64? = nil) {
+    init(stem: String, image: Tensor, _ decoded: DecodedLabels, fingerprint: UInt64? = nil, contents: UInt64? = nil) {
         let labels = decoded.labels
         precondition(
             image.height == labels.height && image.width == labels.width,
@@ -33,6 +35,7 @@ public final class Sample: Sendable {
         self.image = image
         self.decoded = decoded
         self.fingerprint = fingerprint
+        self.contents = contents
     }
 
     /// What image and labels take in memory.

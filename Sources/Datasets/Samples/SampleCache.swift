@@ -1,4 +1,5 @@
 import Foundation
+import Support
 
 /// A cache of loaded samples without eviction: what is in stays in, and once it is full nothing is given up for another.
 /// Threads may share it.
@@ -22,6 +23,8 @@ public final class SampleCache: @unchecked Sendable {
     private var loading: Set<SamplePair> = []
     private var bytes = 0
     private var loadCount = 0
+    /// What samples were when they were first read, on whatever rank.
+    private var expected: [SamplePair: UInt64] = [:]
 
     /// A cache that keeps at most `megabytes` (of 2^20 bytes) of what `reader` loads; 0 keeps nothing.
     ///
@@ -35,6 +38,27 @@ public final class SampleCache: @unchecked Sendable {
 
     /// How many samples have been read from files so far.
     public var loads: Int { lock.withLock { loadCount } }
+
+    /// From now on each of these samples must be read as it was in the check of the set, which ranks share: one that was
+    /// changed since, or that this rank sees otherwise, is refused.
+    package func expect(_ part: DatasetPart, of pairs: [SamplePair]) {
+        lock.withLock { for (position, contents) in part.contents { expected[pairs[position]] = contents } }
+    }
+
+    /// Reads a sample.
+    private func read(_ pair: SamplePair) throws -> Sample {
+        guard let known = lock.withLock({ expected[pair] }) else { return try reader.load(pair) }
+        let sample: Sample
+        do { sample = try reader.load(pair) } catch {
+            // Not a wrong request: it was right when the run began.
+            throw Failure.running("\(Failure(wrapping: error).message), and could be read when the run began")
+        }
+        guard sample.contents != known else { return sample }
+        throw Failure.running(
+            "image \(pair.image.name) or its label \(pair.labels.name) is not what was read when the run began: it was changed, or "
+                + "this machine sees another file than the one that read it then; give all the same files and go on with "
+                + "--resume")
+    }
 
     private struct Lent { weak var sample: Sample? }
 
@@ -57,7 +81,7 @@ public final class SampleCache: @unchecked Sendable {
         loadCount += 1
         lock.unlock()
 
-        let result = Result { try reader.load(pair) }
+        let result = Result { try read(pair) }
 
         lock.withLock {
             loading.remove(pair)

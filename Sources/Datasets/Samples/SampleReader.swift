@@ -55,7 +55,10 @@ public struct SampleReader: Hashable, Sendable {
                         ? "; the image is turned as its file says (Orientation): draw the labels on the picture as viewers show it"
                         : ""))
         }
-        return Sample(stem: pair.stem, image: image, decoded, fingerprint: raster.fingerprint)
+        let hash = raster.contentHash
+        return Sample(
+            stem: pair.stem, image: image, decoded, fingerprint: raster.isEven ? nil : hash,
+            contents: hash &* 31 &+ numbers.contentHash)
     }
 
     /// Reads an image alone, H×W×inputChannels, normalised. A palette image counts as RGB.

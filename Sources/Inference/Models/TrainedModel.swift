@@ -15,7 +15,8 @@ public struct TrainedModel {
     public let tile: Int
     public let classNames: [String]?
     public let classColors: [RGBColor]?
-    /// What was assumed of a network whose file has weights alone, for the user; nil where nothing was.
+    /// What was assumed of a network whose file has weights alone, or that its file could not be verified, for the user; nil
+    /// where there is nothing of the kind.
     let assumption: String?
     /// The run's, where the file is a checkpoint of a run.
     public let configuration: Configuration?
@@ -55,13 +56,15 @@ public struct TrainedModel {
         let path = try RunDirectory.checkpointFile(at: path)
         let file = try SafetensorsFile(reading: path)
         self.path = path
-        imagesDigest = file.metadata["lockstep.images"]
-        if let configuration = try file.configuration {
+        let checkpoint = try file.checkpoint
+        imagesDigest = checkpoint?.images
+        if let checkpoint {
+            let configuration = checkpoint.configuration
             self.configuration = configuration
             architecture = configuration.model.architecture
             normalization = configuration.data.normalize
             tile = configuration.data.tile
-            assumption = nil
+            assumption = checkpoint.remark(on: path)
             classNames = configuration.model.classNames
             classColors = configuration.model.classColors
             if let padding = hints.padding, padding != architecture.padding {
@@ -90,14 +93,19 @@ public struct TrainedModel {
             classNames = nil
             classColors = nil
         }
-        parameters = ParameterBuffer(ParameterLayout(architecture))
         guard weights != .ema || file.holdsAverage else {
             throw Failure.request(
                 "\(path) has no averaged weights (its run had training.ema 0): leave out --weights ema")
         }
-        try file.checkUse(by: parameters.layout)
         let isAveraged = file.holdsAverage && weights != .raw
-        try file.load(into: parameters, prefix: isAveraged ? Checkpoint.averagePrefix : "")
+        if let checkpoint, checkpoint.stateDigest != nil {
+            let state = try file.state(of: checkpoint)
+            parameters = isAveraged ? state.validated : state.weights
+        } else {
+            parameters = ParameterBuffer(ParameterLayout(architecture))
+            try file.checkUse(by: parameters.layout)
+            try file.load(into: parameters, prefix: isAveraged ? Checkpoint.averagePrefix : "")
+        }
     }
 
 }
@@ -206,7 +214,7 @@ extension SafetensorsFile {
             by: buffer.layout,
             deeper: "one of model.depth \(architecture.depth) has not such a layer, set model.depth as it was")
         // Tensors cannot tell networks whose skips are added from those without; a run's file says it.
-        if let skip = try configuration?.model.architecture.skip {
+        if let skip = try checkpoint?.configuration.model.architecture.skip {
             guard skip == architecture.skip else {
                 throw Failure.request(
                     "\(path) was trained with skip \(skip): set model.skip: \(skip) in a run that starts from it")

@@ -33,6 +33,9 @@ public struct Engine: Sendable {
         case openblas
     }
 
+    /// Raised whenever results of the native engine get other bits than before, by design. Checkpoints carry it.
+    public static let version = 1
+
     /// The algorithm of 3×3 convolutions.
     public enum Convolution: String, Sendable, CaseIterable {
         /// Winograd or direct, whichever is faster for a layer and an image size.

@@ -14,6 +14,8 @@ struct RunEnvironment: Codable {
         let cores: Int
     }
 
+    /// The run's identity, which its checkpoints carry.
+    var run: String?
     let version: String
     let revision: String
     let target: String

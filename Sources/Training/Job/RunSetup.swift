@@ -62,9 +62,10 @@ package struct RunSetup {
     }
 
     /// Whether a run that stands here has nothing left to do.
-    func isOver(_ state: TrainingState, best: BestScore?) -> Bool {
-        limit.isReached(step: state.step, elapsed: state.elapsed)
-            || best?.exhausts(patience: configuration.validation.patience) == true
+    func isOver(_ start: StartingPoint) -> Bool {
+        guard !start.isValidationDue else { return false }
+        return limit.isReached(step: start.state.step, elapsed: start.state.elapsed)
+            || start.best?.exhausts(patience: configuration.validation.patience) == true
     }
 
     /// Reads every image once, shared among the ranks, so that a bad file ends the job before it has begun. Classes are weighed by what is found from now on, and checkpoints judged by
@@ -103,6 +104,8 @@ package struct RunSetup {
                     worker == nil ? [] : specification.validation, share: (worker ?? 0, layout.workers.count),
                     keeping: true)
             }
+        cache.expect(training, of: specification.train)
+        cache.expect(validation, of: specification.validation)
         let review = DatasetReview(training: training, validation: validation)
         sampler.classWeights = configuration.loss.classWeights.weights(pixels: training.pixels)
         let classes = configuration.model.architecture.classes
@@ -129,9 +132,10 @@ package struct RunSetup {
         guard let path = configuration.training.initializeFrom else { return [] }
         do {
             let file = try SafetensorsFile(reading: RunDirectory.checkpointFile(at: path))
+            let checkpoint = try file.verified()
             let remark = try file.initialize(weights, of: configuration.model.architecture)
-            return [remark].compactMap(\.self)
-                + (try file.configuration.map { remarks(onWeightsOf: $0, from: file.path) } ?? [])
+            return [remark, checkpoint?.remark(on: file.path)].compactMap(\.self)
+                + (checkpoint.map { remarks(onWeightsOf: $0.configuration, from: file.path) } ?? [])
         } catch let failure as Failure {
             throw Failure(failure.kind, "training.initialize_from: \(failure.message)", repeats: failure.repeats)
         }
@@ -163,85 +167,5 @@ package struct RunSetup {
                     + "borders")
         }
         return words
-    }
-
-    /// The state that the run begins with: read or drawn on rank 0, and the same on all.
-    ///
-    /// `remarks` are what is to be known of a resumed run: why newer checkpoints were passed over, what is otherwise than
-    /// it was, and why bits may differ from here; of a new one, those of `initializeFromFile`.
-    func startingState(
-        _ world: any Communicator
-    ) throws -> (state: TrainingState, best: BestScore?, remarks: [String]) {
-        struct Start: Codable {
-            let step: Int
-            let elapsed: Double
-            let best: BestScore?
-            let remarks: [String]
-        }
-        let state = TrainingState(
-            ParameterLayout(configuration.model.architecture), isAveraged: configuration.training.ema > 0)
-        let start = try world.agreeOnRoot { () throws -> Start in
-            let directory = RunDirectory(specification.directory)
-            // A run that was lost before its first checkpoint begins again.
-            if specification.isResume, try directory.hasCheckpoint() {
-                let (checkpoint, damage) = try directory.newestCheckpoint()
-                var then = checkpoint.configuration.model.architecture
-                then.dropout = configuration.model.architecture.dropout
-                guard then == configuration.model.architecture else {
-                    throw Failure.request(
-                        "\(specification.directory) holds a run of another network: leave model as it is in its config.yaml"
-                    )
-                }
-                state.copy(from: checkpoint.state)
-                // A score of another metric or of other images is no measure of what comes.
-                let hasSameImages = checkpoint.images == nil || checkpoint.images == specification.imagesDigest
-                let isComparable =
-                    checkpoint.configuration.validation.metric == configuration.validation.metric
-                    && checkpoint.configuration.data.validation == configuration.data.validation && hasSameImages
-                return Start(
-                    step: state.step, elapsed: state.elapsed, best: isComparable ? checkpoint.best : nil,
-                    remarks: try damage.map { "passed over: \($0)" }
-                        + [
-                            checkpoint.divergence(engine: configuration.run.engine),
-                            hasSameImages ? nil : specification.remarkOnOtherImages(configuration.data.validation),
-                            state.average != nil && checkpoint.state.average == nil
-                                ? "the checkpoint has no averaged weights: averaging begins here" : nil,
-                            remarkOnRate(since: checkpoint.configuration, state),
-                        ].compactMap { $0 }
-                        + configuration.changes(since: checkpoint.configuration, haveSameImages: hasSameImages)
-                )
-            }
-            state.weights.initializeWeights(seed: configuration.seed)
-            let remarks = try initializeFromFile(state.weights)
-            state.average?.copy(from: state.weights)
-            return Start(step: 0, elapsed: 0, best: nil, remarks: remarks)
-        }
-        state.step = start.step
-        state.elapsed = start.elapsed
-        for buffer in state.buffers { try world.broadcast(buffer.bytes, root: 0) }
-        return (state, start.best, start.remarks)
-    }
-
-    /// What is to be known of a learning rate that jumps where a run goes on; nil where it does not.
-    private func remarkOnRate(since old: Configuration, _ state: TrainingState) -> String? {
-        func rate(_ configuration: Configuration) -> Double {
-            let schedule = SampleSchedule(
-                count: specification.train.count, batch: configuration.training.batch, seed: configuration.seed,
-                shuffle: configuration.training.shuffle)
-            let progress = TrainingLimit(configuration.training.length, schedule: schedule)
-                .progress(step: state.step, elapsed: state.elapsed)
-            return configuration.optimizer.schedule.rate(
-                base: configuration.optimizer.learningRate, step: state.step, progress: progress)
-        }
-        let (was, now) = (rate(old), rate(configuration))
-        guard abs(now - was) > 1e-9 * max(was, now) else { return nil }
-        let isLonger = old.training.length != configuration.training.length
-        let cause =
-            old.optimizer.learningRate != configuration.optimizer.learningRate
-            ? "optimizer.learning_rate"
-            : old.optimizer.schedule == configuration.optimizer.schedule && isLonger
-                ? "the schedule follows the run's new length" : "optimizer.schedule"
-        return
-            "the learning rate jumps from \(String(format: "%.4g", was)) to \(String(format: "%.4g", now)) at this step (\(cause))"
     }
 }

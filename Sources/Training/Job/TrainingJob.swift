@@ -53,7 +53,7 @@ package struct TrainingJob {
         try review.check()
         // Weights to start from that cannot be used are found before anything is written, and a folder that cannot be
         // made before anything is said.
-        let (state, best, remarks) = try setup.startingState(world)
+        let start = try setup.startingPoint(world, contents: review.contents)
         var lock: FileHandle?
         _ = try world.agreeOnRoot { () throws -> Int in
             guard !request.isDryRun else { return 0 }
@@ -65,38 +65,42 @@ package struct TrainingJob {
         defer { withExtendedLifetime(lock) {} }
         if world.rank == layout.coordinator { logSummary(setup, layout, review) }
         if request.isDryRun {
-            if world.rank == layout.coordinator { for remark in remarks { console.logger.notice("\(remark)") } }
+            if world.rank == layout.coordinator { for remark in start.remarks { console.logger.notice("\(remark)") } }
             return result(setup, directory, nil)
         }
 
         let timeline = configuration.run.trace ? Timeline() : nil
         let engine = Engine(configuration.run.engine, threads: configuration.run.threads(localRanks: localRanks))
-        let environment = try RunEnvironment.gather(world, layout, engine)
+        var environment = try RunEnvironment.gather(world, layout, engine)
         var coordinator: Coordinator?
         _ = try world.agreeOnRoot { () throws -> Int in
-            try environment.write(to: directory.environment)
-            try console.open(log: directory.log)
+            guard let lock else { preconditionFailure("the run's folder is not locked") }
+            let folder = directory.held(by: lock)
+            let run = start.run ?? folder.identity ?? UUID().uuidString
+            environment.run = run
+            try environment.write(to: folder.environment)
+            try console.open(log: folder.log)
+            let checkpoints = CheckpointWriter(
+                configuration: configuration, directory: folder, lock: lock,
+                origin: .init(images: setup.specification.imagesDigest, contents: review.contents, run: run))
             coordinator = try Coordinator(
-                configuration: configuration, directory: directory, images: setup.specification.imagesDigest,
-                console: console,
+                configuration: configuration, directory: folder, checkpoints: checkpoints, console: console,
                 validator: setup.validator(engine), metric: setup.metric,
-                start: state, best: best, name: world.name,
+                start: start, name: world.name,
                 isDedicated: layout.hasDedicatedCoordinator,
                 workers: layout.workers.map { WorkerPlace(rank: $0, host: environment.ranks[$0].host) },
                 recorder: Recorder(track: "coordinator", detector: detector, timeline: timeline), detector: detector)
-            try drawSamples(setup, count: request.previews, from: state.step, into: directory)
+            try drawSamples(setup, count: request.previews, from: start.state.step, into: folder)
             detector?.advise(directory.adviceAfterFault)
             // Last: it is what marks the folder as a run's.
-            try AtomicFile.write(configuration.yaml, to: directory.configuration)
-            for remark in remarks { coordinator?.note(step: state.step, remark) }
+            try AtomicFile.write(configuration.yaml, to: folder.configuration)
+            for remark in start.remarks { coordinator?.note(step: start.state.step, remark) }
             if specification.isResume {
-                let isDone = setup.isOver(state, best: best)
-                let hasCheckpoint = !directory.checkpointSteps.isEmpty
-                if hasCheckpoint {
-                    try directory.adopt(step: state.step, best: best, keep: configuration.checkpoint.keep)
-                }
+                let isDone = setup.isOver(start)
+                let hasCheckpoint = !folder.checkpointSteps.isEmpty
+                if hasCheckpoint { try checkpoints.adopt(step: start.state.step, best: start.best) }
                 coordinator?.note(
-                    step: state.step,
+                    step: start.state.step,
                     isDone
                         ? "the run has ended here, and nothing is left to do"
                         : hasCheckpoint
@@ -109,11 +113,14 @@ package struct TrainingJob {
         let verdict: Ending
         do {
             verdict = try agree(
-                on: setup.isOver(state, best: best)
-                    ? .done : train(setup, layout, state, engine, coordinator, timeline), coordinator, layout)
+                on: setup.isOver(start)
+                    ? .done : train(setup, layout, start, engine, coordinator, timeline), coordinator, layout)
             if case .failed(let record) = verdict { throw record.failure }
+            coordinator?.close()
             if let timeline {
-                try writeTrace(timeline, clockOffset, environment.ranks[world.rank], to: directory.trace)
+                try writeTrace(
+                    timeline, clockOffset, environment.ranks[world.rank],
+                    to: (lock.map(directory.held) ?? directory).trace)
             }
         } catch {
             coordinator?.logFailure(error)
@@ -138,11 +145,13 @@ package struct TrainingJob {
         for number in 0..<count {
             let (step, slot) = (step + number / batch, number % batch)
             let stem = setup.specification.train[setup.schedule.at(step: step, slot: slot).sample].stem
-            try PNG.write(
-                panel.picture(setup.tile(step: step, slot: slot)),
-                to: "\(directory.previews)/sample-\(zeroPadded(number + 1, digits: 4))-\(stem).png")
+            let picture = panel.picture(try setup.tile(step: step, slot: slot))
+            let path = "\(directory.previews)/sample-\(zeroPadded(number + 1, digits: 4))-\(stem).png"
+            do { try PNG.write(picture, to: path) } catch {
+                return console.logger.warning("no pictures of training samples: \(error)")
+            }
         }
-        console.logger.info("\(count) training samples as pictures: \(directory.previews)/sample-…")
+        console.logger.info("\(count) training samples as pictures: \(shownPath(directory.previews))/sample-…")
     }
 
     /// Gathers all ranks' timelines in one file. What was trained is safe by now, so a full disk is only a warning.
@@ -164,14 +173,14 @@ package struct TrainingJob {
 
     /// Trains on this rank, or coordinates, to the end of the run.
     private func train(
-        _ setup: RunSetup, _ layout: ProcessLayout, _ state: TrainingState, _ engine: Engine,
+        _ setup: RunSetup, _ layout: ProcessLayout, _ start: StartingPoint, _ engine: Engine,
         _ coordinator: Coordinator?, _ timeline: Timeline?
     ) throws -> Ending {
         let workers = try world.split(layout.workers)
         guard let workers else {
             guard let coordinator else { preconditionFailure("rank \(world.rank) has no part") }
             return try CoordinatorServer(
-                world: world, lead: layout.lead, coordinator: coordinator, layout: state.weights.layout
+                world: world, lead: layout.lead, coordinator: coordinator, layout: start.state.weights.layout
             ).run()
         }
         let client: (any CoordinatorClient)? =
@@ -180,13 +189,14 @@ package struct TrainingJob {
             : nil
         let recorder = Recorder(detector: detector, timeline: timeline)
         let trainer = Trainer(
-            configuration: setup.configuration, limit: setup.limit, workers: workers, state: state, engine: engine,
+            configuration: setup.configuration, limit: setup.limit, workers: workers, state: start.state,
+            engine: engine,
             recorder: recorder
         ) { step, slot in try setup.tile(step: step, slot: slot) }
         let worker = Worker(
             configuration: setup.configuration, limit: setup.limit, workers: workers, trainer: trainer,
             coordinator: client,
-            hasValidation: !setup.specification.validation.isEmpty,
+            hasValidation: !setup.specification.validation.isEmpty, isValidationDue: start.isValidationDue,
             validator: setup.configuration.validation.place == .workers ? setup.validator(engine) : nil,
             recorder: recorder)
         let ending: Ending

@@ -7,38 +7,20 @@ import Logging
 import Metrics
 import Support
 
-/// A copy of a run's state, on its way to the disk and the validation images.
-///
-/// `@unchecked`: whoever makes it hands it over to the coordinator's thread, and nobody changes it after that.
-final class Snapshot: @unchecked Sendable {
-    let state: TrainingState
-    let isCheckpoint: Bool
-    let isValidated: Bool
-    /// What the workers have found with it, where they validate; nil: the coordinator does.
-    var found: SharedValidation.Result?
-
-    init(state: TrainingState, isCheckpoint: Bool, isValidated: Bool, found: SharedValidation.Result? = nil) {
-        self.state = state
-        self.isCheckpoint = isCheckpoint
-        self.isValidated = isValidated
-        self.found = found
-    }
-}
-
 /// Owns a run's checkpoints, validation and logs.
 ///
 /// Reports are logged at once. Snapshots are worked on by a thread of its own, one at a time; one more may wait.
 ///
-/// `@unchecked`: `condition` guards what both threads see. `progress`, `slowest` and `lastStep` belong to the thread that
-/// reports; `validator`, and the recorder's measuring of phases, to the thread of snapshots. The log, the console and the
+/// `@unchecked`: `condition` guards what both threads see. `progress`, `slowest`, `skipped` and `lastStep` belong to the thread
+/// that reports; `validator`, `checkpoints`, what they take, and the recorder's measuring of phases, to the thread of snapshots. The log, the console and the
 /// failure detector are `Sendable`.
 final class Coordinator: @unchecked Sendable {
     private let configuration: Configuration
     private let directory: RunDirectory
-    private let images: String
     private let console: Console
     private let logger: Logger
     private let log: MetricsLog
+    private let checkpoints: CheckpointWriter
     private let validator: Validator?
     private let metric: SegmentationMetric
     private let name: String
@@ -48,19 +30,26 @@ final class Coordinator: @unchecked Sendable {
     private var slowest: SlowestWorker
     private let recorder: Recorder
     private var lastStep: Int
+    /// Steps whose update was left out.
+    private var skipped = 0
+    /// What the last validation and the last checkpoint took.
+    private var (validationSeconds, savingSeconds) = (Double.infinity, 0.0)
 
     /// Guards what both threads see.
     private let condition = NSCondition()
     private var waiting: Snapshot?
     private var isWorking = false
     private var failure: Failure?
+    /// Whether the log could be written when last it was tried.
+    private var isLogging = true
     private var best: BestScore?
     /// The step at which the run ends, once no better validation is waited for.
     private var endStep: Int?
     private var lastScores: (step: Int, scores: SegmentationScores)?
 
     /// - Parameters:
-    ///   - images: a digest of the images' names, for checkpoints.
+    ///   - directory: the run's folder, as it is reached.
+    ///   - checkpoints: writes them.
     ///   - validator: nil without validation images.
     ///   - metric: the score by which a checkpoint is the best.
     ///   - start: where the run begins: step 0, or the checkpoint that it resumes from.
@@ -70,27 +59,31 @@ final class Coordinator: @unchecked Sendable {
     ///   - recorder: is told what this rank does.
     ///   - detector: is told what can be done about the run after a fault.
     init(
-        configuration: Configuration, directory: RunDirectory, images: String, console: Console, validator: Validator?,
-        metric: SegmentationMetric, start: TrainingState, best: BestScore?, name: String, isDedicated: Bool,
+        configuration: Configuration, directory: RunDirectory, checkpoints: CheckpointWriter, console: Console,
+        validator: Validator?,
+        metric: SegmentationMetric, start: StartingPoint, name: String, isDedicated: Bool,
         workers: [WorkerPlace],
         recorder: Recorder, detector: FailureDetector?
     ) throws {
         self.recorder = recorder
         self.configuration = configuration
         self.directory = directory
-        self.images = images
+        self.checkpoints = checkpoints
         self.console = console
         logger = console.logger
         self.validator = validator
         self.metric = metric
-        self.best = best
+        best = start.best
         self.name = name
         self.isDedicated = isDedicated
         self.detector = detector
-        log = try MetricsLog(path: directory.metrics, lastStep: start.step)
+        let logger = logger
+        log = try MetricsLog(
+            path: directory.metrics, lastStep: start.state.step, isValidationDue: start.isValidationDue
+        ) { logger.warning("\($0)") }
         slowest = SlowestWorker(workers: workers, slots: configuration.training.batch)
         progress = ProgressLine(batch: configuration.training.batch)
-        lastStep = start.step
+        lastStep = start.state.step
     }
 
     /// Logs a step.
@@ -98,14 +91,16 @@ final class Coordinator: @unchecked Sendable {
         lastStep = report.step
         let behind = slowest.judge(workers: report.workers, seconds: report.seconds)
         append(
-            step: report.step,
             TrainEvent(
                 step: report.step, loss: report.loss.isFinite ? report.loss : nil, learningRate: report.learningRate,
                 gradientNorm: report.gradientNorm.isFinite ? report.gradientNorm : nil, seconds: report.seconds,
                 imagesPerSecond: Double(configuration.training.batch) / report.seconds, time: report.times,
                 slowest: behind))
         if let warning = slowest.warning { note(step: report.step, warning) }
-        if report.isSkipped { note(step: report.step, "the gradient was not finite: the step was skipped") }
+        if report.isSkipped {
+            skipped += 1
+            note(step: report.step, "the gradient was not finite: the step was skipped")
+        }
         // Made whether or not it is shown: it averages over all steps.
         let line = progress.line(after: report)
         console.progress(line)
@@ -113,7 +108,7 @@ final class Coordinator: @unchecked Sendable {
 
     /// Logs something of note.
     func note(step: Int, _ message: String) {
-        append(step: step, NoteEvent(step: step, message: message))
+        append(NoteEvent(step: step, message: message))
         logger.notice("step \(step): \(message)")
     }
 
@@ -123,10 +118,21 @@ final class Coordinator: @unchecked Sendable {
         try? log.append(FailureEvent(step: lastStep, message: failure.message, repeats: failure.repeats))
     }
 
-    /// Adds to the log. Where that fails the run must end, but on all ranks together: the workers are told, as with a
-    /// snapshot that cannot be saved.
-    private func append(step: Int, _ event: some Encodable) {
-        do { try log.append(event) } catch { fail(error, "the log could not be written", step: step) }
+    /// Adds to the log. That it cannot be written ends no run: it is said once, and tried again with the next event.
+    private func append(_ event: some Encodable) { keepingLog { try log.append(event) } }
+
+    private func keepingLog(_ body: () throws -> Void) {
+        var trouble: Failure?
+        do { try body() } catch { trouble = Failure(wrapping: error, "the log") }
+        let wasLogging = condition.withLock {
+            defer { isLogging = trouble == nil }
+            return isLogging
+        }
+        if let trouble, wasLogging {
+            logger.warning("\(trouble.message); the run goes on, and its events are kept and tried again")
+        } else if trouble == nil, !wasLogging {
+            logger.notice("\(shownPath(directory.metrics)) is written again, with what was kept")
+        }
     }
 
     private func fail(_ error: any Error, _ what: String, step: Int) {
@@ -164,14 +170,30 @@ final class Coordinator: @unchecked Sendable {
     /// Whether the run has ended at a validation, whatever the workers went on to do.
     var hasEnded: Bool { condition.withLock { endStep != nil } }
 
+    /// Ends the log once all is done, and says what is to be known of the run as a whole.
+    func close() {
+        // What was trained beyond the end has no checkpoint.
+        if let endStep = condition.withLock({ endStep }) { keepingLog { try log.drop(after: endStep) } }
+        if skipped > 0 {
+            note(
+                step: lastStep,
+                "\(skipped) step\(skipped == 1 ? " was" : "s were") skipped, since the gradient was not finite there")
+        }
+        keepingLog { try log.sync() }
+        if !log.isComplete { logger.warning("\(shownPath(directory.metrics)) lacks events that could not be written") }
+    }
+
     /// Waits until every snapshot is done; throws what went wrong with one.
     func finish() throws -> (best: BestScore?, last: (step: Int, scores: SegmentationScores)?) {
         condition.lock()
         defer { condition.unlock() }
         while isWorking { condition.wait() }
+        if failure == nil {
+            do { try checkpoints.finish() } catch {
+                failure = Failure(wrapping: error, "the last checkpoint").at(name, step: lastStep)
+            }
+        }
         if let failure { throw failure }
-        // What was trained beyond the end has no checkpoint.
-        if let endStep { try log.drop(after: endStep) }
         return (best, lastScores)
     }
 
@@ -190,7 +212,7 @@ final class Coordinator: @unchecked Sendable {
             do {
                 try process(snapshot)
             } catch {
-                fail(error, "a snapshot could not be saved", step: snapshot.state.step)
+                fail(error, "a snapshot could not be worked on", step: snapshot.state.step)
             }
             // A rank that trains too is in another phase by now.
             if isDedicated { awaitNext(step: snapshot.state.step) }
@@ -201,52 +223,104 @@ final class Coordinator: @unchecked Sendable {
         do { try recorder.enter(.waiting, step: step) } catch { fail(error, "waiting failed", step: step) }
     }
 
-    /// Validates before it writes, so that the checkpoint knows the best score so far.
+    /// Writes what is a checkpoint, validates, and writes it again where that has changed what it says.
     private func process(_ snapshot: Snapshot) throws {
-        let step = snapshot.state.step
-        var isBest = false
         // What the workers did before they learnt of the end counts for nothing.
         if hasEnded { return }
-        if snapshot.isValidated, let validator {
-            let isAveraged = snapshot.state.average != nil
-            let outcome = try recorder.during(.validation, step: step) {
-                guard let found = snapshot.found else {
-                    return try validator.validate(snapshot.state.validated, previews: (directory.previews, "latest"))
-                }
-                try validator.draw(found.findings, into: directory.previews, prefix: "latest")
-                return validator.outcome(of: found.findings, seconds: found.seconds)
-            }
-            try log.append(ValidationEvent(step: step, isAveraged: isAveraged, outcome: outcome))
-            let value = outcome.scores.value(of: metric)
-            condition.withLock {
-                lastScores = (step, outcome.scores)
-                if let value, metric.isBetter(value, than: best?.value) {
-                    best = BestScore(step: step, value: value)
-                    isBest = true
-                } else {
-                    best?.validationsSince += 1
-                }
-            }
-            let what = isAveraged ? "validation of the averaged weights" : "validation"
-            logger.info("step \(step): \(what) \(outcome.scores.summary)\(isBest ? ", the best so far" : "")")
+        // A copy in the same process took no way on which it could change.
+        if isDedicated, snapshot.state.digest != snapshot.digest { return reject(snapshot) }
+        var best = condition.withLock { self.best }
+        // A snapshot that waits for its validation is written first: whatever happens meanwhile costs no step. Not where it
+        // waits no longer than writing takes.
+        let isDue = snapshot.validation == .due || snapshot.validation == .underWay
+        if snapshot.isCheckpoint, snapshot.validation == .none || isDue && validationSeconds > savingSeconds {
+            try save(snapshot, best: best, isValidationDue: isDue)
         }
-        let score = condition.withLock { best }
-        let ends = snapshot.isValidated && score?.exhausts(patience: configuration.validation.patience) == true
+        guard snapshot.validation == .due || snapshot.validation == .done else { return }
+        guard let (findings, outcome) = try validate(snapshot) else { return }
+        let isBest = note(outcome, of: snapshot, updating: &best)
+        let ends = best?.exhausts(patience: configuration.validation.patience) == true
         // The best is kept even between checkpoints, and so is the run's end.
-        if snapshot.isCheckpoint || isBest || ends {
-            try recorder.during(.checkpoint, step: step) {
-                try Checkpoint(configuration: configuration, state: snapshot.state, best: score, images: images)
-                    .write(to: directory.checkpoint(step: step), by: directory.unfinishedCheckpoint)
-                try directory.adopt(step: step, best: score, keep: configuration.checkpoint.keep)
+        let isSaved = snapshot.isCheckpoint || isBest || ends ? try save(snapshot, best: best) : true
+        condition.withLock {
+            if isBest && !isSaved { self.best?.validationsSince += 1 } else { self.best = best }
+        }
+        draw(findings, step: snapshot.state.step)
+        if ends, let best { end(best, step: snapshot.state.step) }
+    }
+
+    /// Writes a checkpoint; returns whether it is there. Where it cannot be written the run goes on: it is tried again.
+    @discardableResult
+    private func save(_ snapshot: Snapshot, best: BestScore?, isValidationDue: Bool = false) throws -> Bool {
+        let step = snapshot.state.step
+        // Steps that a resume builds on are in the log, whatever comes.
+        keepingLog { try log.sync() }
+        let watch = StopWatch()
+        defer { savingSeconds = watch.seconds }
+        return try recorder.during(.checkpoint, step: step) {
+            if let reason = try checkpoints.save(snapshot, best: best, isValidationDue: isValidationDue) {
+                note(
+                    step: step,
+                    "the checkpoint could not be saved, the old ones stay, and it is tried again at the next: \(reason.message)"
+                )
+                return false
             }
-            detector?.advise(directory.adviceAfterFault)
+            do { try checkpoints.adopt(step: step, best: best) } catch {
+                note(step: step, "the checkpoint is saved, but not named as the latest: \(error)")
+            }
+            detector?.advise(advice)
+            return true
         }
-        if ends, let score {
-            note(
-                step: step,
-                "\(score.validationsSince) validations without a better \(metric.rawValue) than step \(score.step)'s: the run ends here"
-            )
-            condition.withLock { endStep = step }
+    }
+
+    private var advice: String { RunDirectory(shownPath(directory.path)).adviceAfterFault }
+
+    private func reject(_ snapshot: Snapshot) {
+        let reason = Failure.running(
+            "the weights of step \(snapshot.state.step) are not those that the worker sent: check the memory of both machines and "
+                + "the network between them")
+        checkpoints.reject(because: reason)
+        note(step: snapshot.state.step, "no checkpoint, and no validation: \(reason.message)")
+    }
+
+    /// What a validation shows; nil without validation images.
+    private func validate(
+        _ snapshot: Snapshot
+    ) throws -> (findings: Validator.Findings, outcome: Validator.Outcome)? {
+        guard let validator else { return nil }
+        let step = snapshot.state.step
+        return try recorder.during(.validation, step: step) {
+            let findings = try snapshot.findings ?? validator.validate(snapshot.state.validated)
+            validationSeconds = findings.seconds
+            return (findings, validator.outcome(of: findings))
         }
+    }
+
+    /// Takes a validation into the log and `best`; returns whether it is the best so far.
+    private func note(_ outcome: Validator.Outcome, of snapshot: Snapshot, updating best: inout BestScore?) -> Bool {
+        let (step, isAveraged) = (snapshot.state.step, snapshot.state.average != nil)
+        let value = outcome.scores.value(of: metric)
+        let isBest = value.map { metric.isBetter($0, than: best?.value) } ?? false
+        if let value, isBest { best = BestScore(step: step, value: value) } else { best?.validationsSince += 1 }
+        condition.withLock { lastScores = (step, outcome.scores) }
+        append(ValidationEvent(step: step, isAveraged: isAveraged, outcome: outcome))
+        let what = isAveraged ? "validation of the averaged weights" : "validation"
+        logger.info("step \(step): \(what) \(outcome.scores.summary)\(isBest ? ", the best so far" : "")")
+        return isBest
+    }
+
+    /// Draws the first validation images; a picture that cannot be written is only a warning.
+    private func draw(_ findings: Validator.Findings, step: Int) {
+        do { try validator?.draw(findings, into: directory.previews, prefix: "latest") } catch {
+            logger.warning("step \(step): no picture of the validation: \(error)")
+        }
+    }
+
+    private func end(_ best: BestScore, step: Int) {
+        note(
+            step: step,
+            "\(best.validationsSince) validations without a better \(metric.rawValue) than step \(best.step)'s: the run ends here"
+        )
+        condition.withLock { endStep = step }
     }
 }

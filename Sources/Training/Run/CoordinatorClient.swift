@@ -9,9 +9,12 @@ protocol CoordinatorClient: AnyObject {
 
     /// Hands over a copy of the run's state. At most one waits for the coordinator; then the worker waits.
     ///
-    /// - Parameter found: what the workers have found, where they validate.
+    /// - Parameters:
+    ///   - digest: `TrainingState.digest`.
+    ///   - findings: what the workers have found, where `validation` is `.done`.
     func submit(
-        _ state: TrainingState, isCheckpoint: Bool, isValidated: Bool, found: SharedValidation.Result?) throws
+        _ state: TrainingState, digest: String, isCheckpoint: Bool, validation: Snapshot.Validation,
+        findings: Validator.Findings?) throws
 
     /// What the coordinator wants of the workers, if anything.
     func order() throws -> Order?
@@ -49,12 +52,14 @@ final class LocalCoordinator: CoordinatorClient {
     func report(_ report: StepReport) throws { coordinator.report(report) }
 
     func submit(
-        _ state: TrainingState, isCheckpoint: Bool, isValidated: Bool, found: SharedValidation.Result?
+        _ state: TrainingState, digest: String, isCheckpoint: Bool, validation: Snapshot.Validation,
+        findings: Validator.Findings?
     ) throws {
         let copy = state.copied()
         if !coordinator.canAccept { coordinator.note(step: state.step, CoordinatorServer.waitedNote) }
         coordinator.accept(
-            Snapshot(state: copy, isCheckpoint: isCheckpoint, isValidated: isValidated, found: found))
+            Snapshot(
+                state: copy, digest: digest, isCheckpoint: isCheckpoint, validation: validation, findings: findings))
     }
 
     func order() throws -> Order? { coordinator.order }
@@ -69,7 +74,7 @@ enum CoordinatorEvent: Codable {
     case step(StepReport)
     case waited(step: Int)
     /// What the workers have found with the weights of the snapshot that follows.
-    case validated(step: Int, SharedValidation.Result)
+    case validated(step: Int, Validator.Findings)
     case ended(Ending, snapshots: Int)
 }
 
@@ -77,9 +82,10 @@ enum CoordinatorEvent: Codable {
 struct SnapshotHeader: Codable {
     let step: Int
     let elapsed: Double
+    let digest: String
     let isAveraged: Bool
     let isCheckpoint: Bool
-    let isValidated: Bool
+    let validation: Snapshot.Validation
 }
 
 /// The coordinator on another rank.
@@ -99,17 +105,18 @@ final class RemoteCoordinator: CoordinatorClient {
     func report(_ report: StepReport) throws { try send(.step(report)) }
 
     func submit(
-        _ state: TrainingState, isCheckpoint: Bool, isValidated: Bool, found: SharedValidation.Result?
+        _ state: TrainingState, digest: String, isCheckpoint: Bool, validation: Snapshot.Validation,
+        findings: Validator.Findings?
     ) throws {
-        if let found { try send(.validated(step: state.step, found)) }
+        if let findings { try send(.validated(step: state.step, findings)) }
         if try isSending() { try send(.waited(step: state.step)) }
         try waitUntilIdle()
         staged?.copy(from: state)
         let staged = self.staged ?? state.copied()
         self.staged = staged
         let header = SnapshotHeader(
-            step: state.step, elapsed: state.elapsed, isAveraged: state.average != nil, isCheckpoint: isCheckpoint,
-            isValidated: isValidated)
+            step: state.step, elapsed: state.elapsed, digest: digest, isAveraged: state.average != nil,
+            isCheckpoint: isCheckpoint, validation: validation)
         try world.sendData(Messages.encode(header), to: coordinator, tag: .snapshotHeader)
         pending = try staged.buffers.map {
             try world.startSending(UnsafeRawBufferPointer($0.bytes), to: coordinator, tag: .snapshot)

@@ -24,7 +24,7 @@ struct CoordinatorServer {
         var expected = Int.max
         var taken = 0
         var hasOrdered = false
-        var found: [Int: SharedValidation.Result] = [:]
+        var found: [Int: Validator.Findings] = [:]
         func takeEvents() throws -> Bool {
             var isEmpty = true
             while let data = try world.receiveWaiting(from: lead, tag: .event) {
@@ -44,15 +44,15 @@ struct CoordinatorServer {
         while ending == nil || taken < expected {
             var isIdle = try !takeEvents()
             if arriving == nil, coordinator.canAccept { arriving = try expectSnapshot() }
-            if let snapshot = try arriving?.whenComplete() {
+            if let arrived = arriving, try arrived.isComplete() {
                 isIdle = false
                 arriving = nil
                 taken += 1
                 // Its steps were reported before it was sent: they are in the log before a resume can build on it. So
                 // was what the workers found with it.
                 _ = try takeEvents()
-                snapshot.found = found.removeValue(forKey: snapshot.state.step)
-                coordinator.accept(snapshot)
+                coordinator.accept(
+                    arrived.snapshot(found: arrived.isValidated ? found.removeValue(forKey: arrived.step) : nil))
             }
             if !hasOrdered && ending == nil, let order = order() {
                 hasOrdered = true
@@ -75,22 +75,33 @@ struct CoordinatorServer {
 
 /// A snapshot on its way here.
 private final class ArrivingSnapshot {
-    private let snapshot: Snapshot
+    private let header: SnapshotHeader
+    private let state: TrainingState
     private var transfers: [any PendingTransfer]
 
     init(_ header: SnapshotHeader, _ layout: ParameterLayout, _ world: any Communicator, from lead: Int) throws {
-        let state = TrainingState(layout, isAveraged: header.isAveraged)
+        self.header = header
+        state = TrainingState(layout, isAveraged: header.isAveraged)
         state.step = header.step
         state.elapsed = header.elapsed
-        snapshot = Snapshot(state: state, isCheckpoint: header.isCheckpoint, isValidated: header.isValidated)
         transfers = try state.buffers.map {
             try world.startReceiving($0.bytes, from: lead, tag: .snapshot)
         }
     }
 
-    /// The snapshot, once all of it is here.
-    func whenComplete() throws -> Snapshot? {
+    var step: Int { header.step }
+    var isValidated: Bool { header.validation == .done }
+
+    /// Whether all of it is here.
+    func isComplete() throws -> Bool {
         transfers = try transfers.filter { try !$0.isFinished() }
-        return transfers.isEmpty ? snapshot : nil
+        return transfers.isEmpty
+    }
+
+    /// The snapshot, once all of it is here; with what the workers have found, where they validate.
+    func snapshot(found: Validator.Findings?) -> Snapshot {
+        Snapshot(
+            state: state, digest: header.digest, isCheckpoint: header.isCheckpoint, validation: header.validation,
+            findings: found)
     }
 }

@@ -4,89 +4,149 @@ import Synchronization
 
 /// `metrics.jsonl`: one JSON object an event; a validation follows the steps that went on meanwhile.
 ///
-/// The coordinator's two threads write to it, in turn.
+/// The coordinator's two threads write to it, in turn. What cannot be written is kept, and goes out before what follows.
 final class MetricsLog: Sendable {
-    private let file: Mutex<FileHandle>
+    private struct State {
+        var file: FileHandle
+        /// Lines that could not be written yet.
+        var pending = Data()
+        /// Whether lines had to be given up.
+        var isIncomplete = false
+    }
+
+    private let state: Mutex<State>
     private let path: String
     private let encoder: JSONEncoder
+    /// Lines that a log beyond the disk's end may wait with, in bytes: a day of steps, or more.
+    private static let mostPending = 16 << 20
 
     /// Opens the log to add to it.
     ///
+    /// A log with lines that cannot be read is put aside whole, as `metrics.jsonl.damaged-1` say, before what can be read
+    /// takes its place.
+    ///
     /// - Parameters:
     ///   - lastStep: events of later steps are dropped first: a resumed run repeats them.
-    init(path: String, lastStep: Int) throws {
+    ///   - isValidationDue: whether it repeats the validation of that step too.
+    ///   - remark: is told what was put aside.
+    init(
+        path: String, lastStep: Int, isValidationDue: Bool, remark: (String) -> Void
+    ) throws {
         self.path = path
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         self.encoder = encoder
-        file = Mutex(try Self.open(path, lastStep: lastStep))
+        state = Mutex(State(file: try Self.open(path, lastStep, isValidationDue, remark)))
     }
 
     /// Drops the events of later steps: the run has ended at `step`.
     func drop(after step: Int) throws {
-        try file.withLock { $0 = try Self.open(path, lastStep: step) }
+        try state.withLock { state in
+            try Self.flush(&state, path)
+            state.file = try Self.open(path, step, false) { _ in }
+        }
     }
 
-    /// The log without the events of steps later than `lastStep`, to be added to.
-    private static func open(_ path: String, lastStep: Int) throws -> FileHandle {
-        struct Place: Decodable { let step: Int }
-        let old = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
-        let kept = old.split(separator: "\n").filter { line in
-            // A line that was cut off by a crash is of a step that is repeated.
-            guard let place = try? JSONDecoder().decode(Place.self, from: Data(line.utf8)) else { return false }
-            return place.step <= lastStep
-        }
-        try AtomicFile.write(kept.map { $0 + "\n" }.joined(), to: path)
-        guard let file = FileHandle(forWritingAtPath: path) else {
-            throw Failure.running("\(path) cannot be written: \(Failure.systemReason(errno))")
-        }
-        try file.seekToEnd()
-        return file
-    }
-
+    /// Adds an event; throws where it, or one before it, could not be written. It is not lost then: it is written with the
+    /// next.
     func append(_ event: some Encodable) throws {
         let line = try encoder.encode(event) + Data("\n".utf8)
-        do {
-            try file.withLock { try $0.write(contentsOf: line) }
-        } catch {
-            throw Failure.running("\(path) cannot be written: is the disk full?")
+        try state.withLock { state in
+            if state.pending.count + line.count <= Self.mostPending {
+                state.pending += line
+            } else {
+                state.isIncomplete = true
+            }
+            try Self.flush(&state, path)
         }
     }
-}
 
-/// What a training step leaves in the log.
-struct TrainEvent: Encodable {
-    var event = "train"
-    let step: Int
-    let loss: Double?
-    let learningRate: Double
-    let gradientNorm: Double?
-    let seconds: Double
-    let imagesPerSecond: Double
-    let time: StepTimes
-    /// The worker that costs the others more than a tenth of the step.
-    let slowest: WorkerBehind?
-
-    enum CodingKeys: String, CodingKey {
-        case event, step, loss, seconds, time, slowest
-        case learningRate = "learning_rate"
-        case gradientNorm = "gradient_norm"
-        case imagesPerSecond = "images_per_second"
+    /// Brings all events to the disk.
+    func sync() throws {
+        try state.withLock { state in
+            try Self.flush(&state, path)
+            guard fsync(state.file.fileDescriptor) == 0 else { throw Self.failure(path, errno) }
+        }
     }
-}
 
-/// Something of note: a resume, a skipped step, workers that waited for the coordinator.
-struct NoteEvent: Encodable {
-    var event = "note"
-    let step: Int
-    let message: String
-}
+    // MARK: - The file
 
-/// What ended a run, its last event; the resume of an earlier step drops it.
-struct FailureEvent: Encodable {
-    var event = "failure"
-    let step: Int
-    let message: String
-    /// Whether the same would happen again: `launch/supervise` then does not start the run anew.
-    let repeats: Bool
+    /// The log without the events of steps later than `lastStep`, to be added to.
+    private static func open(
+        _ path: String, _ lastStep: Int, _ isValidationDue: Bool, _ remark: (String) -> Void
+    ) throws -> FileHandle {
+        struct Place: Decodable {
+            let step: Int
+            let event: String?
+        }
+        let old = try read(path)
+        var kept = Data()
+        var damaged = 0
+        let newline = UInt8(ascii: "\n")
+        for line in old.split(separator: newline) {
+            guard let place = try? JSONDecoder().decode(Place.self, from: line) else {
+                // The last line may have been cut off by a crash: it is of a step that is repeated.
+                if line.endIndex < old.endIndex { damaged += 1 }
+                continue
+            }
+            let isRepeated = isValidationDue && place.step == lastStep && place.event == "validation"
+            if place.step <= lastStep, !isRepeated { kept += line + [newline] }
+        }
+        if damaged > 0 {
+            let aside = try putAside(path)
+            remark(
+                "\(damaged) line\(damaged == 1 ? "" : "s") of \(shownPath(path)) cannot be read: the log as it was is kept as "
+                    + shownPath(aside))
+        }
+        if kept != old || old.isEmpty { try AtomicFile.write(path) { try $0.write(contentsOf: kept) } }
+        // O_APPEND: whatever was cut off, a line goes behind the last whole one.
+        let descriptor = Foundation.open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW)
+        guard descriptor >= 0 else { throw failure(path, errno) }
+        return FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+    }
+
+    /// The log's bytes; none where there is no log. Never less than there is: what cannot be read must not be overwritten.
+    private static func read(_ path: String) throws -> Data {
+        do {
+            return try Data(contentsOf: URL(fileURLWithPath: path))
+        } catch let error as CocoaError where error.code == .fileReadNoSuchFile {
+            return Data()
+        } catch {
+            throw Failure.running(
+                "\(shownPath(path)) cannot be read, and a run that went on would overwrite it: \(error.localizedDescription); "
+                    + "mend it, or move it away")
+        }
+    }
+
+    /// Gives the log a name that no file has, and returns that.
+    private static func putAside(_ path: String) throws -> String {
+        for number in 1... {
+            let aside = "\(path).damaged-\(number)"
+            if link(path, aside) == 0 { return aside }
+            guard errno == EEXIST else { throw failure(aside, errno) }
+        }
+        return path
+    }
+
+    private static func flush(_ state: inout State, _ path: String) throws {
+        guard !state.pending.isEmpty else { return }
+        let descriptor = state.file.fileDescriptor
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw failure(path, errno) }
+        do {
+            try state.file.write(contentsOf: state.pending)
+            state.pending = Data()
+        } catch {
+            // A line is there whole or not at all.
+            ftruncate(descriptor, status.st_size)
+            throw failure(path, AtomicFile.systemCode(error))
+        }
+    }
+
+    private static func failure(_ path: String, _ code: Int32) -> Failure {
+        .running("\(shownPath(path)) cannot be written: \(Failure.systemReason(code))")
+    }
+
+    /// Whether every event is in the file.
+    var isComplete: Bool { state.withLock { !$0.isIncomplete && $0.pending.isEmpty } }
 }

@@ -3,30 +3,44 @@ import Communication
 import Foundation
 import Support
 
-/// Compares the workers' replicas: after every step each has the same weights, momentum and averages, to the bit.
+/// Hashes the workers' replicas and compares them: after every step each has the same weights, momentum and averages, to
+/// the bit.
 struct ReplicaCheck {
     let workers: any Communicator
-    /// Step of the last comparison: a step is compared once.
-    private var checkedStep = -1
+    /// The last state that was compared: one is compared once.
+    private var last: (step: Int, digest: String)?
 
     init(workers: any Communicator) { self.workers = workers }
 
-    /// Compares SHA-256 hashes; called by all workers. Names on all of them those that disagree with the majority.
-    mutating func compare(_ state: TrainingState) throws {
-        guard workers.size > 1, checkedStep != state.step else { return }
-        checkedStep = state.step
-        let hash = SHA256()
-        for buffer in state.buffers { hash.update(UnsafeRawBufferPointer(buffer.bytes)) }
-        let own = try Messages.encode([hash.finish().hexadecimal, workers.name])
-        let replicas = try workers.gatherFromAll(own).map { try Messages.decode([String].self, from: $0) }
-        let counts = Dictionary(replicas.map { ($0[0], 1) }, uniquingKeysWith: +)
-        guard counts.count > 1 else { return }
-        // The majority is taken to be right; among equals, the first worker.
-        let most = counts.values.max()
-        let right = replicas.first { counts[$0[0]] == most }?[0]
-        let wrong = replicas.filter { $0[0] != right }.map { $0[1] }.joined(separator: ", ")
+    /// Compares `TrainingState.digest` and returns it; called by all workers. Throws on all of them where they differ, and
+    /// names those that disagree with the majority, if there is one.
+    @discardableResult
+    mutating func compare(_ state: TrainingState) throws -> String {
+        if let last, last.step == state.step { return last.digest }
+        let digest = state.digest
+        last = (state.step, digest)
+        guard workers.size > 1 else { return digest }
+        let replicas = try workers.gatherFromAll(Messages.encode([digest, workers.name])).map {
+            try Messages.decode([String].self, from: $0)
+        }
+        guard replicas.contains(where: { $0[0] != digest }) else {
+            return digest
+        }
         throw Failure.running(
-            "replicas differ at step \(state.step): \(wrong) disagree\(wrong.contains(",") ? "" : "s") with the others; check that machine's memory, and go on from the last checkpoint with --resume"
-        )
+            "replicas differ at step \(state.step): \(Self.blame(replicas.map { ($0[0], $0[1]) }))"
+                + ", and go on from the last checkpoint with --resume")
+    }
+
+    /// Who disagrees, and what to check.
+    private static func blame(_ replicas: [(digest: String, name: String)]) -> String {
+        let counts = Dictionary(replicas.map { ($0.digest, 1) }, uniquingKeysWith: +)
+        guard let right = counts.first(where: { 2 * $0.value > replicas.count })?.key else {
+            return
+                "\(replicas.map(\.name).joined(separator: ", ")) disagree, and which of them is wrong is not known: check "
+                + "the memory of their machines"
+        }
+        let wrong = replicas.filter { $0.digest != right }.map(\.name)
+        return
+            "\(wrong.joined(separator: ", ")) disagree\(wrong.count == 1 ? "s" : "") with the others; check that machine's memory"
     }
 }

@@ -10,20 +10,14 @@ struct SharedValidation {
     let workers: any Communicator
     let recorder: Recorder
 
-    /// What the workers have found, on its way to the coordinator.
-    struct Result: Codable, Sendable {
-        let findings: [Validator.Finding]
-        let seconds: Double
-    }
-
     /// Called by all workers, and the same on all; what goes wrong on one is thrown on all.
-    func run(_ weights: ParameterBuffer, step: Int) throws -> Result {
+    func run(_ weights: ParameterBuffer, step: Int) throws -> Validator.Findings {
         let watch = StopWatch()
         let shares = try workers.agreeOnAll {
             try recorder.during(.validation, step: step) {
                 try validator.measure(weights, share: (workers.rank, workers.size))
             }
         }
-        return Result(findings: shares.flatMap { $0 }, seconds: watch.seconds)
+        return Validator.Findings(images: shares.flatMap { $0 }, seconds: watch.seconds)
     }
 }

@@ -49,12 +49,16 @@ package final class Validator {
         let classes: Data?
     }
 
-    /// Predicts every image; draws the first few into `previews` as `PREFIX-STEM.png`.
-    package func validate(_ weights: ParameterBuffer, previews: (folder: String, prefix: String)?) throws -> Outcome {
-        let start = StopWatch()
-        let findings = try measure(weights)
-        if let previews { try draw(findings, into: previews.folder, prefix: previews.prefix) }
-        return outcome(of: findings, seconds: start.seconds)
+    /// What all images together add, and the seconds that it took to find.
+    package struct Findings: Codable, Sendable {
+        let images: [Finding]
+        let seconds: Double
+    }
+
+    /// Predicts every image.
+    package func validate(_ weights: ParameterBuffer) throws -> Findings {
+        let watch = StopWatch()
+        return Findings(images: try measure(weights), seconds: watch.seconds)
     }
 
     /// Predicts the images whose position leaves `share.index` when divided by `share.of`.
@@ -90,18 +94,18 @@ package final class Validator {
     }
 
     /// The scores of all images, whoever predicted them: added up in the order of the images.
-    package func outcome(of findings: [Finding], seconds: Double) -> Outcome {
-        let findings = findings.sorted { $0.position < $1.position }
+    package func outcome(of all: Findings) -> Outcome {
+        let findings = all.images.sorted { $0.position < $1.position }
         let scores = SegmentationScores(findings.map(\.measurement), classes: model.architecture.classes)
         let loss = findings.reduce(0) { $0 + $1.loss }
         return Outcome(
-            scores: scores, loss: scores.pixels > 0 ? loss / Double(scores.pixels) : nil, seconds: seconds)
+            scores: scores, loss: scores.pixels > 0 ? loss / Double(scores.pixels) : nil, seconds: all.seconds)
     }
 
-    /// Draws the images whose classes are among the findings.
-    func draw(_ findings: [Finding], into folder: String, prefix: String) throws {
+    /// Draws the images whose classes are among the findings, as `PREFIX-STEM.png`.
+    func draw(_ findings: Findings, into folder: String, prefix: String) throws {
         let panel = ValidationPanel(colors: model.pictureColors)
-        for finding in findings {
+        for finding in findings.images {
             guard let classes = finding.classes else { continue }
             let sample = try cache.load(pairs[finding.position])
             let predicted = LabelMap(height: sample.labels.height, width: sample.labels.width)

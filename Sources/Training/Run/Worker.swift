@@ -16,6 +16,8 @@ final class Worker {
     /// The coordinator as this worker reaches it; only the lead worker does.
     private let coordinator: (any CoordinatorClient)?
     private let hasValidation: Bool
+    /// Whether the state that the run goes on from is still to be validated.
+    private let isValidationDue: Bool
     /// Set where the workers validate.
     private let validation: SharedValidation?
     private let watch = StopWatch()
@@ -28,10 +30,12 @@ final class Worker {
 
     /// - Parameters:
     ///   - trainer: what computes the steps, with all `workers`.
+    ///   - isValidationDue: whether the state that the run goes on from is still to be validated.
     ///   - validator: set where the workers validate.
     init(
         configuration: Configuration, limit: TrainingLimit, workers: any Communicator, trainer: Trainer,
-        coordinator: (any CoordinatorClient)?, hasValidation: Bool, validator: Validator?, recorder: Recorder
+        coordinator: (any CoordinatorClient)?, hasValidation: Bool, isValidationDue: Bool, validator: Validator?,
+        recorder: Recorder
     ) {
         self.configuration = configuration
         self.limit = limit
@@ -40,6 +44,7 @@ final class Worker {
         self.recorder = recorder
         self.coordinator = coordinator
         self.hasValidation = hasValidation
+        self.isValidationDue = isValidationDue && hasValidation
         validation = validator.map { SharedValidation(validator: $0, workers: workers, recorder: recorder) }
         replicas = ReplicaCheck(workers: workers)
         startElapsed = trainer.state.elapsed
@@ -50,6 +55,7 @@ final class Worker {
     /// Trains to the end of the run, or until a signal; throws on all workers alike.
     func run() throws -> Ending {
         defer { trainer.stop() }
+        if isValidationDue { try submitSnapshot(isCheckpoint: true, validate: true) }
         while !limit.isReached(step: state.step, elapsed: state.elapsed) {
             try updateControl()
             let outcome = try trainer.step(control) { try coordinator?.isSending() ?? false }
@@ -82,17 +88,30 @@ final class Worker {
 
     private func isDue(every steps: Int) -> Bool { steps > 0 && state.step % steps == 0 }
 
-    /// Gives the coordinator a copy of the run's state, once the replicas are known to be equal.
+    /// Gives the coordinator a copy of the run's state, once the replicas are known to be equal and sound.
     private func submitSnapshot(isCheckpoint: Bool, validate: Bool) throws {
         guard isCheckpoint || validate else { return }
         try workers.agree { try recorder.enter(.checkpoint, step: state.step) }
-        try replicas.compare(state)
-        let found = validate ? try self.validate() : nil
-        try coordinator?.submit(state, isCheckpoint: isCheckpoint, isValidated: validate, found: found)
+        let digest = try replicas.compare(state)
+        guard state.isFinite else {
+            throw Failure.running(
+                "the weights are not finite after step \(state.step), and were not saved: lower optimizer.learning_rate or set "
+                    + "optimizer.clip_norm, and go on from the last checkpoint with --resume, or start again",
+                repeats: true)
+        }
+        func submit(_ due: Snapshot.Validation, _ findings: Validator.Findings? = nil) throws {
+            try coordinator?.submit(
+                state, digest: digest, isCheckpoint: isCheckpoint, validation: due, findings: findings)
+        }
+        guard validate else { return try submit(.none) }
+        guard validation != nil else { return try submit(.due) }
+        // Saved before the workers validate: whatever happens meanwhile costs no step.
+        if isCheckpoint { try submit(.underWay) }
+        if let findings = try self.validate() { try submit(.done, findings) }
     }
 
     /// The workers' part of a validation, where they have one.
-    private func validate() throws -> SharedValidation.Result? {
+    private func validate() throws -> Validator.Findings? {
         guard let validation else { return nil }
         let found = try validation.run(state.validated, step: state.step)
         validationSeconds += found.seconds

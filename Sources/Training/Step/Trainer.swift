@@ -24,6 +24,11 @@ package final class Trainer {
     private let trained: TrainedParameters
     private let recorder: Recorder
     private let team: ThreadTeam
+    /// Steps without an update since the last one with.
+    private var skipped = 0
+
+    /// So many steps in a row may be skipped: then it is the weights or all of the data, and no step will mend it.
+    private static let mostSkipped = 20
 
     /// - Parameters:
     ///   - limit: when the run ends, for schedules and for whoever prepares tiles.
@@ -120,12 +125,17 @@ package final class Trainer {
             base: configuration.optimizer.learningRate, step: state.step,
             progress: limit.progress(step: state.step, elapsed: control.elapsed))
         let isFinite = loss.isFinite && norm.isFinite
+        skipped = isFinite ? 0 : skipped + 1
         if isFinite {
             let scale = GradientClipping.scale(norm: norm, limit: configuration.optimizer.clipNorm) / batch
             apply(sum.gradient, learningRate: rate, scale: scale)
         } else if configuration.training.onNonFinite == .stop {
             throw Failure.running(
                 "the loss or its gradient is not finite at step \(state.step + 1) (loss \(loss), learning rate \(rate)): lower optimizer.learning_rate, set optimizer.clip_norm, or go on with training.on_nonfinite: skip",
+                repeats: true)
+        } else if skipped > Self.mostSkipped {
+            throw Failure.running(
+                "the loss or its gradient was not finite in \(skipped) steps in a row, up to step \(state.step + 1): training.on_nonfinite: skip cannot help; lower optimizer.learning_rate, set optimizer.clip_norm, or look at the images",
                 repeats: true)
         }
         state.step += 1

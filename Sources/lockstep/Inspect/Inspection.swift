@@ -52,6 +52,9 @@ struct CheckpointSummary: Encodable {
     let parameters: Int
     /// SHA-256 of the weights' bytes in the order of their names.
     let sha256: String
+    /// Whether the file's hashes were found right: not where it is of a version that wrote none, and nil where it has weights
+    /// alone.
+    let isVerified: Bool?
     /// Whether the file has the weights' moving average (`ema.`) beside them.
     let isAveraged: Bool
     /// What built it, where the file says so.
@@ -62,16 +65,16 @@ struct CheckpointSummary: Encodable {
     init(_ path: String) throws {
         let file = try SafetensorsFile(reading: path)
         self.path = path
-        step = file.metadata["lockstep.step"].flatMap(Int.init)
-        best = file.best
+        let checkpoint = try file.verified()
+        step = checkpoint?.step
+        best = checkpoint?.best
+        isVerified = checkpoint.map { $0.stateDigest != nil }
         parameters = file.weights.reduce(0) { $0 + $1.count }
         sha256 = file.weightsDigest
         isAveraged = file.holdsAverage
-        let keys = ["version", "revision", "target", "engine", "blas"]
-        builtBy = Dictionary(
-            uniqueKeysWithValues: keys.compactMap { key in file.metadata["lockstep.\(key)"].map { (key, $0) } })
+        builtBy = checkpoint?.program ?? [:]
         tensors = file.tensors.map { Tensor(name: $0.name, shape: $0.shape) }
-        configuration = file.metadata["lockstep.configuration"]
+        configuration = checkpoint?.yaml
     }
 
     var text: String {
@@ -80,6 +83,11 @@ struct CheckpointSummary: Encodable {
         if let best { lines.append("best score  \(decimals(best.value, 4)) at step \(best.step)") }
         lines.append("parameters  \(grouped(parameters))")
         lines.append("SHA-256     \(sha256)")
+        if let isVerified {
+            lines.append(
+                "verified    \(isVerified ? "yes, by the hashes in it" : "no: it is of a version that wrote no hashes")"
+            )
+        }
         if isAveraged { lines.append("averages    ema., which predict and evaluate use") }
         if !builtBy.isEmpty {
             lines.append(

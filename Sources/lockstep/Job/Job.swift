@@ -1,4 +1,5 @@
 import ArgumentParser
+import Checkpoints
 import Communication
 import FailureDetection
 import Foundation
@@ -71,6 +72,7 @@ struct Job {
             guard world.size == 1 || type.usesRanks else {
                 throw Failure.request("lockstep \(type._commandName) runs in one process: start it without mpirun")
             }
+            try world.checkBuilds(BuildInformation.build)
             try command.run(in: self)
             return 0
         } catch let failure as Failure {

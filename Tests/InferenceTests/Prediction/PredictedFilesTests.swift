@@ -29,7 +29,14 @@ import Testing
                 tensor("encoder.0.conv1.bias", [1], [0]), tensor("encoder.0.conv2.weight", [1, 1, 3, 3], centre),
                 tensor("encoder.0.conv2.bias", [1], [0]), tensor("head.weight", [2, 1, 1, 1], [-1, 1]),
                 tensor("head.bias", [2], [0.5, -0.5]),
-            ], metadata: pages == nil ? [:] : ["lockstep.configuration": yaml], to: path)
+            ],
+            metadata: pages == nil
+                ? [:]
+                : [
+                    // As a version wrote it that had no hashes.
+                    "lockstep.version": "0.2.0", "lockstep.configuration": yaml, "lockstep.step": "0",
+                    "lockstep.elapsed_seconds": "0",
+                ], to: path)
         return path
     }
 

@@ -1,0 +1,36 @@
+/// What a training step leaves in the log.
+struct TrainEvent: Encodable {
+    var event = "train"
+    let step: Int
+    let loss: Double?
+    let learningRate: Double
+    let gradientNorm: Double?
+    let seconds: Double
+    let imagesPerSecond: Double
+    let time: StepTimes
+    /// The worker that costs the others more than a tenth of the step.
+    let slowest: WorkerBehind?
+
+    enum CodingKeys: String, CodingKey {
+        case event, step, loss, seconds, time, slowest
+        case learningRate = "learning_rate"
+        case gradientNorm = "gradient_norm"
+        case imagesPerSecond = "images_per_second"
+    }
+}
+
+/// Something of note: a resume, a skipped step, workers that waited for the coordinator.
+struct NoteEvent: Encodable {
+    var event = "note"
+    let step: Int
+    let message: String
+}
+
+/// What ended a run, its last event; the resume of an earlier step drops it.
+struct FailureEvent: Encodable {
+    var event = "failure"
+    let step: Int
+    let message: String
+    /// Whether the same would happen again: `launch/supervise` then does not start the run anew.
+    let repeats: Bool
+}

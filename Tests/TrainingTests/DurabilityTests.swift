@@ -1,0 +1,226 @@
+import Checkpoints
+import Foundation
+import Support
+import TestSupport
+import Testing
+import Training
+
+extension TrainingRuns {
+    /// What happens to a run's files while it trains, or between two parts of it, costs nothing that was good.
+    @Suite struct Durability {
+        /// Calls `action` once the run has logged a step, while it is going on.
+        private func after(step: Int, of run: Run, _ action: @escaping @Sendable (RunDirectory) -> Void) {
+            let directory = run.directory
+            Thread.detachNewThread {
+                let deadline = Date(timeIntervalSinceNow: 20)
+                while Date() < deadline {
+                    let log = FileManager.default.contents(atPath: directory.metrics) ?? Data()
+                    if log.range(of: Data("\"step\":\(step),".utf8)) != nil { return action(directory) }
+                    usleep(1000)
+                }
+            }
+        }
+
+        private func notes(_ run: Run) throws -> [String] {
+            try run.events("note").compactMap { $0["message"] as? String }
+        }
+
+        private static let long = ["checkpoint={every: 20, keep: 2}", "validation.every=100000"]
+
+        @Test(
+            "a folder of checkpoints that vanishes is made again",
+            arguments: [(1, "dedicated"), (3, "dedicated"), (3, "shared")])
+        func vanishedFolder(ranks: Int, mode: String) throws {
+            let task = try TinyTask()
+            after(step: 25, of: task.run("run")) { try? FileManager.default.removeItem(atPath: $0.checkpoints) }
+            let run = try task.train(
+                "run", ranks: ranks, Self.long + ["training.steps=400", "run.coordinator=\(mode)"])
+            #expect(run.directory.checkpointSteps == [380, 400])
+        }
+
+        @Test("a save that fails is tried again at the next", arguments: [1, 3])
+        func failedSave(ranks: Int) throws {
+            let task = try TinyTask()
+            let run = task.run("run")
+            try task.folder.write("", to: "file")
+            for folder in ["run", "kept"] {
+                try FileManager.default.createDirectory(
+                    atPath: task.folder.path(folder), withIntermediateDirectories: true)
+            }
+            try AtomicFile.link(run.directory.checkpoints, to: "../kept")
+            after(step: 25, of: run) { directory in
+                // A file stands in the folder's place for a while.
+                try? AtomicFile.link(directory.checkpoints, to: "../file")
+                let deadline = Date(timeIntervalSinceNow: 20)
+                func log() -> Data { FileManager.default.contents(atPath: directory.metrics) ?? Data() }
+                while Date() < deadline, log().range(of: Data("could not be".utf8)) == nil { usleep(1000) }
+                try? AtomicFile.link(directory.checkpoints, to: "../kept")
+            }
+            try task.train("run", ranks: ranks, Self.long + ["training.steps=3000", "checkpoint.every=20"])
+            #expect(try notes(run).contains { $0.contains("could not be saved, the old ones stay") })
+            #expect(run.directory.checkpointSteps.suffix(1) == [3000])
+            _ = try Checkpoint(reading: run.directory.latest)
+        }
+
+        @Test("a log that cannot be written for a while loses no event and ends no run", arguments: [1, 3])
+        func fullDisk(ranks: Int) throws {
+            let task = try TinyTask()
+            let run = task.run("run")
+            after(step: 5, of: run) { directory in
+                /// Makes the open log another file.
+                func redirect(to path: String, _ flags: Int32) {
+                    let other = open(path, flags)
+                    defer { close(other) }
+                    for (number, target) in descriptors where target == directory.metrics { dup2(other, number) }
+                    descriptors = []
+                }
+                var descriptors: [(Int32, String)] = []
+                for name in (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? [] {
+                    let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(name)")
+                    if let number = Int32(name), let target, target == directory.metrics {
+                        descriptors.append((number, target))
+                    }
+                }
+                let kept = descriptors
+                redirect(to: "/dev/full", O_WRONLY)
+                usleep(20_000)
+                descriptors = kept
+                redirect(to: directory.metrics, O_WRONLY | O_APPEND)
+            }
+            try task.train("run", ranks: ranks, Self.long + ["training.steps=600"])
+            #expect(try run.steps("train") == Array(1...600))
+        }
+
+        @Test("a folder that is removed, and made anew by another run, is left to that one", arguments: [1, 3])
+        func replacedFolder(ranks: Int) throws {
+            let task = try TinyTask()
+            let run = task.run("run")
+            after(step: 25, of: run) { directory in
+                // Away at once, then what is in it: the run may be writing there.
+                let old = directory.path + "-old"
+                rename(directory.path, old)
+                try? RunDirectory(directory.path).create()
+                _ = FileManager.default.createFile(atPath: directory.checkpoint(step: 5), contents: Data("new".utf8))
+                while FileManager.default.fileExists(atPath: old) { try? FileManager.default.removeItem(atPath: old) }
+            }
+            let failure = try task.failure(
+                task.request("run", Self.long + ["training.steps=100000"]), ranks: ranks)
+            #expect(failure.message.contains("was removed while the run was writing to it"), "\(failure)")
+            #expect(run.directory.checkpointSteps == [5])
+            #expect(
+                try task.folder.files().keys.filter { $0.hasPrefix("run/") } == [
+                    "run/checkpoints/step-00000005.safetensors"
+                ])
+        }
+
+        @Test("a damaged checkpoint is passed over, and the end is the same", arguments: [(1, 3), (3, 1)])
+        func damaged(before: Int, after: Int) throws {
+            let task = try TinyTask()
+            let whole = try task.train("whole")
+            let run = try task.train("run", ranks: before)
+            for step in [6, 4] {
+                let path = run.directory.checkpoint(step: step)
+                var bytes = try Data(contentsOf: URL(filePath: path))
+                // In the momentum of one, in the configuration of the other.
+                bytes[step == 6 ? bytes.count - 5 : 300] ^= 0x10
+                try bytes.write(to: URL(filePath: path))
+            }
+            try task.resume("run", ranks: after)
+            #expect(try notes(run).count { $0.hasPrefix("passed over: ") } == 2)
+            #expect(try run.digest == whole.digest && run.validations == whole.validations)
+        }
+
+        @Test(
+            "a run that was killed in a validation makes up for it",
+            arguments: [(1, "coordinator"), (3, "coordinator"), (3, "workers")])
+        func validationIsDue(ranks: Int, place: String) throws {
+            let task = try TinyTask()
+            let settings = ["training.steps=9", "checkpoint.every=3", "validation.on=\(place)"]
+            let whole = try task.train("whole", ranks: ranks, settings)
+            let run = try task.train("run", ranks: ranks, settings)
+            for step in [9, 6] {
+                // As it was saved before its validation.
+                let path = run.directory.checkpoint(step: step)
+                var checkpoint = try Checkpoint(reading: path)
+                checkpoint.isValidationDue = true
+                checkpoint.best = try Checkpoint(reading: run.directory.checkpoint(step: step - 3)).best
+                try checkpoint.write(to: path)
+                for later in run.directory.checkpointSteps where later > step {
+                    unlink(run.directory.checkpoint(step: later))
+                }
+                try task.resume("run", ranks: ranks)
+                #expect(try run.validations == whole.validations)
+                #expect(
+                    try Checkpoint(reading: run.directory.latest).best
+                        == Checkpoint(reading: whole.directory.latest).best)
+                #expect(try !Checkpoint(reading: run.directory.checkpoint(step: step)).isValidationDue)
+                #expect(try run.digest == whole.digest)
+            }
+        }
+
+        @Test("a log with lines that cannot be read is kept beside the new one")
+        func damagedLog() throws {
+            let task = try TinyTask()
+            let run = try task.train("run")
+            var log = try Data(contentsOf: URL(filePath: run.directory.metrics))
+            let quote = try #require(log.firstIndex(of: UInt8(ascii: "\"")))
+            log[quote] = 0xFF
+            try log.write(to: URL(filePath: run.directory.metrics))
+            try task.resume("run", ["training.steps=7"])
+            #expect(try Data(contentsOf: URL(filePath: run.directory.metrics + ".damaged-1")) == log)
+            #expect(try run.steps("train") == Array(2...7))
+            try task.resume("run", ["training.steps=8"])
+            #expect(!FileManager.default.fileExists(atPath: run.directory.metrics + ".damaged-2"))
+        }
+
+        @Test func aLogThatCannotBeReadIsNotOverwritten() throws {
+            let task = try TinyTask()
+            let run = try task.train("run")
+            unlink(run.directory.metrics)
+            try FileManager.default.createDirectory(atPath: run.directory.metrics, withIntermediateDirectories: false)
+            let request = TrainingRequest(settings: ["training.steps=7"], resume: run.directory.path)
+            let failure = try task.failure(request, ranks: 1)
+            #expect(failure.message.contains("metrics.jsonl cannot be read"), "\(failure)")
+        }
+
+        @Test("an image that changes under a run ends it by name", arguments: [1, 3], ["images", "labels"])
+        func changingImage(ranks: Int, kind: String) throws {
+            let task = try TinyTask()
+            let request = try task.request(
+                "run",
+                ["training.steps=100000", "checkpoint.every=100000", "validation.every=100000", "data.cache_mb=0"])
+            let image = task.image(3).replacingOccurrences(of: "/images/", with: "/\(kind)/")
+            let other = task.image(2).replacingOccurrences(of: "/images/", with: "/\(kind)/")
+            after(step: 5, of: task.run("run")) { _ in
+                _ = try? FileManager.default.copyItem(atPath: other, toPath: image + ".new")
+                rename(image + ".new", image)
+            }
+            let failure = try task.failure(request, ranks: ranks)
+            #expect(failure.kind == .running && failure.message.contains("cell-0003.png"), "\(failure)")
+            #expect(failure.message.contains("not what was read when the run began"), "\(failure)")
+            #expect(failure.message.contains(/\((rank 0 on \S+|thread \d+), step/), "\(failure)")
+        }
+
+        @Test("one that was changed between two parts of a run is named", arguments: [1, 3])
+        func changedImage(ranks: Int) throws {
+            let task = try TinyTask()
+            let run = try task.train("run", ranks: ranks)
+            #expect(try !notes(run).contains { $0.contains("was changed") })
+            try task.resume("run", ranks: ranks, ["training.steps=7"])
+            #expect(try !notes(run).contains { $0.contains("was changed") })
+            try Data(contentsOf: URL(filePath: task.image(2))).write(to: URL(filePath: task.image(3)))
+            try task.resume("run", ranks: ranks, ["training.steps=8"])
+            #expect(try notes(run).count { $0.contains("cell-0003.png") && $0.contains("was changed") } == 1)
+        }
+
+        @Test func aRunHasOneIdentity() throws {
+            let task = try TinyTask()
+            let run = try task.train("run")
+            let identity = try #require(run.directory.identity)
+            try task.resume("run", ranks: 3, ["training.steps=8"])
+            #expect(run.directory.identity == identity)
+            #expect(try Checkpoint(reading: run.directory.latest).run == identity)
+            #expect(try task.train("other").directory.identity != identity)
+        }
+    }
+}
