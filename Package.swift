@@ -157,7 +157,7 @@ if let library = environment["LOCKSTEP_FUZZING"] {
             dependencies: [
                 "Sweeps", "Inference", "Checkpoints", "Configurations", "Datasets", "Images", "Support", "CFuzzer",
             ],
-            path: "Tests/Fuzzing", exclude: ["corpus"],
+            path: "Tests/Fuzzing", exclude: ["corpus", "fuzz", "make_corpus.py"],
             linkerSettings: [.unsafeFlags([library]), .linkedLibrary("stdc++")]),
     ]
 }

@@ -14,11 +14,12 @@ release_disk() {
     tidy
 }
 
-# Makes and mounts the file system; fails where the machine does not permit it.
+# Makes and mounts the file system; fails where the machine does not permit it. The journal is written each second, so that
+# what was not synced is lost in part: names without their content, say.
 make_disk() {
     mkdir -p "$folder/disk"
     truncate -s 200M "$folder/image"
-    mkfs.ext4 -q -F "$folder/image" && mount -o loop "$folder/image" "$folder/disk" && disk="$folder/disk"
+    mkfs.ext4 -q -F "$folder/image" && mount -o loop,commit=1 "$folder/image" "$folder/disk" && disk="$folder/disk"
 }
 
 # EXT4_IOC_SHUTDOWN with EXT4_GOING_FLAGS_NOLOGFLUSH (fs/ext4/ext4.h): the disk takes nothing from here on.
@@ -30,11 +31,11 @@ cut_power() {
 # Goes through a cut: everything is killed, and the file system mounted again as the journal has it.
 restore_power() {
     await_end "$disk" >/dev/null
-    umount "$disk" && mount -o loop "$folder/image" "$disk"
+    umount "$disk" && mount -o loop,commit=1 "$folder/image" "$disk"
 }
 
 soak_cuts() {
-    local begin=$SECONDS before total="${count:-100}" cuts=0 runs=0 pictures=0 repeat words workers last status number
+    local begin=$SECONDS before total="${count:-100}" cuts=0 runs=0 pictures=0 repeat words workers last status number predicting
     before="$(count_findings)"
     repeat="launch/soak cuts --count $total --seed $seed"
     if ! command -v mkfs.ext4 >/dev/null || ! make_disk 2>"$folder/why"; then
@@ -45,9 +46,10 @@ soak_cuts() {
     cd "$folder/place" || return
     quietly "$program" train task.yaml --output reference "${kill_settings[@]}"
     reference="$(weights_of reference)"
+    predicting=(predict "$folder/place/reference" --input "$folder/many" --probabilities --instances --overlay)
     mkdir "$folder/many"
-    for number in {1..300}; do cp "cells/images/cell-000$((1 + number % 4)).png" "$folder/many/$number.png"; done
-    quietly "$program" predict reference --input "$folder/many" --output "$folder/pictures"
+    for number in {1..100}; do cp "cells/images/cell-000$((1 + number % 4)).png" "$folder/many/$number.png"; done
+    quietly "$program" "${predicting[@]}" --output "$folder/pictures"
     cp -r cells task.yaml "$disk"
     cd "$disk" || return
     sync -f "$disk"
@@ -55,15 +57,16 @@ soak_cuts() {
         cuts=$((cuts + 1))
         # Every third is a prediction's.
         if [ $((cuts % 3)) -eq 0 ]; then
-            words=(predict "$folder/place/reference" --input "$folder/many" --output "$disk/pictures")
+            words=("${predicting[@]}" --output "$disk/pictures")
             workers=0
         else
             training_words task.yaml "$disk/run" "${kill_settings[@]}"
             workers=$((RANDOM % 3))
         fi
-        (launch_training "$workers" '' "${words[@]}") >"$folder/output" 2>&1 </dev/null &
+        # A shell between, which is not killed and keeps bash's word on that to itself.
+        ( (launch_training "$workers" '' "${words[@]}") || true) >"$folder/output" 2>&1 </dev/null &
         child=$!
-        sleep "$((RANDOM % 2)).$((RANDOM % 10))$((RANDOM % 10))"
+        sleep "$((RANDOM % 3)).$((RANDOM % 10))$((RANDOM % 10))"
         cut_power "$disk" 2>"$folder/why" || fail 1 "the file system cannot be shut down: $(cat "$folder/why")"
         pkill -KILL -f -- "$disk" || true
         wait "$child" 2>/dev/null || true
@@ -71,15 +74,15 @@ soak_cuts() {
         cd "$folder" || return
         restore_power || fail 1 "the file system cannot be mounted again after cut $cuts"
         cd "$disk" || return
-        while IFS= read -r words; do
-            finding "cut $cuts: $words" "$repeat"
+        while IFS= read -r last; do
+            finding "cut $cuts: $last" "$repeat"
         done < <(check_checkpoints "$disk/run")
         status=0
         if [ $((cuts % 3)) -eq 0 ]; then
-            "$program" predict "$folder/place/reference" --input "$folder/many" --output "$disk/pictures" >"$folder/output" 2>&1 || status=$?
+            "$program" "${words[@]}" >"$folder/output" 2>&1 || status=$?
             [ "$status" -eq 0 ] || finding "a prediction after cut $cuts ends with $status: $(tail -n 1 "$folder/output")" "$repeat"
-            last="$(diff -rq "$folder/pictures" pictures | grep -v 'prediction\.json' | head -n 1 || true)"
-            [ -z "$last" ] || finding "a prediction after cut $cuts: ${last//"$folder"\//}" "$repeat"
+            last="$(compare_pictures "$folder/pictures" pictures)"
+            [ -z "$last" ] || finding "a prediction after cut $cuts: $last" "$repeat"
             pictures=$((pictures + 1))
             rm -rf pictures
         fi

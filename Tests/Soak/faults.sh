@@ -211,11 +211,10 @@ judge_prediction() {
     [ "$again" -ne 0 ] || judge_pictures "after a second call"
 }
 
-# The pictures are those of a prediction without faults, and nothing lies beside them.
 judge_pictures() {
     local difference
-    difference="$(diff -rq "$folder/pictures" pictures 2>&1 | grep -v 'prediction\.json' | head -n 1)"
-    [ -z "$difference" ] || echo "$1: ${difference//$folder\//}"
+    difference="$(compare_pictures "$folder/pictures" pictures)"
+    [ -z "$difference" ] || echo "$1: $difference"
 }
 
 judge_sweep() {

@@ -7,7 +7,9 @@ crash_words='Fatal error|Crash|Illegal instruction|Segmentation fault|Backtrace|
 # Makes the folder of the whole call with the task in it: images, a configuration, and a temporary folder that only our
 # programs use.
 make_place() {
-    folder="$(cd "$(mktemp -d)" && pwd -P)"
+    # In memory, where that is possible: hundreds of runs that sync each step.
+    folder="$(mktemp -d -p /dev/shm 2>/dev/null || mktemp -d)"
+    folder="$(cd "$folder" && pwd -P)"
     findings="$folder/findings"
     : >"$findings"
     mkdir "$folder/tmp" "$folder/place"
@@ -66,7 +68,7 @@ check_traces() {
 }
 
 # What lies in shared memory, but for Open MPI's own.
-list_shared_memory() { find /dev/shm -mindepth 1 -maxdepth 1 ! -name 'vader_segment.*' ! -name 'sem.*' -printf '%f\n' 2>/dev/null | sort; }
+list_shared_memory() { find /dev/shm -mindepth 1 -maxdepth 1 ! -name 'vader_segment.*' ! -name 'sem.*' ! -path "$folder" -printf '%f\n' 2>/dev/null | sort; }
 
 # mpirun with as many ranks as given, as the tests start it: on_ranks N COMMAND…
 on_ranks() {
@@ -91,4 +93,12 @@ check_checkpoints() {
         [ -e "$file" ] || continue
         words="$("$program" inspect "$file" 2>&1 >/dev/null)" || echo "${file##*/} is left and cannot be read ($words)"
     done
+}
+
+# How the files of a prediction differ from those of another, empty where they do not; the record of what is finished,
+# which says it in another order, is no picture: compare_pictures REFERENCE FOLDER
+compare_pictures() {
+    local all
+    all="$(diff -rq --exclude=.lockstep-predict.jsonl "$1" "$2" 2>&1)" && return
+    printf '%s files differ, such as: %s\n' "$(wc -l <<<"$all")" "$(head -n 1 <<<"${all//"$folder"\//}")"
 }

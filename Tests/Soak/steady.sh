@@ -11,15 +11,39 @@ sample_ranks() {
     done < <(pgrep -f -- "^$program .*$1") 2>/dev/null | sort -n
 }
 
+# The median of the n-th sixth of a column of numbers: median_of_sixth N
+median_of_sixth() {
+    local all
+    mapfile -t all
+    local sixth=$((${#all[@]} / 6))
+    [ "$sixth" -gt 0 ] || return 0
+    printf '%s\n' "${all[@]:$((($1 - 1) * sixth)):$sixth}" | sort -g | sed -n "$(((sixth + 1) / 2))p"
+}
+
+# What of a rank has grown, a line each; all of it on the screen.
+compare_samples() {
+    local column first last
+    local -a names=('' '' 'kB of memory' descriptors threads)
+    for column in 2 3 4; do
+        first="$(sed -n "s/^$1 //p" "$folder/samples" | cut -d ' ' -f $((column - 1)) | median_of_sixth 2)"
+        last="$(sed -n "s/^$1 //p" "$folder/samples" | cut -d ' ' -f $((column - 1)) | median_of_sixth 6)"
+        echo "rank $1: ${first:-no} ${names[column]}, at the end ${last:-no}" >&2
+        # Memory may grow by 2 %, the others not at all.
+        [ -n "$last" ] && [ $((last * 100)) -le $((first * (column == 2 ? 102 : 100))) ] ||
+            echo "rank $1: ${names[column]} went from ${first:-no} to ${last:-no}"
+    done
+}
+
 soak_steady() {
-    local begin=$SECONDS before length="${minutes:-60}" run="$folder/place/steady" pause status=0 words repeat
+    local begin=$SECONDS before length="${minutes:-60}" run="$folder/place/steady" pause status=0 words repeat first last
     before="$(count_findings)"
     repeat="launch/soak steady --minutes $length"
     pause=$((length * 60 / 60))
     : >"$folder/samples"
     cd "$folder/place" || return
-    on_ranks 3 "$program" train task.yaml --output "$run" --set training.minutes="$length" --set model.base_channels=16 \
-        --set model.depth=2 --set data.tile=92 --set checkpoint.every=50 --set validation.every=100 \
+    quietly "$program" synthesize large --count 8 --size 192 --seed 4
+    on_ranks 3 "$program" train task.yaml --output "$run" --set training.minutes="$length" --set data.root=large \
+        --set model.base_channels=16 --set model.depth=2 --set data.tile=124 --set checkpoint.every=50 --set validation.every=100 \
         --set training.steps=null >"$folder/output" 2>&1 </dev/null &
     child=$!
     while kill -0 "$child" 2>/dev/null; do
@@ -29,38 +53,14 @@ soak_steady() {
     wait "$child" || status=$?
     child=
     [ "$status" -eq 0 ] || finding "the run ended with $status: $(tail -n 1 "$folder/output")" "$repeat"
-    # The first sixth is the beginning: caches fill, buffers grow to their size.
+    # Medians of the second and of the last sixth: the first is the beginning, in which caches fill and buffers grow.
     while IFS= read -r words; do
         finding "$words" "$repeat"
-    done < <(awk '
-        { n[$1]++; memory[$1, n[$1]] = $2; files[$1, n[$1]] = $3; threads[$1, n[$1]] = $4 }
-        END {
-            for (rank in n) {
-                first = int(n[rank] / 6) + 1
-                least = most = memory[rank, first]
-                for (i = first; i <= n[rank]; i++) {
-                    if (memory[rank, i] < least) least = memory[rank, i]
-                    if (memory[rank, i] > most) most = memory[rank, i]
-                    if (files[rank, i] > fileMost[rank]) fileMost[rank] = files[rank, i]
-                    if (threads[rank, i] > threadMost[rank]) threadMost[rank] = threads[rank, i]
-                }
-                half = int((first + n[rank]) / 2)
-                for (i = first; i <= half; i++) {
-                    if (files[rank, i] > fileFirst[rank]) fileFirst[rank] = files[rank, i]
-                    if (threads[rank, i] > threadFirst[rank]) threadFirst[rank] = threads[rank, i]
-                }
-                if (most > 1.02 * least) printf "rank %d: memory between %d and %d kB\n", rank, least, most
-                if (fileMost[rank] > fileFirst[rank]) printf "rank %d: descriptors grew from %d to %d\n", rank, fileFirst[rank], fileMost[rank]
-                if (threadMost[rank] > threadFirst[rank]) printf "rank %d: threads grew from %d to %d\n", rank, threadFirst[rank], threadMost[rank]
-                printf "rank %d: %d samples, memory %d to %d kB, at most %d descriptors and %d threads\n", rank, n[rank], least, most, fileMost[rank], threadMost[rank] > "/dev/stderr"
-            }
-        }' "$folder/samples")
+    done < <(for rank in 0 1 2; do compare_samples "$rank"; done)
     # The median of a step in the second and in the last sixth.
     grep '"event":"train"' "$run/metrics.jsonl" | grep -o '"seconds":[0-9.e-]*' | cut -d : -f 2 >"$folder/times"
-    read -r first last < <(awk '{ time[NR] = $1 } END { print int(NR / 6), NR }' "$folder/times" | while read -r sixth all; do
-        echo "$(sed -n "$((sixth + 1)),$((2 * sixth))p" "$folder/times" | sort -g | sed -n "$((sixth / 2))p")" \
-            "$(sed -n "$((all - sixth + 1)),${all}p" "$folder/times" | sort -g | sed -n "$((sixth / 2))p")"
-    done) || true
+    first="$(median_of_sixth 2 <"$folder/times")"
+    last="$(median_of_sixth 6 <"$folder/times")"
     echo "a step takes $first s at first and $last s at the end (medians of sixths; $(wc -l <"$folder/times") steps)"
     awk -v a="$first" -v b="$last" 'BEGIN { exit !(a > 0 && b <= 1.05 * a) }' ||
         finding "a step's median time went from $first to $last s" "$repeat"
