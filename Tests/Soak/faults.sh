@@ -19,7 +19,8 @@ fault_kinds=(
     "$writing,unlink:kill:once"
 )
 
-# Makes the shim, and what the cases are compared with: a run, its prediction, a sweep.
+# Makes the shim, and what the cases begin from and are compared with: a run, one that has not ended, a prediction of the
+# first, a sweep.
 prepare_faults() {
     local compiler
     find_swift
@@ -36,6 +37,7 @@ workers: 1
 retries: 0
 YAML
         quietly "$program" train task.yaml --output model
+        quietly "$program" train task.yaml --output begun --set training.steps=3
         quietly "$program" predict model --input cells/images --output pictures --probabilities --instances
         quietly "$program" sweep sweep.yaml
     ) || fail 1 "the tiny task does not work without faults"
@@ -51,6 +53,7 @@ run_target() {
     shift
     case "$target" in
         train) timeout -s KILL 60 "$@" "$program" train task.yaml --output run ;;
+        resume) timeout -s KILL 60 "$@" "$program" train --resume run --set training.steps=4 ;;
         coordinator | worker) timeout -s KILL 60 "$@" mpirun -q --oversubscribe --bind-to none -np 2 "$program" train task.yaml --output run ;;
         predict) timeout -s KILL 60 "$@" "$program" predict model --input cells/images --output pictures --probabilities --instances ;;
         sweep) timeout -s KILL 120 "$@" "$program" sweep sweep.yaml ;;
@@ -69,8 +72,9 @@ rank_of() {
 enter_case() {
     mkdir "$1"
     cp -r "$folder/place/." "$1"
-    [ "${2:-}" = predict ] || rm -r "$1/model"
     cd "$1" || return
+    [ "$2" = predict ] || rm -r model
+    if [ "$2" = resume ]; then mv begun run; else rm -r begun; fi
 }
 
 # How many calls of some kinds a target makes: count_calls TARGET CALLS
@@ -89,7 +93,7 @@ count_calls() {
 
 # Walks over the cases.
 soak_faults() {
-    local begin=$SECONDS before targets=(train coordinator worker predict sweep) target kind count number cases=0 running=0
+    local begin=$SECONDS before targets=(train resume coordinator worker predict sweep) target kind count number cases=0 running=0
     before="$(count_findings)"
     prepare_faults
     if [ -n "$case" ]; then
@@ -99,7 +103,7 @@ soak_faults() {
     fi
     [ -z "$only" ] || targets=("$only")
     for target in "${targets[@]}"; do
-        [[ " train coordinator worker predict sweep " == *" $target "* ]] || fail 2 "--only $target: see $0 --help"
+        [[ " train resume coordinator worker predict sweep " == *" $target "* ]] || fail 2 "--only $target: see $0 --help"
         for kind in "${fault_kinds[@]}"; do
             count="$(count_calls "$target" "${kind%%:*}")"
             # A start that moves on, so that a sample meets different calls with different faults.
@@ -184,14 +188,14 @@ judge_training() {
         [ "$last" = "$reference" ] || echo "status 0 with step and weights ${last:-that cannot be read}"
     fi
     # What had its name before the fault stays, or something newer does.
-    if sed '/^hit /,$d' "$log" | grep -qE '^rename .*/step-[0-9]+\.safetensors$' &&
+    if { [ "$target" = resume ] || sed '/^hit /,$d' "$log" | grep -qE '^rename .*/step-[0-9]+\.safetensors$'; } &&
         ! ls run/checkpoints/step-*.safetensors >/dev/null 2>&1; then
         echo "a checkpoint was there, and none is left"
     fi
     left="$(find run -name '*.part*' 2>/dev/null | head -n 1)"
     [ -z "$left" ] || [ "$error" = kill ] || [[ "$calls:$mode" = *unlink*:always ]] || echo "$left is left"
     if [ -e run/config.yaml ]; then
-        timeout -s KILL 60 "$program" train --resume run >"$4.again" 2>&1 || again=$?
+        timeout -s KILL 60 "$program" train --resume run --set training.steps=4 >"$4.again" 2>&1 || again=$?
     else
         timeout -s KILL 60 "$program" train task.yaml --output run >"$4.again" 2>&1 || again=$?
     fi
