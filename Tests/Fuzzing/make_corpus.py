@@ -8,6 +8,7 @@ PROGRAM is a lockstep, whose checkpoints are taken. What the fuzzer has found or
 
 import json
 import pathlib
+import re
 import struct
 import subprocess
 import sys
@@ -152,16 +153,24 @@ def make_safetensors(program):
     keep("safetensors", "product", safetensors({"a": tensor([2**32, 2**32], 0, 0)}))
     keep("safetensors", "beyond", safetensors({"a": tensor([2], 0, 8), "b": tensor([2], 4, 2**62)}, bytes(8)))
     keep("safetensors", "wrapped", safetensors({"module._orig_mod.head.bias": tensor([2], 0, 8)}, bytes(8)))
-    # Shapes alone, without a byte: networks of 70 levels, and of 2^40 channels.
-    levels = {}
-    for level in range(71):
-        for name in ("conv1", "conv2"):
-            levels[f"encoder.{level}.{name}.weight"] = tensor([2**level % 2**60, 0, 3, 3], 0, 0)
-            levels[f"encoder.{level}.{name}.bias"] = tensor([0], 0, 0)
-    keep("safetensors", "levels", safetensors({**levels, "head.weight": tensor([2, 0, 1, 1], 0, 0)}))
-    keep("safetensors", "channels", safetensors(
-        {"encoder.0.conv1.weight": tensor([2**40, 0, 3, 3], 0, 0), "encoder.0.conv1.bias": tensor([0], 0, 0),
-         "encoder.0.conv2.weight": tensor([2**40, 0, 3, 3], 0, 0), "head.weight": tensor([2, 0, 1, 1], 0, 0)}))
+    # Shapes alone, without a byte: networks of 70 levels, and of channels beyond any machine.
+    for name, inputs, outputs, levels in (
+            ("levels", lambda _: 0, lambda _: 0, 71), ("channels", lambda _: 2**62, lambda _: 0, 3),
+            ("doubled", lambda level: 2**level % 2**61, lambda _: 0, 71), ("zero", lambda _: 1, lambda _: 0, 2)):
+        shapes = {}
+        for level in range(levels):
+            for conv in ("conv1", "conv2"):
+                shapes[f"encoder.{level}.{conv}.weight"] = [outputs(level), inputs(level), 3, 3]
+                shapes[f"encoder.{level}.{conv}.bias"] = [outputs(level)]
+                if level + 1 < levels:
+                    shapes[f"decoder.{level}.{conv}.weight"] = [outputs(level), inputs(level), 3, 3]
+                    shapes[f"decoder.{level}.{conv}.bias"] = [outputs(level)]
+            if level + 1 < levels:
+                shapes[f"decoder.{level}.up.weight"] = [inputs(level), outputs(level), 2, 2]
+                shapes[f"decoder.{level}.up.bias"] = [outputs(level)]
+        shapes["head.weight"] = [2, outputs(0), 1, 1]
+        tensors = {key: tensor(shape, 0, 0) for key, shape in shapes.items()}
+        keep("safetensors", name, safetensors({**tensors, "head.bias": tensor([2], 0, 8)}, bytes(8)))
     with tempfile.TemporaryDirectory() as folder:
         run = lambda *words: subprocess.run([program, *words], cwd=folder, check=True, capture_output=True)
         run("synthesize", "cells", "--count", "2", "--size", "40")
@@ -181,11 +190,18 @@ def make_safetensors(program):
             for key, value in (("step", "-1"), ("step", str(2**63 - 1)), ("elapsed_seconds", "nan"), ("best_step", "9" * 30)):
                 metadata = {**header["__metadata__"], f"lockstep.{key}": value}
                 keep("safetensors", f"{key}-{value[:4]}", safetensors({**header, "__metadata__": metadata}, content))
-            for old, new in (("base_channels: 1", "base_channels: 99999999999"), ("depth: 1", "depth: 60"),
-                             ("classes: 2", "classes: 4611686018427387904")):
-                text = header["__metadata__"]["lockstep.configuration"].replace(f"  {old}\n", f"  {new}\n", 1)
-                metadata = {**header["__metadata__"], "lockstep.configuration": text}
-                keep("safetensors", new.replace(": ", "-")[:20], safetensors({"__metadata__": metadata}))
+            # A configuration beyond the machine, beside tensors that are not, and alone.
+            text = header["__metadata__"]["lockstep.configuration"]
+            for name, changes in (("base", {"base_channels": 65536}), ("depth", {"depth": 12}),
+                                  ("both", {"base_channels": 65536, "depth": 12}), ("classes", {"classes": 65536}),
+                                  ("inputs", {"input_channels": 2**40}), ("tile", {"tile": 2**62})):
+                changed = text
+                for key, value in changes.items():
+                    changed = re.sub(rf"(?m)^  {key}: .*$", f"  {key}: {value}", changed, count=1)
+                metadata = {**header["__metadata__"], "lockstep.configuration": changed}
+                keep("safetensors", f"huge-{name}", safetensors({**header, "__metadata__": metadata}, content))
+                if name == "both":
+                    keep("safetensors", f"huge-{name}-alone", safetensors({"__metadata__": metadata}))
 
 
 # Texts
