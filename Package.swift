@@ -140,6 +140,28 @@ let package = Package(
     swiftLanguageModes: [.v6]
 )
 
+// Fuzzing (Tests/Fuzzing/fuzz), in a build with Address Sanitizer: the readers tell libFuzzer, whose library this names,
+// which of their branches an input takes.
+if let library = environment["LOCKSTEP_FUZZING"] {
+    let readers: Set = ["Images", "Checkpoints", "Configurations", "Datasets", "Sweeps", "Support"]
+    for target in package.targets where readers.contains(target.name) {
+        target.swiftSettings = [.unsafeFlags(["-O", "-sanitize=fuzzer"])]
+    }
+    for target in package.targets where ["CPNG", "CTIFF", "CJPEG"].contains(target.name) {
+        target.cSettings = [.unsafeFlags(["-fsanitize=fuzzer-no-link"])]
+    }
+    package.targets += [
+        .target(name: "CFuzzer", path: "Tests/CFuzzer"),
+        .executableTarget(
+            name: "fuzz-readers",
+            dependencies: [
+                "Sweeps", "Inference", "Checkpoints", "Configurations", "Datasets", "Images", "Support", "CFuzzer",
+            ],
+            path: "Tests/Fuzzing", exclude: ["corpus", "fuzz", "make_corpus.py"],
+            linkerSettings: [.unsafeFlags([library]), .linkedLibrary("stdc++")]),
+    ]
+}
+
 // Warnings are errors where the checks of .ci build; not for everyone, since a newer compiler may warn of more.
 if environment["LOCKSTEP_WARNINGS"] == "error" {
     for target in package.targets where [.executable, .regular, .test].contains(target.type) {

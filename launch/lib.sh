@@ -53,6 +53,19 @@ find_swift() {
     fail 2 "no Swift toolchain on PATH, in /opt/swift or /usr/share/swift: install Swift 6.1 or newer, see https://www.swift.org/install/linux"
 }
 
+# Sets LOCKSTEP_FUZZING to libFuzzer's library without a main of its own, for Package.swift.
+find_fuzzer() {
+    local swift library
+    swift="$(readlink -f "$(command -v swiftc)")"
+    for library in "${swift%/bin/*}"/lib/clang/*/lib/*/libclang_rt.fuzzer_no_main*"$(uname -m)".a; do
+        if [ -e "$library" ]; then
+            export LOCKSTEP_FUZZING="$library"
+            return
+        fi
+    done
+    fail 2 "this Swift toolchain has no libFuzzer: install one from https://www.swift.org/install/linux"
+}
+
 # What building and running need; a script that needs more adds to it.
 packages=(openmpi-bin libopenmpi-dev libopenblas-dev libpng-dev libtiff-dev libjpeg-dev libssl-dev pkg-config git ca-certificates)
 

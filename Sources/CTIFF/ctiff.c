@@ -252,11 +252,14 @@ ctiff_status ctiff_read_block(
     clear(error);
     reader->sink.current = error;
     errno = 0;
+    // A deflated block that is damaged may end before the last of its bytes without an error (libdeflate, where a stream
+    // would give more than the block holds): what is not decoded must not be what lay in memory.
     uint32_t block;
     tmsize_t expected, got;
     if (reader->header.is_tiled) {
         block = TIFFComputeTile(reader->tiff, x, y, 0, plane);
         expected = TIFFTileSize(reader->tiff);
+        memset(bytes, 0, (size_t)expected);
         got = TIFFReadEncodedTile(reader->tiff, block, bytes, expected);
     } else {
         const uint32_t first = y - y % reader->header.block_height;
@@ -264,6 +267,7 @@ ctiff_status ctiff_read_block(
         if (rows > reader->header.block_height) rows = reader->header.block_height;
         block = TIFFComputeStrip(reader->tiff, y, plane);
         expected = TIFFVStripSize(reader->tiff, rows);
+        memset(bytes, 0, (size_t)expected);
         got = TIFFReadEncodedStrip(reader->tiff, block, bytes, expected);
     }
     reader->sink.current = NULL;
