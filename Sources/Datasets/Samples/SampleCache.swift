@@ -1,4 +1,5 @@
 import Foundation
+import Support
 
 /// A cache of loaded samples without eviction: what is in stays in, and once it is full nothing is given up for another.
 /// Threads may share it.
@@ -22,6 +23,7 @@ public final class SampleCache: @unchecked Sendable {
     private var loading: Set<SamplePair> = []
     private var bytes = 0
     private var loadCount = 0
+    private var isChecked = false
 
     /// A cache that keeps at most `megabytes` (of 2^20 bytes) of what `reader` loads; 0 keeps nothing.
     ///
@@ -35,6 +37,10 @@ public final class SampleCache: @unchecked Sendable {
 
     /// How many samples have been read from files so far.
     public var loads: Int { lock.withLock { loadCount } }
+
+    /// Every image could be read when the job began: one that cannot be from now on was changed, and fails the job as what
+    /// may pass, not as a wrong request.
+    package func endCheck() { lock.withLock { isChecked = true } }
 
     private struct Lent { weak var sample: Sample? }
 
@@ -59,12 +65,17 @@ public final class SampleCache: @unchecked Sendable {
 
         let result = Result { try reader.load(pair) }
 
-        lock.withLock {
+        let wasGood = lock.withLock {
             loading.remove(pair)
             if case .success(let sample) = result { keep(sample, of: pair, isWorthRoom: keeping) }
             lock.broadcast()
+            return isChecked
         }
-        return try result.get()
+        do {
+            return try result.get()
+        } catch let failure as Failure where wasGood {
+            throw failure.sinceStart
+        }
     }
 
     private func keep(_ sample: Sample, of pair: SamplePair, isWorthRoom: Bool) {

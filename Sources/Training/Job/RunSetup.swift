@@ -103,6 +103,7 @@ package struct RunSetup {
                     worker == nil ? [] : specification.validation, share: (worker ?? 0, layout.workers.count),
                     keeping: true)
             }
+        cache.endCheck()
         let review = DatasetReview(training: training, validation: validation)
         sampler.classWeights = configuration.loss.classWeights.weights(pixels: training.pixels)
         let classes = configuration.model.architecture.classes
