@@ -141,7 +141,7 @@ extension Configuration.Data {
             .key(
                 "cache_mb", \.cacheMegabytes, .integer, .within(0...1 << 30),
                 meaning:
-                    "Megabytes that decoded images and border weights may take in the memory of each rank. Results do not depend on it."
+                    "Megabytes that decoded images and border weights may take in the memory of each rank, at most what the machine has. Results do not depend on it."
             ),
             .key(
                 "loader_threads", \.loaderThreads, .integer, .within(1...1024),

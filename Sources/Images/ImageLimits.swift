@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 import Support
 
 /// Bounds of images that are decoded whole, judged by what their headers claim before any memory is taken: a file of a few
@@ -25,18 +25,13 @@ package enum ImageLimits {
             )
         }
         // Two bytes a sample and one while it is decoded, and four of the tensor that is made of it.
-        let bytes = 8 * Double(samples) + Double(besides)
-        // Asking costs more than reading a small image does.
-        guard bytes > smallBytes else { return }
         try MachineMemory.require(
-            bytes, for: "\(caller) of \(width)×\(height) pixels", advice: "cut it into smaller ones")
+            8 * Double(samples) + Double(besides), for: "\(caller) of \(width)×\(height) pixels",
+            advice: "cut it into smaller ones")
     }
 
-    /// What any machine has.
-    private static let smallBytes = 64e6
-
     private static func mostPixels() throws -> Int {
-        guard let text = ProcessInfo.processInfo.environment[variable], !text.isEmpty else { return usualPixels }
+        guard let text = getenv(variable).map({ String(cString: $0) }), !text.isEmpty else { return usualPixels }
         guard let pixels = Int(text), pixels > 0 else {
             throw Failure.request("\(variable)=\(text): give a whole number of pixels, more than 0")
         }

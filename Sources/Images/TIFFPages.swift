@@ -85,6 +85,8 @@ struct TIFFPages {
                     pages = try Self.run(of: claim, path, pages, reader)
                     isOneRun = true
                 }
+            } else if error.status == CTIFF_SYSTEM {
+                throw TIFF.failure(reading: path, error)
             }
         }
         self.pages = pages

@@ -106,9 +106,9 @@ package struct InputFile: ~Copyable {
     package static func failure(_ code: Int32, called caller: String, missing: String = Self.missing) -> Failure {
         let reason = Failure.systemReason(code)
         switch code {
-        case ENOENT, ENOTDIR: return .request("\(caller) \(missing)")
+        case ENOENT: return .request("\(caller) \(missing)")
         case EACCES, EPERM: return .request("\(caller) cannot be read: \(reason): check its permissions")
-        case EISDIR, ELOOP, ENAMETOOLONG, ENXIO, ENODEV, EOVERFLOW:
+        case ENOTDIR, EISDIR, ELOOP, ENAMETOOLONG, ENXIO, ENODEV, EOVERFLOW:
             return .request("\(caller) cannot be read: \(reason): correct the path")
         case EMFILE, ENFILE:
             return .running("\(caller) cannot be read: \(reason): raise the limit (ulimit -n), or end other programs")

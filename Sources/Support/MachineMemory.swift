@@ -26,12 +26,17 @@ package enum MachineMemory {
     ///   - what: needs it, with its file or key: "a.png (10×10 pixels)".
     ///   - advice: what to do.
     package static func require(_ bytes: Double, for what: String, advice: String) throws {
+        // To ask the system takes longer than to read a small image.
+        guard bytes > anyMachine || getenv(variable) != nil else { return }
         let available = try available()
         guard bytes > available else { return }
         throw Failure.request(
             "\(what) needs \(bytes < 1e15 ? "about \(size(bytes)) of" : "far more than any machine's") memory, and "
                 + "\(size(max(available, 0))) are free: \(advice) (\(variable) sets how much may be taken)")
     }
+
+    /// Bytes that any machine has.
+    private static let anyMachine = 64e6
 
     /// Bytes as a person says them: "12 MiB", "1.5 GiB".
     package static func size(_ bytes: Double) -> String {
@@ -43,7 +48,7 @@ package enum MachineMemory {
     // MARK: - What the system says
 
     private static func set() throws -> Double? {
-        guard let text = ProcessInfo.processInfo.environment[variable], !text.isEmpty else { return nil }
+        guard let text = getenv(variable).map({ String(cString: $0) }), !text.isEmpty else { return nil }
         guard let megabytes = Int(text), megabytes > 0 else {
             throw Failure.request("\(variable)=\(text): give a whole number of MiB, more than 0")
         }

@@ -208,7 +208,7 @@ import Testing
         for (line, counts) in [
             (Data([0xFF]) + lines[2], 2), (Data(count: 40), 2), (Data("{\"image\": \"é".utf8).dropLast(1), 2),
         ] {
-            let damaged = lines[0] + [10] + lines[1] + [10] + line + [10] + lines[3] + [10]
+            let damaged = Data([lines[0], lines[1], line, lines[3]].map { $0 + Data([10]) }.joined())
             try folder.write(damaged, to: name)
             #expect(try end().get().skipped == counts)
             #expect(try Data(contentsOf: URL(filePath: record)).starts(with: damaged))
