@@ -35,6 +35,8 @@ package struct InputFile: ~Copyable {
         do {
             guard fstat(descriptor, &status) == 0 else { throw failure(errno, called: caller) }
             try check(status, called: caller)
+            // From here on a read may wait for the disk.
+            guard fcntl(descriptor, F_SETFL, 0) == 0 else { throw failure(errno, called: caller) }
         } catch {
             close(descriptor)
             throw error
