@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 // jpeglib.h wants stdio.h before it.
 #include <jpeglib.h>
@@ -16,6 +17,7 @@
 struct cjpeg_reader {
     struct jpeg_decompress_struct jpeg;
     struct jpeg_error_mgr manager;
+    struct jpeg_progress_mgr progress;
     jmp_buf jump;
     FILE *file;
     cjpeg_header header;
@@ -35,7 +37,8 @@ static void on_error(j_common_ptr jpeg) {
     cjpeg_reader *reader = jpeg->client_data;
     char text[JMSG_LENGTH_MAX];
     jpeg->err->format_message(jpeg, text);
-    if (jpeg->err->msg_code == JERR_FILE_READ) refuse(reader->error, CJPEG_SYSTEM, errno, "");
+    const int is_unreadable = jpeg->err->msg_code == JERR_INPUT_EMPTY && ferror(reader->file);
+    if (jpeg->err->msg_code == JERR_FILE_READ || is_unreadable) refuse(reader->error, CJPEG_SYSTEM, errno, "");
     else if (jpeg->err->msg_code == JERR_INPUT_EOF) refuse(reader->error, CJPEG_TRUNCATED, 0, "");
     else if (jpeg->err->msg_code == JERR_BAD_PRECISION) {
         refuse(reader->error, CJPEG_PRECISION, jpeg->err->msg_parm.i[0], "");
@@ -68,6 +71,16 @@ static void on_message(j_common_ptr jpeg, int level) {
     }
 }
 
+/// A scan takes a few bytes of a progressive file and, here, time for the whole image.
+enum { most_scans = 200 };
+
+static void on_progress(j_common_ptr jpeg) {
+    if (!jpeg->is_decompressor || ((j_decompress_ptr)jpeg)->input_scan_number <= most_scans) return;
+    cjpeg_reader *reader = jpeg->client_data;
+    refuse(reader->error, CJPEG_REFUSED, 0, "it has more than 200 scans");
+    longjmp(reader->jump, 1);
+}
+
 static void say_nothing(j_common_ptr jpeg) { (void)jpeg; }
 
 static int is_jpeg(FILE *file, cjpeg_error *error) {
@@ -90,6 +103,8 @@ static int read_header(cjpeg_reader *reader) {
     jpeg->client_data = reader;
     if (setjmp(reader->jump)) return 0;
     jpeg_create_decompress(jpeg);
+    reader->progress.progress_monitor = on_progress;
+    jpeg->progress = &reader->progress;
     jpeg_stdio_src(jpeg, reader->file);
     jpeg_save_markers(jpeg, JPEG_APP0 + 1, 0xFFFF);
     jpeg_read_header(jpeg, TRUE);
@@ -107,20 +122,23 @@ static int read_header(cjpeg_reader *reader) {
     reader->header.width = jpeg->output_width;
     reader->header.height = jpeg->output_height;
     reader->header.channels = jpeg->out_color_space == JCS_RGB ? 3 : 1;
+    reader->header.is_buffered = jpeg_has_multiple_scans(jpeg) != 0;
     return 1;
 }
 
-cjpeg_reader *cjpeg_open(const char *path, cjpeg_header *header, cjpeg_error *error) {
+cjpeg_reader *cjpeg_open(int descriptor, cjpeg_header *header, cjpeg_error *error) {
     memset(error, 0, sizeof *error);
     cjpeg_reader *reader = calloc(1, sizeof *reader);
     if (reader == NULL) {
         refuse(error, CJPEG_SYSTEM, ENOMEM, "");
+        close(descriptor);
         return NULL;
     }
     reader->error = error;
-    reader->file = fopen(path, "rbe");
+    reader->file = fdopen(descriptor, "rb");
     if (reader->file == NULL) {
         refuse(error, CJPEG_SYSTEM, errno, "");
+        close(descriptor);
         cjpeg_close(reader);
         return NULL;
     }

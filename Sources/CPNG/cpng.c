@@ -124,16 +124,18 @@ static int read_header(cpng_reader *reader, cpng_error *error) {
     return 1;
 }
 
-cpng_reader *cpng_open(const char *path, cpng_header *header, cpng_error *error) {
+cpng_reader *cpng_open(int descriptor, cpng_header *header, cpng_error *error) {
     clear(error);
     cpng_reader *reader = calloc(1, sizeof *reader);
     if (reader == NULL) {
         refuse(error, CPNG_SYSTEM, ENOMEM, "");
+        close(descriptor);
         return NULL;
     }
-    reader->file = fopen(path, "rbe");
+    reader->file = fdopen(descriptor, "rb");
     if (reader->file == NULL) {
         refuse(error, CPNG_SYSTEM, errno, "");
+        close(descriptor);
         cpng_close(reader);
         return NULL;
     }

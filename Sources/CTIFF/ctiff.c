@@ -127,17 +127,19 @@ static int read_header(ctiff_reader *reader, ctiff_error *error) {
 }
 
 ctiff_reader *ctiff_open(
-    const char *path, uint64_t offset, uint64_t shift, ctiff_header *header, ctiff_error *error) {
+    int descriptor, uint64_t offset, uint64_t shift, ctiff_header *header, ctiff_error *error) {
     clear(error);
     ctiff_reader *reader = calloc(1, sizeof *reader);
     if (reader == NULL) {
         refuse(error, CTIFF_SYSTEM, ENOMEM, "");
+        close(descriptor);
         return NULL;
     }
     reader->sink.current = error;
     TIFFOpenOptions *options = make_options(&reader->sink);
     errno = 0;
-    if (options != NULL && ctiff_stream_open(&reader->stream, path)) {
+    if (options == NULL) close(descriptor);
+    else if (ctiff_stream_open(&reader->stream, descriptor)) {
         reader->tiff = ctiff_stream_tiff(&reader->stream, options);
     }
     if (options != NULL) TIFFOpenOptionsFree(options);
@@ -148,14 +150,13 @@ ctiff_reader *ctiff_open(
         return NULL;
     }
     errno = 0;
-    if (!TIFFSetSubDirectory(reader->tiff, offset)) {
-        conclude(error, "its directory cannot be read");
-        ctiff_close(reader);
-        return NULL;
-    }
-    // What libtiff could do without was no error.
-    clear(error);
-    if (!read_header(reader, error)) {
+    const int has_directory = TIFFSetSubDirectory(reader->tiff, offset);
+    if (!has_directory) conclude(error, "its directory cannot be read");
+    // What libtiff could do without was no error, unless the system withheld it.
+    if (has_directory) clear(error);
+    const int is_read = has_directory && read_header(reader, error);
+    if (reader->stream.code != 0) refuse(error, CTIFF_SYSTEM, reader->stream.code, "");
+    if (!is_read || reader->stream.code != 0) {
         ctiff_close(reader);
         return NULL;
     }
@@ -194,7 +195,7 @@ uint64_t ctiff_file_bytes(const ctiff_reader *reader) { return reader->stream.si
 
 int ctiff_is_decodable(const ctiff_reader *reader) { return TIFFIsCODECConfigured(reader->header.compression); }
 
-size_t ctiff_first_bytes(const ctiff_reader *reader, uint8_t *bytes, size_t count) {
+size_t ctiff_first_bytes(ctiff_reader *reader, uint8_t *bytes, size_t count) {
     const uint64_t start = TIFFGetStrileOffset(reader->tiff, 0) + reader->stream.shift;
     return ctiff_stream_read(&reader->stream, start, bytes, count);
 }
@@ -251,6 +252,7 @@ ctiff_status ctiff_read_block(
     ctiff_reader *reader, uint32_t x, uint32_t y, uint16_t plane, void *bytes, ctiff_error *error) {
     clear(error);
     reader->sink.current = error;
+    reader->stream.code = 0;
     errno = 0;
     // A deflated block that is damaged may end before the last of its bytes without an error (libdeflate, where a stream
     // would give more than the block holds): what is not decoded must not be what lay in memory.
@@ -272,8 +274,9 @@ ctiff_status ctiff_read_block(
     }
     reader->sink.current = NULL;
     if (got >= 0 && got == expected && error->status == CTIFF_DONE) return CTIFF_DONE;
-    // What lies beyond the file's end is no matter of decoding.
-    if (errno == 0 && reaches_beyond(reader, block)) refuse(error, CTIFF_TRUNCATED, 0, "");
+    // What the system withholds, and what lies beyond the file's end, is no matter of decoding.
+    if (reader->stream.code != 0) refuse(error, CTIFF_SYSTEM, reader->stream.code, "");
+    else if (errno == 0 && reaches_beyond(reader, block)) refuse(error, CTIFF_TRUNCATED, 0, "");
     else conclude(error, "a part of it cannot be decoded");
     return error->status;
 }

@@ -1,7 +1,6 @@
 #include "ctiff.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -131,6 +130,9 @@ static int append(ctiff_pages *pages, size_t *capacity, ctiff_page page) {
     return 1;
 }
 
+/// A directory takes a few bytes of a file, and time and memory here.
+enum { most_directories = 1 << 22 };
+
 static void follow(source *s, ctiff_pages *pages) {
     size_t capacity = 0;
     uint64_t offset = read_start(s);
@@ -142,6 +144,10 @@ static void follow(source *s, ctiff_pages *pages) {
         if (!read_directory(s, offset, &is_page, &is_described, &next)) return;
         if (is_page && pages->count == 0) pages->is_described = (uint8_t)is_described;
         const ctiff_page page = {.offset = offset, .number = pages->directories++};
+        if (pages->directories > most_directories) {
+            refuse(s->error, CTIFF_MANY, most_directories);
+            return;
+        }
         if (is_page && !append(pages, &capacity, page)) {
             refuse(s->error, CTIFF_SYSTEM, ENOMEM);
             return;
@@ -158,22 +164,18 @@ static void follow(source *s, ctiff_pages *pages) {
     }
 }
 
-ctiff_status ctiff_find_pages(const char *path, ctiff_pages *pages, ctiff_error *error) {
+ctiff_status ctiff_find_pages(int descriptor, ctiff_pages *pages, ctiff_error *error) {
     memset(error, 0, sizeof *error);
     memset(pages, 0, sizeof *pages);
-    source s = {.file = open(path, O_RDONLY | O_CLOEXEC), .error = error};
-    if (s.file < 0) return refuse(error, CTIFF_SYSTEM, errno);
+    source s = {.file = descriptor, .error = error};
     struct stat status;
     if (fstat(s.file, &status) != 0) {
         refuse(error, CTIFF_SYSTEM, errno);
-    } else if (!S_ISREG(status.st_mode)) {
-        refuse(error, S_ISDIR(status.st_mode) ? CTIFF_SYSTEM : CTIFF_NOT_TIFF, EISDIR);
     } else {
         s.size = (uint64_t)status.st_size;
         pages->file_bytes = s.size;
         follow(&s, pages);
     }
-    close(s.file);
     return error->status;
 }
 

@@ -1,15 +1,13 @@
 #include "stream.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-int ctiff_stream_open(ctiff_stream *stream, const char *path) {
-    *stream = (ctiff_stream){.file = open(path, O_RDONLY | O_CLOEXEC)};
+int ctiff_stream_open(ctiff_stream *stream, int descriptor) {
+    *stream = (ctiff_stream){.file = descriptor};
     struct stat status;
-    if (stream->file < 0) return 0;
     if (fstat(stream->file, &status) != 0) {
         const int code = errno;
         close(stream->file);
@@ -21,21 +19,24 @@ int ctiff_stream_open(ctiff_stream *stream, const char *path) {
 }
 
 /// -1 after an error.
-static ssize_t read_at(const ctiff_stream *stream, uint64_t position, void *bytes, size_t count) {
+static ssize_t read_at(ctiff_stream *stream, uint64_t position, void *bytes, size_t count) {
     size_t done = 0;
     while (done < count) {
         const uint64_t place = position + done;
         if (place < position || place > INT64_MAX) break;
         const ssize_t more = pread(stream->file, (char *)bytes + done, count - done, (off_t)place);
         if (more < 0 && errno == EINTR) continue;
-        if (more < 0) return -1;
+        if (more < 0) {
+            stream->code = errno;
+            return -1;
+        }
         if (more == 0) break;
         done += (size_t)more;
     }
     return (ssize_t)done;
 }
 
-size_t ctiff_stream_read(const ctiff_stream *stream, uint64_t position, void *bytes, size_t count) {
+size_t ctiff_stream_read(ctiff_stream *stream, uint64_t position, void *bytes, size_t count) {
     const ssize_t got = read_at(stream, position, bytes, count);
     return got < 0 ? 0 : (size_t)got;
 }

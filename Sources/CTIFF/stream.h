@@ -12,15 +12,17 @@ typedef struct {
     uint64_t size;
     /// What is added to every position: 0 as long as directories are read.
     uint64_t shift;
+    /// `errno` of the last read that failed; 0 where none has.
+    int code;
 } ctiff_stream;
 
-/// Opens a file; 0 with `errno` set where that fails.
-int ctiff_stream_open(ctiff_stream *stream, const char *path);
+/// Takes over an open file; 0, with `errno` set and the file closed, where that fails.
+int ctiff_stream_open(ctiff_stream *stream, int descriptor);
 
 /// libtiff over the stream, which must outlive the handle and is closed with it; null with the stream closed.
 TIFF *ctiff_stream_tiff(ctiff_stream *stream, TIFFOpenOptions *options);
 
 /// Bytes at a place of the file, fewer at its end or after an error.
-size_t ctiff_stream_read(const ctiff_stream *stream, uint64_t position, void *bytes, size_t count);
+size_t ctiff_stream_read(ctiff_stream *stream, uint64_t position, void *bytes, size_t count);
 
 #endif

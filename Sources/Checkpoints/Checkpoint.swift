@@ -127,25 +127,10 @@ extension SafetensorsFile {
     ///   - advice: what to do about a tensor of another shape.
     public func load(
         into buffer: ParameterBuffer, prefix: String = "", except: Set<String> = [],
-        advice: String = "it is of a network of other base_channels, input_channels, classes or skip"
+        advice: String = Self.otherNetwork
     ) throws {
         for entry in buffer.layout.entries where !except.contains(entry.name) {
-            guard let tensor = tensor(prefix + entry.name) else {
-                let lacksBias =
-                    entry.name.hasSuffix(".bias") && self.tensor(prefix + entry.name.dropLast(4) + "weight") != nil
-                throw Failure.request(
-                    "\(path) has no tensor \(prefix + entry.name): "
-                        + (lacksBias
-                            ? "give a convolution without a bias one of zeros" : "it is of another network"))
-            }
-            guard tensor.shape == entry.shape else {
-                let isTransposed = tensor.shape.sorted() == entry.shape.sorted()
-                throw Failure.request(
-                    "\(path): \(tensor.name) has shape \(tensor.shape), and the network's has \(entry.shape): "
-                        + (isTransposed
-                            ? "its axes are in another order than PyTorch's, save it in that one"
-                            : advice))
-            }
+            let tensor = try tensor(of: entry, prefix: prefix, advice: advice)
             values(tensor).withUnsafeBufferPointer { values in
                 if let values = values.baseAddress { buffer.layout.importTensor(entry, from: values, to: buffer.base) }
             }

@@ -21,21 +21,17 @@ public struct SafetensorsFile {
     public let metadata: [String: String]
     private let contents: Data
 
-    /// Opens a file, and checks that it is whole.
+    /// Reads a file, and checks that it is whole. Nothing is taken of memory but for the file's own bytes.
     public init(reading path: String) throws {
         func bad(_ what: String) -> Failure {
             .request("\(path) is no usable safetensors file: \(what)")
         }
         self.path = path
-        let contents: Data
-        do {
-            contents = try Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe)
-        } catch {
-            throw Failure.request(
-                FileManager.default.fileExists(atPath: path)
-                    ? "\(path) cannot be read: check its permissions, and that it is a file"
-                    : "\(path) does not exist: name a checkpoint, a .safetensors file")
-        }
+        let file = try InputFile(path, called: path, missing: "does not exist: name a checkpoint, a .safetensors file")
+        try MachineMemory.require(
+            Double(file.size), for: "\(path) of \(grouped(file.size)) bytes", advice: "name a checkpoint that fits")
+        // Read and not mapped: what the disk refuses, or somebody cuts off, is then an error and no signal.
+        let contents = try file.contents(atMost: .max, as: "a checkpoint")
         self.contents = contents
         func foreign(_ what: String) -> Failure { ForeignFile.refusal(of: path, contents) ?? bad(what) }
         guard contents.count >= 8 else { throw foreign("it has only \(contents.count) bytes") }
@@ -43,35 +39,37 @@ public struct SafetensorsFile {
             $0 | UInt64($1.element) << (8 * $1.offset)
         }
         guard headerCount <= UInt64(contents.count - 8) else { throw foreign("its header is cut off") }
-        let start = 8 + Int(headerCount)
-        // Nothing but spaces may follow the header's last brace.
-        guard contents[8..<start].last(where: { $0 != UInt8(ascii: " ") }) == UInt8(ascii: "}"),
-            let header = try? JSONSerialization.jsonObject(with: contents[8..<start]) as? [String: Any]
-        else { throw foreign("its header is not JSON") }
-        guard let metadata = (header["__metadata__"] ?? [:]) as? [String: String] else {
-            throw bad("its metadata are not all texts")
+        guard headerCount <= UInt64(SafetensorsHeader.mostBytes) else {
+            throw bad("its header has more than \(grouped(SafetensorsHeader.mostBytes)) bytes, the most of the format")
         }
-        self.metadata = metadata
+        let start = 8 + Int(headerCount)
+        let header: SafetensorsHeader
+        do {
+            header = try contents.withUnsafeBytes {
+                try SafetensorsHeader(UnsafeRawBufferPointer(rebasing: $0[8..<start]))
+            }
+        } catch let flaw as SafetensorsHeader.Flaw {
+            throw foreign(flaw.problem)
+        }
+        metadata = header.metadata
         var tensors: [Tensor] = []
-        let names = header.keys.filter { $0 != "__metadata__" }.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        let entries = header.entries.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+        let names = entries.map(\.name)
         let wrapper = Self.wrapper(of: names)
-        for (name, value) in names.map({ ($0, header[$0]) }) {
-            guard let entry = value as? [String: Any], let type = entry["dtype"] as? String,
-                let shape = entry["shape"] as? [Int], let offsets = entry["data_offsets"] as? [Int],
-                offsets.count == 2, offsets[0] >= 0, offsets[0] <= offsets[1], shape.allSatisfy({ $0 >= 0 })
-            else { throw bad("the entry of \(name) makes no sense") }
-            guard type == "F32" else { throw Self.failure(ofType: type, name, among: names, path: path) }
-            guard offsets[1] <= contents.count - start else {
+        for entry in entries {
+            let name = entry.name.shortened
+            guard entry.type == "F32" else { throw Self.failure(ofType: entry.type, name, among: names, path: path) }
+            guard entry.end <= contents.count - start else {
                 throw bad("it ends before \(name) does: it was cut off, copy it again")
             }
-            guard Self.byteCount(shape) == offsets[1] - offsets[0] else {
-                throw bad("\(name) has shape \(shape) but \(offsets[1] - offsets[0]) bytes")
+            guard Self.byteCount(entry.shape) == entry.end - entry.begin else {
+                throw bad("\(name) has shape \(entry.shape) but \(entry.end - entry.begin) bytes")
             }
-            let isWrapped = !wrapper.isEmpty && name.hasPrefix(wrapper)
+            let isWrapped = !wrapper.isEmpty && entry.name.hasPrefix(wrapper)
             tensors.append(
                 Tensor(
-                    name: isWrapped ? String(name.dropFirst(wrapper.count)) : name, shape: shape,
-                    range: start + offsets[0]..<start + offsets[1]))
+                    name: isWrapped ? String(entry.name.dropFirst(wrapper.count)) : entry.name, shape: entry.shape,
+                    range: start + entry.begin..<start + entry.end))
         }
         // The format allows no bytes that belong to no tensor or to two.
         var end = start
@@ -94,7 +92,8 @@ public struct SafetensorsFile {
     private static func wrapper(of names: [String]) -> String {
         let names = names.filter { name in !Checkpoint.statePrefixes.contains(where: name.hasPrefix) }
         var found = ""
-        while !names.isEmpty,
+        // One in the other in the other is as deep as any program goes.
+        while !names.isEmpty, found.count < 64,
             let next = wrappers.first(where: { wrapper in names.allSatisfy { $0.hasPrefix(found + wrapper) } })
         {
             found += next
@@ -127,7 +126,19 @@ public struct SafetensorsFile {
         return count
     }
 
-    public func tensor(_ name: String) -> Tensor? { tensors.first { $0.name == name } }
+    public func tensor(_ name: String) -> Tensor? {
+        // Sorted by name, and there may be many.
+        var (low, high) = (0, tensors.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if tensors[middle].name.utf8.lexicographicallyPrecedes(name.utf8) {
+                low = middle + 1
+            } else {
+                high = middle
+            }
+        }
+        return low < tensors.count && tensors[low].name == name ? tensors[low] : nil
+    }
 
     /// A tensor's values, in the file's order.
     public func values(_ tensor: Tensor) -> [Float] {

@@ -6,11 +6,49 @@ import Support
 
 extension SafetensorsFile {
     /// Throws `Failure.request` where the file has a tensor that is none of the network's, nor the momentum or the moving
-    /// average of one.
+    /// average of one, and where one of the network's is missing or has another shape: before a network is made that is
+    /// larger than the file.
     ///
-    /// - Parameter advice: what to do about layers of a deeper network; nil where there is no configuration to change.
-    package func checkUse(by layout: ParameterLayout, deeper advice: String? = nil) throws {
+    /// - Parameters:
+    ///   - entirely: whether the file must hold the whole network.
+    ///   - advice: what to do about layers of a deeper network; nil where there is no configuration to change.
+    package func checkUse(by layout: ParameterLayout, entirely: Bool = true, deeper advice: String? = nil) throws {
         try refuseBatchNormalization()
+        try checkNames(by: layout, deeper: advice)
+        guard entirely else { return }
+        for entry in layout.entries { _ = try tensor(of: entry) }
+    }
+
+    /// The tensor of one of a network's entries. Throws `Failure.request` where it is missing, or has another shape.
+    ///
+    /// - Parameters:
+    ///   - prefix: what stands before the entry's name.
+    ///   - advice: what to do about a tensor of another shape.
+    func tensor(
+        of entry: ParameterLayout.Entry, prefix: String = "", advice: String = Self.otherNetwork
+    ) throws -> Tensor {
+        guard let tensor = tensor(prefix + entry.name) else {
+            let lacksBias =
+                entry.name.hasSuffix(".bias") && self.tensor(prefix + entry.name.dropLast(4) + "weight") != nil
+            throw Failure.request(
+                "\(path) has no tensor \(prefix + entry.name): "
+                    + (lacksBias ? "give a convolution without a bias one of zeros" : "it is of another network"))
+        }
+        guard tensor.shape == entry.shape else {
+            let isTransposed = tensor.shape.sorted() == entry.shape.sorted()
+            throw Failure.request(
+                "\(path): \(tensor.name) has shape \(tensor.shape), and the network's has \(entry.shape): "
+                    + (isTransposed ? "its axes are in another order than PyTorch's, save it in that one" : advice))
+        }
+        return tensor
+    }
+
+    /// What to do about a tensor of another shape.
+    public static var otherNetwork: String {
+        "it is of a network of other base_channels, input_channels, classes or skip"
+    }
+
+    private func checkNames(by layout: ParameterLayout, deeper advice: String?) throws {
         let names = Set(layout.entries.map(\.name))
         let unused = tensors.map(\.name).filter { !names.contains(Self.bareName($0)) }
         guard !unused.isEmpty else { return }

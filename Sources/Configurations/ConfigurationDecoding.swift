@@ -12,7 +12,7 @@ extension Configuration {
         let yaml = try readText(path: path, what: "configuration")
         let configuration = try decode(yaml: yaml, name: path, settings: settings)
         let isOfData: Set = ["images", "labels", "list"]
-        let cut = YAMLMistake.cutPath(in: ConfigurationNode.lines(yaml)) { key, path in
+        let cut = YAMLMistake.cutPath(in: ConfigurationNode.searchedLines(yaml)) { key, path in
             FileManager.default.fileExists(atPath: isOfData.contains(key) ? configuration.data.resolve(path) : path)
         }
         if let cut { throw Failure.request("\(path) line \(cut.line): \(cut.words)") }
@@ -32,17 +32,13 @@ extension Configuration {
         return configuration
     }
 
+    /// Bytes of a text that a person writes, or a sweep's table of results.
+    private static let mostTextBytes = 1 << 24
+
     /// The text of a file that the user named.
     package static func readText(path: String, what: String) throws -> String {
-        guard let isFolder = Support.isFolder(path) else {
-            throw Failure.request("\(path): no such file: check the path of the \(what)")
-        }
-        guard !isFolder else {
-            throw Failure.request("\(path): is a folder: give the path of a \(what) file")
-        }
-        guard let bytes = FileManager.default.contents(atPath: path) else {
-            throw Failure.request("\(path): cannot be read: check its permissions")
-        }
+        let file = try InputFile(path, called: "\(path):", missing: "no such file: check the path of the \(what)")
+        let bytes = try file.contents(atMost: mostTextBytes, as: "a \(what)")
         guard let text = String(validating: bytes, as: UTF8.self), !bytes.contains(0) else {
             // UTF-16 begins with a mark, or has a zero beside each Latin character.
             let start = Array(bytes.prefix(4))

@@ -53,10 +53,10 @@ extension Configuration.Model {
         .block,
         [
             .key(
-                "input_channels", \.architecture.inputChannels, .integer, .within(1...65536),
+                "input_channels", \.architecture.inputChannels, .integer, .within(1...UNetArchitecture.mostChannels),
                 meaning: "Channels of the images: 1 for grey images, 3 for RGB, or any number that they have."),
             .key(
-                "classes", \.architecture.classes, .integer, .within(2...65536),
+                "classes", \.architecture.classes, .integer, .within(2...UNetArchitecture.mostChannels),
                 meaning: "Classes that a pixel may belong to; the background counts as one."),
             .optional(
                 "class_names", \.classNames, .texts,
@@ -67,10 +67,10 @@ extension Configuration.Model {
                     "One colour a class, for pictures, as in [\"#000000\", \"#FF8000\"]. Without it the program chooses."
             ),
             .key(
-                "base_channels", \.architecture.baseChannels, .integer, .within(1...65536),
+                "base_channels", \.architecture.baseChannels, .integer, .within(1...UNetArchitecture.mostChannels),
                 meaning: "Channels of the first level; each level below has twice as many. 64 is the paper's."),
             .key(
-                "depth", \.architecture.depth, .integer, .within(0...12),
+                "depth", \.architecture.depth, .integer, .within(0...UNetArchitecture.mostDepth),
                 meaning:
                     "How often the image is halved on the way down; the deeper, the more surroundings each pixel sees."),
             .key(
@@ -134,14 +134,14 @@ extension Configuration.Data {
                     "standardize: each channel of the whole image to mean 0 and standard deviation 1; unit: the full scale of the pixel type to 1."
             ),
             .key(
-                "tile", \.tile, .integer, .within(0...1 << 20),
+                "tile", \.tile, .integer, .within(0...UNetArchitecture.mostTile),
                 meaning:
                     "Side of the square in pixels that is the network's input in training; 0: whole images. Which sides are possible depends on model.depth and model.padding."
             ),
             .key(
                 "cache_mb", \.cacheMegabytes, .integer, .within(0...1 << 30),
                 meaning:
-                    "Megabytes that decoded images and border weights may take in the memory of each rank. Results do not depend on it."
+                    "Megabytes that decoded images and border weights may take in the memory of each rank, at most what the machine has. Results do not depend on it."
             ),
             .key(
                 "loader_threads", \.loaderThreads, .integer, .within(1...1024),

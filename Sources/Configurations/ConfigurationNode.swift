@@ -8,7 +8,7 @@ package enum ConfigurationOrigin: Sendable, Equatable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .line(let file, let line): "\(file) line \(line)"
-        case .setting(let text): "--set \(text)"
+        case .setting(let text): "--set \(text.shortened)"
         }
     }
 
@@ -84,8 +84,8 @@ package struct ConfigurationNode: Sendable {
     package var kind: String {
         switch content {
         case .null: "nothing"
-        case .scalar(let text, isPlain: true): "'\(text)'"
-        case .scalar(let text, isPlain: false): "the text \(YAMLText.quoted(text))"
+        case .scalar(let text, isPlain: true): "'\(text.shortened)'"
+        case .scalar(let text, isPlain: false): "the text \(YAMLText.quoted(text.shortened))"
         case .list: "a list"
         case .section: "a section"
         }

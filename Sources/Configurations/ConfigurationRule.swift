@@ -35,7 +35,8 @@ protocol ConfigurationNumber: Comparable, Sendable {
 
 extension Int: ConfigurationNumber {
     var configurationText: String { String(self) }
-    static var unbounded: Int { .max }
+    // Sums and products of such numbers stay within 64 bits.
+    static var unbounded: Int { 1_000_000_000_000 }
 }
 
 extension Double: ConfigurationNumber {
@@ -52,7 +53,13 @@ extension ConfigurationRule where Value: ConfigurationNumber {
     }
 
     static func atLeast(_ least: Value) -> Self {
-        must("\(least.configurationText) or more") { $0 >= least && $0 <= .unbounded }
+        let allowed = "\(least.configurationText) or more"
+        return require(
+            allowed, { $0 >= least && $0 <= .unbounded },
+            else: { value in
+                let most = value > .unbounded ? " and at most \(Value.unbounded.configurationText)" : ""
+                return "must be \(allowed)\(most), not \(value.configurationText)"
+            })
     }
 
     /// - Parameters:

@@ -57,7 +57,7 @@ package final class SectionReader {
                 "\(entry.origin): '\(wanted)' is no key: write a blank after the colon, "
                     + "'\(entry.key[...colon]) \(entry.key[colon...].dropFirst())'")
         }
-        let start = "\(entry.origin): unknown key '\(wanted)'"
+        let start = "\(entry.origin): unknown key '\(wanted.shortened)'"
         if everyKey.contains(wanted) {
             let parts = wanted.split(separator: ".")
             return .request(

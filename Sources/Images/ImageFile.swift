@@ -1,4 +1,3 @@
-import Glibc
 import Support
 
 /// Image files of every kind that is supported, told apart by how they begin and not by their names.
@@ -77,7 +76,7 @@ public enum ImageFile {
     ///
     /// Throws `Failure.request` where it is missing, unreadable or no image.
     public static func kind(of path: String) throws -> Kind {
-        let bytes = try beginning(of: path)
+        let bytes = try open(path).bytes(at: 0, count: ForeignFormat.bytesNeeded)
         if bytes.starts(with: [0x89, 0x50, 0x4E, 0x47]) { return .png }
         if bytes.starts(with: [0xFF, 0xD8, 0xFF]) { return .jpeg }
         // 42 or, in BigTIFF, 43, in either byte order.
@@ -100,20 +99,6 @@ public enum ImageFile {
         return kind
     }
 
-    private static func beginning(of path: String) throws -> [UInt8] {
-        let file = open(path, O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else {
-            throw Failure.request(
-                errno == ENOENT
-                    ? "image \(path) does not exist: correct the path"
-                    : "image \(path) cannot be read: \(Failure.systemReason(errno))")
-        }
-        defer { close(file) }
-        var bytes = [UInt8](repeating: 0, count: ForeignFormat.bytesNeeded)
-        let count = Glibc.read(file, &bytes, bytes.count)
-        guard count >= 0 else {
-            throw Failure.request("image \(path) cannot be read: \(Failure.systemReason(errno))")
-        }
-        return Array(bytes.prefix(count))
-    }
+    /// An image file, open for reading.
+    static func open(_ path: String) throws -> InputFile { try InputFile(path, called: "image \(path)") }
 }

@@ -1,5 +1,4 @@
 internal import CJPEG
-import Glibc
 import Support
 
 /// JPEG files (ISO/IEC 10918) through libjpeg: grey and RGB of 8 bits, turned as a camera's EXIF data say.
@@ -9,7 +8,7 @@ public enum JPEG {
     /// Throws `Failure.request` where the file is missing, unreadable, no JPEG, damaged in its header or neither grey
     /// nor RGB.
     public static func readHeader(_ path: String) throws -> ImageHeader {
-        let (reader, header, orientation) = try open(path)
+        let (reader, header, orientation, _) = try open(path)
         cjpeg_close(reader)
         let (width, height) = orientation.size(width: header.width, height: header.height)
         return ImageHeader(width: width, height: height, channels: header.channels, isLossy: true)
@@ -19,7 +18,7 @@ public enum JPEG {
     ///
     /// Throws `Failure.request` where `readHeader` does, and where the file is truncated or damaged.
     public static func read(_ path: String) throws -> RasterImage {
-        let (reader, header, orientation) = try open(path)
+        let (reader, header, orientation, isBuffered) = try open(path)
         defer { cjpeg_close(reader) }
         // The sides have 16 bits in the file, so that 12 GiB is the most that a few bytes can claim.
         let count = header.width * header.height * header.channels
@@ -28,6 +27,10 @@ public enum JPEG {
                 "image \(path) claims \(header.width)×\(header.height) pixels, and more than \(PNG.mostSamples) samples "
                     + "are not supported: cut it into smaller ones")
         }
+        // The coefficients of a progressive file have two bytes each.
+        try ImageLimits.checkWhole(
+            "image \(path)", width: header.width, height: header.height, samples: count,
+            besides: isBuffered ? 2 * count : 0)
         let samples = try [UInt16](widening: count) { bytes in
             var error = cjpeg_error()
             guard cjpeg_read(reader, bytes, &error) == CJPEG_DONE else { throw failure(reading: path, error) }
@@ -37,17 +40,19 @@ public enum JPEG {
         ).turned(orientation)
     }
 
-    /// - Returns: the reader, the image as it is stored, and how it lies in the picture.
+    /// - Returns: the reader, the image as it is stored, how it lies in the picture, and whether all its coefficients are
+    ///   kept while it is decoded.
     private static func open(
         _ path: String
-    ) throws -> (reader: OpaquePointer, stored: ImageHeader, orientation: ImageOrientation) {
+    ) throws -> (reader: OpaquePointer, stored: ImageHeader, orientation: ImageOrientation, isBuffered: Bool) {
         var header = cjpeg_header()
         var error = cjpeg_error()
-        guard let reader = cjpeg_open(path, &header, &error) else { throw failure(reading: path, error) }
+        let file = try ImageFile.open(path)
+        guard let reader = cjpeg_open(file.release(), &header, &error) else { throw failure(reading: path, error) }
         return (
             reader,
             ImageHeader(width: Int(header.width), height: Int(header.height), channels: Int(header.channels)),
-            orientation(reader)
+            orientation(reader), header.is_buffered != 0
         )
     }
 
@@ -67,10 +72,7 @@ public enum JPEG {
 
     private static func failure(reading path: String, _ error: cjpeg_error) -> Failure {
         switch error.status {
-        case CJPEG_SYSTEM where error.code == ENOENT:
-            .request("image \(path) does not exist: correct the path")
-        case CJPEG_SYSTEM:
-            .request("image \(path) cannot be read: \(Failure.systemReason(error.code))")
+        case CJPEG_SYSTEM: InputFile.failure(error.code, called: "image \(path)")
         case CJPEG_NOT_JPEG:
             .request("image \(path) is not a JPEG file: convert it to PNG or remove it")
         case CJPEG_TRUNCATED:

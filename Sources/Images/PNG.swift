@@ -1,5 +1,4 @@
 internal import CPNG
-import Glibc
 import Support
 
 /// PNG files (ISO/IEC 15948) through libpng: grey of 1, 2, 4, 8 and 16 bits, RGB, either with alpha, and palettes,
@@ -63,7 +62,7 @@ public enum PNG {
 
     /// How the picture lies. Throws `Failure.request` where there are several.
     static func orientation(_ path: String) throws -> ImageOrientation {
-        let metadata = PNGMetadata(path)
+        let metadata = try PNGMetadata(path)
         guard metadata.frames <= 1 else {
             throw Failure.request(
                 "image \(path) is an animated PNG of \(metadata.frames) images, which is not supported: save them as files "
@@ -78,7 +77,8 @@ public enum PNG {
     static func open(_ path: String) throws -> (reader: OpaquePointer, header: cpng_header) {
         var header = cpng_header()
         var error = cpng_error()
-        guard let reader = cpng_open(path, &header, &error) else { throw failure(reading: path, error) }
+        let file = try ImageFile.open(path)
+        guard let reader = cpng_open(file.release(), &header, &error) else { throw failure(reading: path, error) }
         return (reader, header)
     }
 
@@ -102,6 +102,8 @@ public enum PNG {
                     + "smaller ones")
         }
         try checkFileSize(header, path: path)
+        try ImageLimits.checkWhole(
+            "image \(path)", width: Int(header.width), height: Int(header.height), samples: count * samples)
         return count * samples
     }
 
@@ -185,10 +187,7 @@ public enum PNG {
 
     static func failure(reading path: String, _ error: cpng_error) -> Failure {
         switch error.status {
-        case CPNG_SYSTEM where error.code == ENOENT:
-            .request("image \(path) does not exist: correct the path")
-        case CPNG_SYSTEM:
-            .request("image \(path) cannot be read: \(Failure.systemReason(error.code))")
+        case CPNG_SYSTEM: InputFile.failure(error.code, called: "image \(path)")
         case CPNG_NOT_PNG:
             .request("image \(path) is not a PNG file: convert it to PNG or remove it")
         case CPNG_TRUNCATED:

@@ -1,5 +1,5 @@
 internal import CPNG
-import Glibc
+import Support
 
 /// What a PNG file says of turning its picture, and of moving it. A chunk may stand behind the pixels, so that all but
 /// those are looked through.
@@ -12,30 +12,33 @@ struct PNGMetadata {
     /// Larger chunks than this hold no EXIF data.
     private static let mostBytes = 1 << 24
 
-    init(_ path: String) {
-        let file = open(path, O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else {
-            orientation = .upright
-            return
-        }
-        defer { close(file) }
+    /// Throws where the system withholds the file.
+    init(_ path: String) throws {
+        let file = try ImageFile.open(path)
         var exif: [UInt8]?
         var profile: [UInt8]?
         var xmp: [UInt8]?
         // After the signature; a chunk is its length, its name, its data and a checksum.
         var at = 8
-        while let head = Self.bytes(file, at, 8) {
+        while true {
+            let head = try file.bytes(at: at, count: 8)
+            guard head.count == 8 else { break }
             let length = head.prefix(4).reduce(0) { $0 << 8 | Int($1) }
             let name = String(decoding: head[4...], as: UTF8.self)
-            func data() -> [UInt8]? { length <= Self.mostBytes ? Self.bytes(file, at + 8, length) : nil }
-            switch name {
-            case "acTL": frames = data().map { $0.prefix(4).reduce(0) { $0 << 8 | Int($1) } } ?? 1
-            case "eXIf": exif = exif ?? data()
-            case "tEXt", "zTXt", "iTXt":
-                guard let text = data().flatMap({ Self.text($0, kind: name) }) else { break }
-                if text.keyword == "Raw profile type exif" { profile = profile ?? Self.rawProfile(text.value) }
-                if text.keyword == "XML:com.adobe.xmp" { xmp = xmp ?? text.value }
-            default: break
+            // Of each kind the first counts: others are not unpacked, however many there are.
+            if name == "acTL", length >= 4 {
+                frames = try file.bytes(at: at + 8, count: 4).reduce(0) { $0 << 8 | Int($1) }
+            } else if name == "eXIf", exif == nil {
+                exif = try Self.data(file, at + 8, length)
+            } else if ["tEXt", "zTXt", "iTXt"].contains(name) {
+                // A keyword has 79 bytes at most.
+                let keyword = try file.bytes(at: at + 8, count: min(length, 80)).prefix { $0 != 0 }
+                if profile == nil, keyword.elementsEqual("Raw profile type exif".utf8) {
+                    profile = try Self.data(file, at + 8, length).flatMap { Self.text($0, kind: name) }.map(
+                        Self.rawProfile)
+                } else if xmp == nil, keyword.elementsEqual("XML:com.adobe.xmp".utf8) {
+                    xmp = try Self.data(file, at + 8, length).flatMap { Self.text($0, kind: name) }
+                }
             }
             if name == "IEND" { break }
             at += length + 12
@@ -45,16 +48,16 @@ struct PNGMetadata {
             ?? .upright
     }
 
-    private static func bytes(_ file: Int32, _ at: Int, _ count: Int) -> [UInt8]? {
-        var bytes = [UInt8](repeating: 0, count: count)
-        return pread(file, &bytes, count, off_t(at)) == count ? bytes : nil
+    /// A chunk's data; nil where they are too many, or cut short.
+    private static func data(_ file: borrowing InputFile, _ at: Int, _ count: Int) throws -> [UInt8]? {
+        guard count <= mostBytes else { return nil }
+        let bytes = try file.bytes(at: at, count: count)
+        return bytes.count == count ? bytes : nil
     }
 
-    /// A text chunk's keyword and its text, inflated.
-    private static func text(_ data: [UInt8], kind: String) -> (keyword: String, value: [UInt8])? {
+    /// The text of a chunk, behind its keyword, inflated.
+    private static func text(_ data: [UInt8], kind: String) -> [UInt8]? {
         guard let end = data.firstIndex(of: 0) else { return nil }
-        let keyword = String(decoding: data[..<end], as: UTF8.self)
-        guard ["Raw profile type exif", "XML:com.adobe.xmp"].contains(keyword) else { return nil }
         var rest = data[(end + 1)...]
         var isPacked = false
         switch kind {
@@ -72,7 +75,7 @@ struct PNGMetadata {
             }
         default: break
         }
-        return (keyword, isPacked ? inflate(Array(rest)) : Array(rest))
+        return isPacked ? inflate(Array(rest)) : Array(rest)
     }
 
     private static func inflate(_ packed: [UInt8]) -> [UInt8] {

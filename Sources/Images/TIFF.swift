@@ -1,5 +1,4 @@
 internal import CTIFF
-import Glibc
 import Support
 
 /// TIFF files (TIFF 6.0, and BigTIFF) through libtiff: one page or many, in strips or tiles, with the samples of a pixel
@@ -45,14 +44,13 @@ public enum TIFF {
 
     static func failure(reading name: String, _ error: ctiff_error) -> Failure {
         switch error.status {
-        case CTIFF_SYSTEM where error.code == ENOENT:
-            .request("image \(name) does not exist: correct the path")
-        case CTIFF_SYSTEM:
-            .request("image \(name) cannot be read: \(Failure.systemReason(error.code))")
+        case CTIFF_SYSTEM: InputFile.failure(error.code, called: "image \(name)")
         case CTIFF_NOT_TIFF:
             .request("image \(name) is not a TIFF file: convert it to TIFF or PNG, or remove it")
         case CTIFF_TRUNCATED:
             .request("image \(name) is cut short: the file ends before the image does; copy it again")
+        case CTIFF_MANY:
+            .request("image \(name) has more than \(error.code) pages: cut it into several files")
         case CTIFF_LOOP:
             .request("image \(name) is damaged: its pages go round in a circle; copy it or save it again")
         default:

@@ -41,6 +41,9 @@ struct TIFFPages {
         }
     }
 
+    /// Images that a claim may be of: a file that takes no space on the disk may be long enough for any number.
+    private static let mostImages = 1 << 22
+
     private static let last = Mutex<(file: File, pages: TIFFPages)?>(nil)
 
     init(_ path: String) throws {
@@ -57,7 +60,8 @@ struct TIFFPages {
         var found = ctiff_pages()
         var error = ctiff_error()
         defer { ctiff_free_pages(&found) }
-        guard ctiff_find_pages(path, &found, &error) == CTIFF_DONE else {
+        let file = try ImageFile.open(path)
+        guard ctiff_find_pages(file.descriptor, &found, &error) == CTIFF_DONE else {
             throw TIFF.failure(reading: path, error)
         }
         guard let first = found.pages, found.count > 0 else {
@@ -73,7 +77,7 @@ struct TIFFPages {
         if found.is_described != 0 {
             var header = ctiff_header()
             // What is damaged is told when the page itself is read.
-            if let reader = ctiff_open(path, pages[0].directory, 0, &header, &error) {
+            if let reader = ctiff_open(try ImageFile.open(path).release(), pages[0].directory, 0, &header, &error) {
                 defer { ctiff_close(reader) }
                 description = ctiff_description(reader).map { String(cString: $0) }
                 samples = Int(header.samples)
@@ -81,6 +85,8 @@ struct TIFFPages {
                     pages = try Self.run(of: claim, path, pages, reader)
                     isOneRun = true
                 }
+            } else if error.status == CTIFF_SYSTEM {
+                throw TIFF.failure(reading: path, error)
             }
         }
         self.pages = pages
@@ -103,6 +109,7 @@ struct TIFFPages {
         guard ctiff_run(reader, &start, &bytes) != 0 else {
             throw refuse("they are compressed or not in one piece, so that the others cannot be found")
         }
+        guard claim.images <= mostImages else { throw refuse("more than \(mostImages) are not read") }
         let (all, overflows) = bytes.multipliedReportingOverflow(by: UInt64(claim.images))
         let end = ctiff_file_bytes(reader)
         guard !overflows, start <= end, all <= end - start else {
@@ -116,7 +123,7 @@ struct TIFFPages {
             var header = ctiff_header()
             var error = ctiff_error()
             var (ownStart, ownBytes) = (UInt64(0), UInt64(0))
-            guard let own = ctiff_open(path, page.directory, 0, &header, &error) else {
+            guard let own = ctiff_open(try ImageFile.open(path).release(), page.directory, 0, &header, &error) else {
                 throw TIFF.failure(reading: "\(path) (page \(index))", error)
             }
             defer { ctiff_close(own) }

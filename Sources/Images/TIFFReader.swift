@@ -42,9 +42,10 @@ public final class TIFFReader {
         let name = pages.count == 1 ? path : "\(path) (page \(page))"
         var header = ctiff_header()
         var error = ctiff_error()
-        guard let reader = ctiff_open(path, pages[page].directory, pages[page].shift, &header, &error) else {
-            throw TIFF.failure(reading: name, error)
-        }
+        let file = try ImageFile.open(path)
+        guard
+            let reader = ctiff_open(file.release(), pages[page].directory, pages[page].shift, &header, &error)
+        else { throw TIFF.failure(reading: name, error) }
         do {
             if let refusal = TIFFCompression.refusal(header, reader, name: name) { throw refusal }
             guard header.depth == 1 || found.isOneRun else {
@@ -66,6 +67,10 @@ public final class TIFFReader {
                 throw Failure.request(
                     "image \(name) is damaged: its parts are smaller than their pixels; copy it or save it again")
             }
+            try MachineMemory.require(
+                2 * Double(bytes),
+                for: "image \(name), in pieces of \(layout.blockWidth)×\(layout.blockHeight) pixels,",
+                advice: "save it in smaller strips or tiles")
             let across = (layout.header.width + layout.blockWidth - 1) / layout.blockWidth
             let row = min(across * layout.planes.count, Self.mostRowBytes / bytes)
             cache = TIFFBlockCache(blockBytes: bytes, capacity: max(1, cacheBytes / bytes, row))
@@ -158,6 +163,9 @@ public final class TIFFReader {
                 "image \(name) claims \(stored.width)×\(stored.height) pixels, and more than \(most) samples are "
                     + "not supported\(reason): cut it into smaller ones")
         }
+        try ImageLimits.checkWhole(
+            "image \(name)", width: stored.width, height: stored.height, samples: pixels * stored.channels,
+            besides: stored.isFloat ? 2 * pixels * stored.channels : 0)
         return try self.stored(0..<stored.height, 0..<stored.width, withAlpha: meaning == .numbers)
     }
 

@@ -20,6 +20,35 @@ extension UNetArchitecture {
         while 1 << (gradients - 1) < slots { gradients += 1 }
         // Winograd's tiles of a wide layer take up to 50 MB, the rest of the scratch memory about as much again.
         let scratch = min(100e6, Double(plan.count))
-        return 4 * Double(plan.count + parameters * ((isAveraged ? 3 : 2) + gradients)) + scratch
+        return 4 * (Double(plan.count) + Double(parameters) * Double((isAveraged ? 3 : 2) + gradients)) + scratch
+    }
+
+    /// About how much memory a pass over inputs of this size takes in prediction, in bytes: input, activations and scratch
+    /// memory; the weights aside.
+    public func predictionBytes(height: Int, width: Int) -> Double {
+        let image = ImageShape(height, width, inputChannels)
+        let plan = ActivationPlan(operations, image: image, training: false)
+        return 4 * Double(image.count + plan.count) + min(100e6, Double(plan.count))
+    }
+
+    // Sizes of a network and its activations stay within integers below these; memory ends long before.
+
+    /// Most channels of an image and of the first level, and most classes.
+    public static let mostChannels = 65536
+    /// Most poolings.
+    public static let mostDepth = 12
+    /// The largest side of a training tile.
+    public static let mostTile = 1 << 20
+
+    /// What no network can have, for one whose shape comes from a file: the beginning of a sentence; nil where there is
+    /// nothing.
+    public var impossibility: String? {
+        for (name, count, least, most) in [
+            ("input channels", inputChannels, 1, Self.mostChannels), ("classes", classes, 2, Self.mostChannels),
+            ("channels in its first level", baseChannels, 1, Self.mostChannels), ("poolings", depth, 0, Self.mostDepth),
+        ] where count < least || count > most {
+            return "its network has \(count) \(name), and \(least) to \(most) are possible"
+        }
+        return nil
     }
 }

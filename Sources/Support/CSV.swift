@@ -7,6 +7,10 @@ package enum CSV {
         package let fields: [String]
     }
 
+    // What no table of paths, settings and results comes near: a line that never ends is found before it is gathered.
+    private static let mostFields = 10_000
+    private static let mostCharacters = 100_000
+
     /// What is wrong with a text, and where.
     package struct Flaw: Error, Equatable {
         /// From 1.
@@ -55,9 +59,25 @@ package enum CSV {
             }
             fields = []
         }
+        func checkSize() throws(Flaw) {
+            guard fields.count < mostFields, field.count <= mostCharacters else {
+                throw Flaw(
+                    line: first,
+                    problem: fields.count < mostFields
+                        ? "a field has more than \(grouped(mostCharacters)) characters: close its quote, or end its line"
+                        : "has more than \(grouped(mostFields)) fields: end its line")
+            }
+        }
+        // The field's characters are counted a thousand at a time.
+        var untilCheck = 1000
         var rest = text.unicodeScalars[...]
         if rest.first == "\u{FEFF}" { rest.removeFirst() }
         while let scalar = rest.popFirst() {
+            untilCheck -= 1
+            if untilCheck == 0 {
+                try checkSize()
+                untilCheck = 1000
+            }
             if state == .quoted {
                 if scalar == "\"" { state = .quoteInQuoted } else { field.append(scalar) }
                 if scalar == "\n" { line += 1 }

@@ -47,6 +47,12 @@ public struct Failure: Error, Sendable, Equatable, CustomStringConvertible {
         return Failure(kind, "\(message) (\(place)\(step.map { ", step \($0)" } ?? ""))", repeats: repeats)
     }
 
+    /// A wrong request that was a right one when the job began: what has changed since may change back, so that the job may
+    /// be started again; if not, its start finds it.
+    public var sinceStart: Failure {
+        kind == .request ? .running("\(message) (it was good when the job began)") : self
+    }
+
     public var exitStatus: Int32 { kind.rawValue }
 
     public var description: String { message }

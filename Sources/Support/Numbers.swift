@@ -42,3 +42,8 @@ package struct StopWatch {
 
     package var seconds: Double { (ContinuousClock.now - start) / .seconds(1) }
 }
+
+extension String {
+    /// Cut where it is too long for a line that a person reads.
+    package var shortened: String { utf8.count <= 200 ? self : "\(prefix(80))…" }
+}

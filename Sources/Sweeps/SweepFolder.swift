@@ -99,18 +99,21 @@ struct SweepFolder {
 
     /// What the last `error: …` says in a trial's log after its first `offset` bytes.
     func lastError(of trial: SweepTrial, after offset: Int) -> String? {
-        guard let bytes = FileManager.default.contents(atPath: log(of: trial)), bytes.count > offset else { return nil }
-        let lines = String(decoding: bytes[offset...], as: UTF8.self).split(whereSeparator: \.isNewline)
+        guard let text = Self.end(of: log(of: trial), after: offset, atMost: 1 << 20) else { return nil }
+        let lines = String(decoding: text, as: UTF8.self).split(whereSeparator: \.isNewline)
         return lines.last { $0.hasPrefix("error: ") }.map { String($0.dropFirst("error: ".count)) }
+    }
+
+    /// The last bytes of a file; nil where it cannot be read or is no longer than `offset`.
+    private static func end(of path: String, after offset: Int, atMost most: Int) -> [UInt8]? {
+        guard let file = try? InputFile(path, called: path), file.size > offset else { return nil }
+        let start = max(offset, file.size - most)
+        return try? file.bytes(at: start, count: file.size - start)
     }
 
     /// The step of the last event in a trial's metrics.
     func lastStep(of trial: SweepTrial) -> Int? {
-        guard let file = FileHandle(forReadingAtPath: metrics(of: trial)) else { return nil }
-        defer { try? file.close() }
-        guard let end = try? file.seekToEnd() else { return nil }
-        try? file.seek(toOffset: end > 4096 ? end - 4096 : 0)
-        guard let tail = try? file.readToEnd() else { return nil }
+        guard let tail = Self.end(of: metrics(of: trial), after: 0, atMost: 4096) else { return nil }
         // The last line may be half written.
         for line in tail.split(separator: UInt8(ascii: "\n")).reversed() {
             if let event = (try? JSONSerialization.jsonObject(with: Data(line))) as? [String: Any],

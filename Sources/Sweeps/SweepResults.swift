@@ -73,8 +73,13 @@ struct TrialMetrics {
     /// Seconds of all training steps, those before a resume included.
     private(set) var seconds = 0.0
 
-    init(path: String, objective: SweepObjective) {
-        guard let text = FileManager.default.contents(atPath: path) else { return }
+    /// Bytes of a log of training.
+    private static let mostBytes = 1 << 32
+
+    /// Throws where the log cannot be read; one that is not there says nothing.
+    init(path: String, objective: SweepObjective) throws {
+        guard FileManager.default.fileExists(atPath: path) else { return }
+        let text = try InputFile(path, called: path).contents(atMost: Self.mostBytes, as: "a log")
         for line in text.split(separator: UInt8(ascii: "\n")) {
             guard let event = (try? JSONSerialization.jsonObject(with: Data(line))) as? [String: Any] else { continue }
             switch event["event"] as? String {

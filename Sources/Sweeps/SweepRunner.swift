@@ -85,7 +85,7 @@ package struct SweepRunner {
                 display.progress(trial, step: folder.lastStep(of: trial), seconds: (clock.now - start) / .seconds(1))
             }
             if status == 0 {
-                let metrics = TrialMetrics(path: folder.metrics(of: trial), objective: file.objective)
+                let metrics = try TrialMetrics(path: folder.metrics(of: trial), objective: file.objective)
                 if let best = metrics.best {
                     let result = TrialResult(
                         trial: trial, status: .done, objective: best.value, step: best.step, seconds: metrics.seconds)
@@ -106,9 +106,10 @@ package struct SweepRunner {
             // A request that is wrong is wrong the next time too.
             if status == Failure.Kind.request.rawValue { break }
         }
-        let metrics = TrialMetrics(path: folder.metrics(of: trial), objective: file.objective)
+        // A trial that failed may have left no log, or half of one.
+        let metrics = try? TrialMetrics(path: folder.metrics(of: trial), objective: file.objective)
         let result = TrialResult(
-            trial: trial, status: .failed, objective: nil, step: nil, seconds: metrics.seconds)
+            trial: trial, status: .failed, objective: nil, step: nil, seconds: metrics?.seconds ?? 0)
         display.finished(result, reason: reason)
         return result
     }

@@ -56,24 +56,27 @@ extension SweepParameter {
         switch values {
         case .list(let values): return values
         case .range(let scale, let from, let to, let count):
-            guard let count else { return [] }
-            return (0..<count).map {
-                // The ends are the file's own digits' worth, not rounded.
-                $0 == 0
-                    ? YAMLText.number(from)
-                    : $0 == count - 1
-                        ? YAMLText.number(to) : scale.value(from, to, share: Double($0) / Double(count - 1))
-            }
+            return (0..<(count ?? 0)).map { Self.point($0, of: count ?? 0, scale, from: from, to: to) }
         }
+    }
+
+    /// One of the points of a range.
+    private static func point(_ index: Int, of count: Int, _ scale: Scale, from: Double, to: Double) -> String {
+        // The ends are the file's own digits' worth, not rounded.
+        index == 0
+            ? YAMLText.number(from)
+            : index == count - 1
+                ? YAMLText.number(to) : scale.value(from, to, share: Double(index) / Double(count - 1))
     }
 
     /// A value at random: of a list or grid each alike, of a range without count uniform on its scale.
     func draw(from stream: inout RandomStream) -> String {
-        if case .range(let scale, let from, let to, nil) = values {
-            return scale.value(from, to, share: stream.uniform())
+        switch values {
+        case .list(let values): return values[stream.integer(below: values.count)]
+        case .range(let scale, let from, let to, let count):
+            guard let count else { return scale.value(from, to, share: stream.uniform()) }
+            return Self.point(stream.integer(below: count), of: count, scale, from: from, to: to)
         }
-        let values = gridValues
-        return values[stream.integer(below: values.count)]
     }
 }
 

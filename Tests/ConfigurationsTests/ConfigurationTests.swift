@@ -486,7 +486,7 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
         try Data([0x89, 0x50, 0xFF, 0xFE]).write(to: URL(fileURLWithPath: binary))
         let cases = [
             (folder + "/none.yaml", "no such file: check the path of the configuration"),
-            (folder, "is a folder: give the path of a configuration file"),
+            (folder, "is a folder, and only a file can be read: give the path of a file"),
             (binary, "is not text in UTF-8: give the path of a YAML file"),
         ]
         for (path, problem) in cases {

@@ -130,7 +130,7 @@ import Testing
         let jpeg = try folder.write([0xFF, 0xD8, 0xFF, 0xE0, 0, 16, 0x4A, 0x46, 0x49, 0x46], to: "photo.png")
         #expect(failure(reading: jpeg)?.message.contains("not a PNG") == true)
         #expect(failure(reading: folder.file("none.png"))?.message.contains("does not exist") == true)
-        #expect(failure(reading: folder.path)?.message.contains("is a directory") == true)
+        #expect(failure(reading: folder.path)?.message.contains("is a folder") == true)
         #expect(throws: Failure.self) { try PNG.readHeader(folder.file("none.png")) }
     }
 

@@ -79,6 +79,29 @@ private func values(_ file: SweepFile) -> [[String]] { file.trials.map { $0.sett
         #expect(own.settings.map(\.text) == ["validation.metric=seg"])
     }
 
+    @Test("more combinations than could be tried, or even counted, are refused at once; many draws take no time")
+    func manyTrials() throws {
+        let keys = [
+            "seed", "model.depth", "model.dropout", "optimizer.momentum", "optimizer.learning_rate",
+            "optimizer.weight_decay",
+            "optimizer.clip_norm", "training.batch", "training.steps", "data.tile", "data.cache_mb", "training.ema",
+        ]
+        let watch = ContinuousClock()
+        let start = watch.now
+        for count in [10, 9999] {
+            let ranges = keys.map { "\($0): {linear: [1, 9], count: \(count)}" }.joined(separator: ", ")
+            let failure = #expect(throws: Failure.self) { try sweep("parameters: {\(ranges)}") }
+            #expect(failure?.message.contains("more than 9999 trials") == true)
+            let drawn = try sweep("strategy: {random: {trials: 9999, seed: 1}}\nparameters: {\(ranges)}")
+            #expect(drawn.trials.count == 9999)
+        }
+        for (key, value) in [("workers", Int.max), ("retries", -1), ("workers", Int.min)] {
+            let file = try? sweep("\(key): \(value)\nparameters: {seed: [1]}")
+            #expect(file == nil || key == "workers" && value == .max)
+        }
+        #expect(watch.now - start < .seconds(10))
+    }
+
     @Test(arguments: [
         ("parameter: {}", "line 3: unknown key 'parameter': did you mean 'parameters'?"),
         ("workers: 2", ": parameters is missing: name the values to try"),

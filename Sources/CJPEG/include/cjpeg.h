@@ -35,13 +35,16 @@ typedef struct {
     uint32_t height;
     /// 1 (grey) or 3 (RGB).
     uint8_t channels;
+    /// 1 where decoding keeps the whole image's coefficients: of a progressive file, or one of several scans.
+    uint8_t is_buffered;
 } cjpeg_header;
 
 typedef struct cjpeg_reader cjpeg_reader;
 
-/// Opens a file and reads its header. Null after an error. Close the reader in the end.
+/// Reads the header of an open file, which is closed with the reader, or at once after an error: null then. Close the
+/// reader in the end.
 cjpeg_reader *_Nullable cjpeg_open(
-    const char *_Nonnull path, cjpeg_header *_Nonnull header, cjpeg_error *_Nonnull error);
+    int descriptor, cjpeg_header *_Nonnull header, cjpeg_error *_Nonnull error);
 
 /// The data of the APP1 marker number `index` before the image, EXIF and XMP; null where there are no more. It lives as
 /// long as the reader.

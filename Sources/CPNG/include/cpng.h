@@ -50,8 +50,9 @@ typedef struct {
 
 typedef struct cpng_reader cpng_reader;
 
-/// Opens a file and reads its header. Null after an error. Close the reader in the end.
-cpng_reader *_Nullable cpng_open(const char *_Nonnull path, cpng_header *_Nonnull header, cpng_error *_Nonnull error);
+/// Reads the header of an open file, which is closed with the reader, or at once after an error: null then. Close the
+/// reader in the end.
+cpng_reader *_Nullable cpng_open(int descriptor, cpng_header *_Nonnull header, cpng_error *_Nonnull error);
 
 /// The palette's colours, 3 bytes each, into `colors` (3·palette_count bytes).
 void cpng_palette(const cpng_reader *_Nonnull reader, uint8_t *_Nonnull colors);

@@ -17,6 +17,8 @@ typedef enum {
     CTIFF_TRUNCATED,
     /// A directory points back to one before it.
     CTIFF_LOOP,
+    /// There are more directories than `code`.
+    CTIFF_MANY,
     /// libtiff refused; its reason is the error's text.
     CTIFF_REFUSED,
 } ctiff_status;
@@ -83,18 +85,20 @@ typedef struct {
 typedef struct ctiff_reader ctiff_reader;
 typedef struct ctiff_writer ctiff_writer;
 
-/// Follows the file's directories, of TIFF or BigTIFF. Free the pages in the end, after an error too.
+/// Follows the directories of an open file, of TIFF or BigTIFF, which stays open. Free the pages in the end, after an error
+/// too.
 ctiff_status ctiff_find_pages(
-    const char *_Nonnull path, ctiff_pages *_Nonnull pages, ctiff_error *_Nonnull error);
+    int descriptor, ctiff_pages *_Nonnull pages, ctiff_error *_Nonnull error);
 
 void ctiff_free_pages(ctiff_pages *_Nonnull pages);
 
-/// Opens the page whose directory is at `offset`. Null after an error. Close the reader in the end.
+/// Opens the page of an open file whose directory is at `offset`. The file is closed with the reader, or at once after an
+/// error: null then. Close the reader in the end.
 ///
 /// `shift` is added to every place of pixels that the directory gives: images that have no directory of their own lie
 /// behind those of the one that stands for all.
 ctiff_reader *_Nullable ctiff_open(
-    const char *_Nonnull path, uint64_t offset, uint64_t shift, ctiff_header *_Nonnull header,
+    int descriptor, uint64_t offset, uint64_t shift, ctiff_header *_Nonnull header,
     ctiff_error *_Nonnull error);
 
 /// Where the pixels of the page lie if they are not compressed and in one run, all rows and samples behind each other.
@@ -108,7 +112,7 @@ uint64_t ctiff_file_bytes(const ctiff_reader *_Nonnull reader);
 int ctiff_is_decodable(const ctiff_reader *_Nonnull reader);
 
 /// The first block's bytes as the file has them, at most `count`; returns how many.
-size_t ctiff_first_bytes(const ctiff_reader *_Nonnull reader, uint8_t *_Nonnull bytes, size_t count);
+size_t ctiff_first_bytes(ctiff_reader *_Nonnull reader, uint8_t *_Nonnull bytes, size_t count);
 
 /// Whether the extra sample number `index` is alpha, associated or not.
 int ctiff_is_alpha(const ctiff_reader *_Nonnull reader, uint16_t index);

@@ -33,18 +33,18 @@ public enum ImageFolder {
         let path = folder.isEmpty ? "." : folder
         var status = stat()
         guard stat(path, &status) == 0 else {
+            let code = errno
+            guard code == ENOENT else { throw InputFile.failure(code, called: "folder \(path) (\(what))") }
             throw Failure.request(
-                errno == ENOENT
-                    ? "folder \(path) (\(what)) does not exist: correct the path"
-                        + (path.hasPrefix("~") || path.contains("$")
-                            ? " (~ and $ stand for nothing here: write it out)" : "")
-                    : "folder \(path) (\(what)) cannot be read: \(Failure.systemReason(errno))")
+                "folder \(path) (\(what)) does not exist: correct the path"
+                    + (path.hasPrefix("~") || path.contains("$")
+                        ? " (~ and $ stand for nothing here: write it out)" : ""))
         }
         guard status.st_mode & S_IFMT == S_IFDIR else {
             throw Failure.request("\(path) (\(what)) is not a folder: give the folder that holds the image files")
         }
         guard access(path, R_OK | X_OK) == 0 else {
-            throw Failure.request("folder \(path) (\(what)) cannot be read: \(Failure.systemReason(errno))")
+            throw InputFile.failure(errno, called: "folder \(path) (\(what))")
         }
         do {
             let names = try FileManager.default.contentsOfDirectory(atPath: path).sorted()
@@ -60,7 +60,9 @@ public enum ImageFolder {
         } catch let failure as Failure {
             throw failure
         } catch {
-            throw Failure.request("folder \(path) (\(what)) cannot be listed: check the disk and the permissions")
+            // It is there, and may be read.
+            throw Failure.running(
+                "folder \(path) (\(what)) cannot be listed: check the disk or its server, and try again")
         }
     }
 

@@ -25,6 +25,7 @@ public final class SampleCache: @unchecked Sendable {
     private var loadCount = 0
     /// What samples were when they were first read, on whatever rank.
     private var expected: [SamplePair: UInt64] = [:]
+    private var isChecked = false
 
     /// A cache that keeps at most `megabytes` (of 2^20 bytes) of what `reader` loads; 0 keeps nothing.
     ///
@@ -39,21 +40,22 @@ public final class SampleCache: @unchecked Sendable {
     /// How many samples have been read from files so far.
     public var loads: Int { lock.withLock { loadCount } }
 
-    /// From now on each of these samples must be read as it was in the check of the set, which ranks share: one that was
-    /// changed since, or that this rank sees otherwise, is refused.
-    package func expect(_ part: DatasetPart, of pairs: [SamplePair]) {
-        lock.withLock { for (position, contents) in part.contents { expected[pairs[position]] = contents } }
+    /// The check of the sets is over, which ranks share: every sample could be read when the job began. From now on each must
+    /// be read as it was then: one that was changed since, or that this rank sees otherwise, is refused; and one that cannot
+    /// be read fails the job as what may pass, not as a wrong request.
+    package func endCheck(_ sets: [(part: DatasetPart, pairs: [SamplePair])]) {
+        lock.withLock {
+            isChecked = true
+            for (part, pairs) in sets {
+                for (position, contents) in part.contents { expected[pairs[position]] = contents }
+            }
+        }
     }
 
     /// Reads a sample.
     private func read(_ pair: SamplePair) throws -> Sample {
-        guard let known = lock.withLock({ expected[pair] }) else { return try reader.load(pair) }
-        let sample: Sample
-        do { sample = try reader.load(pair) } catch {
-            // Not a wrong request: it was right when the run began.
-            throw Failure.running("\(Failure(wrapping: error).message), and could be read when the run began")
-        }
-        guard sample.contents != known else { return sample }
+        let sample = try reader.load(pair)
+        guard let known = lock.withLock({ expected[pair] }), sample.contents != known else { return sample }
         throw Failure.running(
             "image \(pair.image.name) or its label \(pair.labels.name) is not what was read when the run began: it was changed, or "
                 + "this machine sees another file than the one that read it then; give all the same files and go on with "
@@ -83,12 +85,17 @@ public final class SampleCache: @unchecked Sendable {
 
         let result = Result { try read(pair) }
 
-        lock.withLock {
+        let wasGood = lock.withLock {
             loading.remove(pair)
             if case .success(let sample) = result { keep(sample, of: pair, isWorthRoom: keeping) }
             lock.broadcast()
+            return isChecked
         }
-        return try result.get()
+        do {
+            return try result.get()
+        } catch let failure as Failure where wasGood {
+            throw failure.sinceStart
+        }
     }
 
     private func keep(_ sample: Sample, of pair: SamplePair, isWorthRoom: Bool) {

@@ -56,15 +56,11 @@ struct SampleList {
         }
     }
 
+    /// A million lines of long paths.
+    private static let mostBytes = 1 << 28
+
     private static func text(_ path: String) throws -> String {
-        guard let isFolder = Support.isFolder(path) else {
-            throw Failure.request("list \(path) does not exist: correct the path")
-        }
-        guard !isFolder, let bytes = FileManager.default.contents(atPath: path) else {
-            throw Failure.request(
-                "list \(path) \(isFolder ? "is a folder: name a CSV file" : "cannot be read: check its permissions")"
-            )
-        }
+        let bytes = try InputFile(path, called: "list \(path)").contents(atMost: mostBytes, as: "a list")
         guard let text = String(validating: bytes, as: UTF8.self) else {
             let isWide = bytes.starts(with: [0xFF, 0xFE]) || bytes.starts(with: [0xFE, 0xFF])
             throw Failure.request(

@@ -14,6 +14,8 @@ public final class ModelEnsemble {
     /// Side of the network's input; nil for one that suits.
     package let tile: Int?
     private let prediction: AveragedPrediction
+    /// The size that `checkMemory` found to fit last: images are often of one size.
+    private var lastFitting: ImageShape?
     /// Several models may want the image normalised in ways of their own.
     private let normalizations: [IntensityNormalization]
 
@@ -102,10 +104,24 @@ public final class ModelEnsemble {
     /// Throws `Failure.request` where its channels are not the network's; of RGB, its rows do where they have colours.
     package func open(_ page: ImagePage) throws -> any ImageRows {
         let image = try page.rows()
+        try checkMemory(page.name, height: image.height, width: image.width, channels: image.channels)
         guard image.channels != inputChannels else { return image }
         let refusal = refusal(of: page, channels: image.channels)
         guard ConvertedRows.serves(image: image.channels, network: inputChannels) else { throw refusal }
         return ConvertedRows(image, channels: inputChannels, refusal: refusal)
+    }
+
+    /// Throws `Failure.request` where the prediction of an image of this size would not fit in memory.
+    ///
+    /// - Parameter name: what errors call the image.
+    func checkMemory(_ name: String, height: Int, width: Int, channels: Int) throws {
+        let shape = ImageShape(height, width, channels)
+        guard shape != lastFitting else { return }
+        let bytes = try prediction.bytes(height: height, width: width, channels: channels)
+        try MachineMemory.require(
+            bytes, for: "\(name) (\(width)×\(height) pixels, \(channels) channels) with \(models[0].path)",
+            advice: "choose a smaller --tile, or cut the image into narrower ones")
+        lastFitting = shape
     }
 
     /// The normalisations of an image that the models want, measured over the whole of it before its first band.

@@ -93,6 +93,9 @@ public struct TrainedModel {
             classNames = nil
             classColors = nil
         }
+        // What the file does not hold takes no memory.
+        let layout = ParameterLayout(architecture)
+        try file.checkUse(by: layout)
         guard weights != .ema || file.holdsAverage else {
             throw Failure.request(
                 "\(path) has no averaged weights (its run had training.ema 0): leave out --weights ema")
@@ -102,8 +105,7 @@ public struct TrainedModel {
             let state = try file.state(of: checkpoint)
             parameters = isAveraged ? state.validated : state.weights
         } else {
-            parameters = ParameterBuffer(ParameterLayout(architecture))
-            try file.checkUse(by: parameters.layout)
+            parameters = ParameterBuffer(layout)
             try file.load(into: parameters, prefix: isAveraged ? Checkpoint.averagePrefix : "")
         }
     }
@@ -135,9 +137,13 @@ extension SafetensorsFile {
                 "\(path): its head has \(head.shape[0]) class, and two are the least: put zeros before it as class 0's weight "
                     + "and bias, which gives the probabilities of its sigmoid")
         }
-        return UNetArchitecture(
+        let architecture = UNetArchitecture(
             inputChannels: first.shape[1], classes: head.shape[0], baseChannels: first.shape[0], depth: depth,
             padding: padding, skip: try self.skip(given: skip), normalization: normalization)
+        if let impossibility = architecture.impossibility {
+            throw Failure.request("\(path) holds no U-Net that can be used: \(impossibility)")
+        }
+        return architecture
     }
 
     /// The refusal of tensors that are called otherwise than ours.
@@ -151,7 +157,7 @@ extension SafetensorsFile {
                 "\(path) holds no U-Net: \(wrapped) and others begin with \(prefix): save one model's weights, without it, in "
                     + "Python {k.removeprefix(\"\(prefix)\"): v for k, v in weights.items()}")
         }
-        let what = names.first.map { "its first tensor is \($0)" } ?? "it is empty"
+        let what = names.first.map { "its first tensor is \($0.shortened)" } ?? "it is empty"
         return .request(
             "\(path) holds no U-Net: \(first) or head.weight is missing, \(what): name its tensors as lockstep inspect RUN "
                 + "lists them")
@@ -163,7 +169,7 @@ extension SafetensorsFile {
         guard let shape = tensor("decoder.0.conv1.weight")?.shape, shape.count == 4 else {
             return given ?? .concatenate
         }
-        let isConcatenated = shape[1] == 2 * shape[0]
+        let isConcatenated = shape[1] / 2 == shape[0] && shape[1] % 2 == 0
         guard let given else {
             guard isConcatenated else {
                 throw Failure.request(
@@ -211,7 +217,7 @@ extension SafetensorsFile {
             )
         }
         try checkUse(
-            by: buffer.layout,
+            by: buffer.layout, entirely: false,
             deeper: "one of model.depth \(architecture.depth) has not such a layer, set model.depth as it was")
         // Tensors cannot tell networks whose skips are added from those without; a run's file says it.
         if let skip = try checkpoint?.configuration.model.architecture.skip {

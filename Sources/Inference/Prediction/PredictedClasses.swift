@@ -59,16 +59,21 @@ public struct PredictedClasses: Codable, Sendable, Equatable {
                 ? try Glob(predictions).files(of: "predictions") { $0 }.map(\.path) : [predictions]
             folders = Set(files.map { ($0 as NSString).deletingLastPathComponent }).sorted()
         }
-        let noted = folders.map { PredictedClasses(folder: $0.isEmpty ? "." : $0) }
+        let noted = try folders.map { try PredictedClasses(folder: $0.isEmpty ? "." : $0) }
         guard let first = noted.first, noted.allSatisfy({ $0 == first }) else { return nil }
         return first
     }
 
     /// Reads the first line of a folder's record; nil where there is none, or an older program's.
-    private init?(folder: String) {
-        guard let record = FileManager.default.contents(atPath: ImageFolder.join(folder, PredictionRecord.name)),
-            let line = record.split(separator: UInt8(ascii: "\n")).first,
-            let read = try? JSONDecoder().decode(PredictedClasses.self, from: line), (2...65536).contains(read.classes)
+    ///
+    /// Throws where the system withholds it: scores would be of other classes.
+    private init?(folder: String) throws {
+        let path = ImageFolder.join(folder, PredictionRecord.name)
+        guard FileManager.default.fileExists(atPath: path) else { return nil }
+        let record = try InputFile(path, called: path).bytes(at: 0, count: PredictionRecord.mostFirstLine)
+        guard let line = record.split(separator: UInt8(ascii: "\n")).first,
+            let read = try? JSONDecoder().decode(PredictedClasses.self, from: Data(line)),
+            (2...65536).contains(read.classes)
         else { return nil }
         self = read
     }

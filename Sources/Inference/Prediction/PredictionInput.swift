@@ -27,9 +27,7 @@ struct PredictionInput: Codable, Sendable {
 
         init(of path: String) throws {
             var status = stat()
-            guard stat(path, &status) == 0 else {
-                throw Failure.request("\(path) cannot be read: \(Failure.systemReason(errno))")
-            }
+            guard stat(path, &status) == 0 else { throw InputFile.failure(errno, called: path) }
             self.path = realPath(path)
             bytes = Int(status.st_size)
             modified = Double(status.st_mtim.tv_sec) + Double(status.st_mtim.tv_nsec) / 1e9

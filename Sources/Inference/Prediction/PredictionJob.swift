@@ -59,16 +59,18 @@ public struct PredictionJob {
         let todo = try world.agreeOnRoot { () throws -> [PredictionInput] in
             let read = try PredictionRecord(in: folder, ensemble)
             record = read
-            let todo = inputs.filter { !read.isFinished($0, outputs) || !hasFiles($0, in: folder) }
-            removeRemains(of: todo, in: folder)
+            let todo = inputs.filter {
+                !read.isFinished($0, outputs) || !read.hasFiles($0, fileNames($0), in: folder)
+            }
+            removeRemains(of: inputs, in: folder)
             for input in todo where !read.knows(input) { removeOutdated(input, in: folder) }
             return todo
         }
         let skipped = inputs.count - todo.count
         var done = skipped
-        func finish(_ inputs: [PredictionInput]) throws {
+        func finish(_ inputs: [(input: PredictionInput, files: [PredictedFile])]) throws {
             _ = try world.agreeOnRoot { () throws -> Int in
-                try record?.add(inputs.map { PredictionRecord.Entry($0, outputs) })
+                try record?.add(inputs.map { PredictionRecord.Entry($0.input, outputs, $0.files) })
                 return 0
             }
             done += inputs.count
@@ -84,37 +86,45 @@ public struct PredictionJob {
         let isShared = { (input: PredictionInput) in world.size > 1 && input.pixels > limits.shared }
         for input in todo where isShared(input) {
             do {
-                try segment(input, into: folder, among: world, progress)
+                let files = try segment(input, into: folder, among: world, progress)
+                try finish([(input, files)])
             } catch let failure as Failure where failure.kind == .stopped {
+                try? record?.sync()
                 throw stopped()
             }
-            try finish([input])
         }
         let own = todo.filter { !isShared($0) }
         for first in stride(from: 0, to: own.count, by: world.size) {
             let round = Array(own[first..<min(first + world.size, own.count)])
             let ends = try world.agreeOnAll { () throws -> ImageEnd in
-                guard world.rank < round.count else { return .done }
+                guard world.rank < round.count else { return .done([]) }
                 do {
-                    try segment(round[world.rank], into: folder, among: SoloCommunicator(), progress)
-                    return .done
+                    return .done(try segment(round[world.rank], into: folder, among: SoloCommunicator(), progress))
                 } catch {
                     return .failed(FailureRecord(error, on: world))
                 }
             }
             // What the others have finished counts, whatever went wrong on one.
-            try finish(zip(round, ends).filter { $1.failure == nil }.map(\.0))
+            try finish(zip(round, ends).compactMap { input, end in end.files.map { (input, $0) } })
             let failures = ends.compactMap(\.failure)
+            if !failures.isEmpty { try? record?.sync() }
             if let failure = failures.first(where: { $0.kind != .stopped }) { throw failure }
             if !failures.isEmpty { throw stopped() }
+        }
+        _ = try world.agreeOnRoot { () throws -> Int in
+            try record?.sync()
+            return 0
         }
         return Outcome(images: inputs.count, skipped: skipped, notes: notes)
     }
 
     /// How the segmentation of an image by one rank alone ended.
     private enum ImageEnd: Codable {
-        case done
+        /// With what was written.
+        case done([PredictedFile])
         case failed(FailureRecord)
+
+        var files: [PredictedFile]? { if case .done(let files) = self { files } else { nil } }
 
         var failure: Failure? { if case .failed(let record) = self { record.failure } else { nil } }
     }
@@ -185,6 +195,8 @@ public struct PredictionJob {
     }
 
     private func check(_ input: PredictionInput) throws {
+        try ensemble.checkMemory(
+            input.path, height: input.height, width: input.width, channels: input.channels)
         let size = "\(input.path) has \(input.width)×\(input.height) pixels, and"
         if isLarge(input), outputs.instances || outputs.overlay {
             throw Failure.request(
@@ -198,10 +210,6 @@ public struct PredictionJob {
         }
     }
 
-    private func hasFiles(_ input: PredictionInput, in folder: String) -> Bool {
-        fileNames(input).allSatisfy { FileManager.default.fileExists(atPath: "\(folder)/\($0)") }
-    }
-
     /// Removes what another model, or this one of another image, has left beside the classes that will be written: it would
     /// pass for a part of the new results.
     private func removeOutdated(_ input: PredictionInput, in folder: String) {
@@ -210,10 +218,11 @@ public struct PredictionJob {
 
     /// Removes what a job that was killed has left half-written: hidden files beside their later names.
     private func removeRemains(of inputs: [PredictionInput], in folder: String) {
+        unlink("\(folder)/\(PredictionRecord.name).part")
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
         let remains = names.filter { $0.hasPrefix(".") && $0.hasSuffix(".part") }
         guard !remains.isEmpty else { return }
-        let wanted = Set(inputs.flatMap(fileNames))
+        let wanted = Set(inputs.flatMap { PredictionNames($0.stem).all(classes: ensemble.classes) })
         for name in remains {
             // ".NAME.PROCESS-NUMBER.part"
             let parts = name.dropFirst().split(separator: ".")
@@ -226,10 +235,18 @@ public struct PredictionJob {
     /// Segments an image: the ranks predict its bands in turn, and the first rank writes them. Called by all of `ranks`.
     ///
     /// Throws `Failure.stopped` on all ranks where a signal came to one.
+    ///
+    /// - Returns: on the first rank, the files that it wrote, which are synced.
     private func segment(
         _ input: PredictionInput, into folder: String, among ranks: any Communicator, _ progress: (String) -> Void
-    ) throws {
+    ) throws -> [PredictedFile] {
         let image = try ranks.agree { () throws -> any ImageRows in
+            do {
+                _ = try InputFile(input.path, called: "image \(input.path)")
+            } catch let failure as Failure {
+                // Its header was read when the job began.
+                throw failure.sinceStart
+            }
             let image = try ensemble.open(input.image)
             let found = (image as? ConvertedRows)?.original ?? image
             guard found.width == input.width, found.height == input.height, found.channels == input.channels else {
@@ -263,7 +280,11 @@ public struct PredictionJob {
                 progress("\(input.stem): \(first + round.count) of \(bands.count) bands")
             }
         }
-        try ranks.agree { try files?.finish(image) }
+        return try ranks.agree { () throws -> [PredictedFile] in
+            guard let files else { return [] }
+            try files.finish(image)
+            return try fileNames(input).map { try PredictedFile($0, in: folder) }
+        }
     }
 
     /// Gathers the bands of a round on the first rank, which takes them in their order.

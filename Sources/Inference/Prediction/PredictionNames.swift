@@ -35,6 +35,11 @@ public struct PredictionNames: Hashable, Sendable {
         } + [instances, objects, overlay]
     }
 
+    /// All that there may be of an image.
+    func all(classes: Int) -> [String] {
+        Format.allCases.map { self.classes($0) } + besideClasses(classes: classes)
+    }
+
     /// The file of the classes that is there, or else the PNG that might be.
     public var classesFound: String { found(classes) ?? classes(.png) }
 

@@ -7,10 +7,16 @@ import Support
 /// from it.
 ///
 /// It is a file in the folder of the results. Its first line names the models, how they were applied and what their classes
-/// are (`PredictedClasses`); each line after it names an image whose results are all written. A line that a crash cut short counts as none. Where the first line
-/// is another than this prediction's, everything is predicted anew.
+/// are (`PredictedClasses`); each line after it names an image whose results are all on the disk, with their hashes: a file
+/// is synced before the line that vouches for it is written. A line that a crash cut short, or that makes no sense, counts
+/// as none. Where the first line is another than this prediction's, everything is predicted anew; one that is damaged is
+/// kept under another name.
 struct PredictionRecord {
     static let name = ".lockstep-predict.jsonl"
+    /// Bytes of the first line, which names at most a thousand models and their classes.
+    static let mostFirstLine = 1 << 24
+    /// Bytes of a record.
+    private static let mostBytes = 1 << 31
 
     /// A finished image.
     struct Entry: Codable {
@@ -18,11 +24,14 @@ struct PredictionRecord {
         /// As it was when the job began: one that was changed since is predicted anew.
         let file: PredictionInput.FileState
         let outputs: [String]
+        /// What was written.
+        let files: [PredictedFile]
 
-        init(_ input: PredictionInput, _ outputs: PredictionOutputs) {
+        init(_ input: PredictionInput, _ outputs: PredictionOutputs, _ files: [PredictedFile]) {
             image = input.stem
             file = input.file
             self.outputs = outputs.kinds
+            self.files = files
         }
     }
 
@@ -87,24 +96,51 @@ struct PredictionRecord {
 
     private let path: String
     private var entries: [String: Entry] = [:]
+    private var lastSync = Timeline.now
 
     /// Reads a folder's record, or begins one.
     init(in folder: String, _ ensemble: ModelEnsemble) throws {
         path = "\(folder)/\(Self.name)"
         let first = try Self.line(Models(ensemble))
-        // A line may have been cut inside a character.
-        let text = String(decoding: (try? Data(contentsOf: URL(fileURLWithPath: path))) ?? Data(), as: UTF8.self)
-        let lines = text.split(separator: "\n")
-        guard let old = lines.first, old == first else {
+        var status = stat()
+        // A link that leads nowhere is none either.
+        guard lstat(path, &status) == 0 || errno != ENOENT else {
+            try AtomicFile.write(first + "\n", to: path)
+            return
+        }
+        let bytes = try InputFile(path, called: "the record \(path)", missing: "is a link to nothing: remove it")
+            .contents(atMost: Self.mostBytes, as: "a record")
+        let lines = bytes.split(separator: UInt8(ascii: "\n"))
+        guard lines.first.map({ $0.elementsEqual(first.utf8) }) == true else {
+            // Another prediction's is replaced; what nobody can read is not ours to throw away.
+            let isSound = lines.first.map { Self.isObject($0) } ?? bytes.isEmpty
+            if !isSound { try keepDamaged() }
             try AtomicFile.write(first + "\n", to: path)
             return
         }
         for line in lines.dropFirst() {
-            guard let entry = try? JSONDecoder().decode(Entry.self, from: Data(line.utf8)) else { continue }
+            guard let entry = try? JSONDecoder().decode(Entry.self, from: Data(line)) else { continue }
             entries[entry.image] = entry
         }
         // The next line begins on its own.
-        if !text.hasSuffix("\n") { try append("\n") }
+        if bytes.last != UInt8(ascii: "\n") { try append("\n") }
+    }
+
+    private static func isObject(_ line: Data) -> Bool {
+        (try? JSONSerialization.jsonObject(with: Data(line))) is [String: Any]
+    }
+
+    /// Gives the file a name under which it stays.
+    private func keepDamaged() throws {
+        for number in 1...999 {
+            let kept = "\(path).damaged-\(number)"
+            var status = stat()
+            guard lstat(kept, &status) != 0 else { continue }
+            let code = AtomicFile.move(path, to: kept)
+            guard code == 0 else { throw Self.failure(path, code) }
+            return
+        }
+        throw Failure.request("\(path) is damaged, and 999 before it were kept: remove those that are not wanted")
     }
 
     /// Whether these models have written results of the image as it is now, of whatever kinds.
@@ -115,19 +151,36 @@ struct PredictionRecord {
         knows(input) && entries[input.stem].map { Set($0.outputs).isSuperset(of: outputs.kinds) } == true
     }
 
-    /// Adds images that are finished.
-    func add(_ entries: [Entry]) throws {
-        guard !entries.isEmpty else { return }
-        try append(try entries.map { try Self.line($0) + "\n" }.joined())
+    /// Whether all that was written of an image is there as it was written, by its bytes.
+    func hasFiles(_ input: PredictionInput, _ wanted: [String], in folder: String) -> Bool {
+        let files = entries[input.stem]?.files ?? []
+        return Set(files.map(\.name)).isSuperset(of: wanted)
+            && files.allSatisfy { !wanted.contains($0.name) || $0.isThere(in: folder) }
     }
 
-    private func append(_ text: String) throws {
-        let descriptor = open(path, O_WRONLY | O_APPEND | O_CLOEXEC)
+    /// Adds images that are finished, and whose files are synced. The record itself is synced once a second: what a power
+    /// cut takes of it is predicted again.
+    mutating func add(_ entries: [Entry]) throws {
+        guard !entries.isEmpty else { return }
+        let isDue = Timeline.now - lastSync >= 1
+        try append(try entries.map { try Self.line($0) + "\n" }.joined(), syncing: isDue)
+        if isDue { lastSync = Timeline.now }
+    }
+
+    /// Syncs the record.
+    func sync() throws { try append("", syncing: true) }
+
+    private func append(_ text: String, syncing: Bool = true) throws {
+        let descriptor = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW)
         guard descriptor >= 0 else { throw Self.failure(path, errno) }
         defer { close(descriptor) }
-        let data = Data(text.utf8)
-        let written = data.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
-        guard written == data.count else { throw Self.failure(path, written < 0 ? errno : ENOSPC) }
+        var rest = Data(text.utf8)
+        while !rest.isEmpty {
+            let written = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+            guard written > 0 || errno == EINTR else { throw Self.failure(path, written < 0 ? errno : ENOSPC) }
+            rest = rest.dropFirst(max(written, 0))
+        }
+        guard !syncing || fsync(descriptor) == 0 else { throw Self.failure(path, errno) }
     }
 
     private static func line(_ value: some Encodable) throws -> String {

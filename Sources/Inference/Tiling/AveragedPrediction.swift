@@ -8,7 +8,7 @@ import Network
 /// around it. Bands, like the order of sums, depend on the image's size, the tile and the networks alone, so that the bits
 /// are the same whoever computes a band.
 public final class AveragedPrediction {
-    private let members: [TiledPrediction]
+    let members: [TiledPrediction]
     private let symmetries: [DihedralTransform]
 
     /// Probabilities of a band, at most, unless one step of the pooling is more: 256 MiB.
@@ -24,7 +24,7 @@ public final class AveragedPrediction {
         self.symmetries = symmetries
     }
 
-    private var classes: Int { members[0].classes }
+    var classes: Int { members[0].classes }
 
     /// The bands that an image is cut into, from its top to its bottom.
     public func bands(height: Int, width: Int) -> [Range<Int>] {

@@ -6,7 +6,7 @@ import Network
 public final class TiledPrediction {
     private let network: UNet
     private let parameters: ParameterBuffer
-    private let tile: Int
+    let tile: Int
     private let team: ThreadTeam
     /// The tile's input, from one tile to the next.
     private var window: Tensor?
@@ -33,6 +33,7 @@ public final class TiledPrediction {
         team = engine.team
     }
 
+    var architecture: UNetArchitecture { network.architecture }
     package var geometry: UNetGeometry { network.architecture.geometry }
     package var classes: Int { network.architecture.classes }
 

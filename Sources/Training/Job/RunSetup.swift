@@ -104,8 +104,7 @@ package struct RunSetup {
                     worker == nil ? [] : specification.validation, share: (worker ?? 0, layout.workers.count),
                     keeping: true)
             }
-        cache.expect(training, of: specification.train)
-        cache.expect(validation, of: specification.validation)
+        cache.endCheck([(training, specification.train), (validation, specification.validation)])
         let review = DatasetReview(training: training, validation: validation)
         sampler.classWeights = configuration.loss.classWeights.weights(pixels: training.pixels)
         let classes = configuration.model.architecture.classes

@@ -49,6 +49,7 @@ package struct TrainingJob {
         try enterTogether(.start, step: 0)
         let directory = RunDirectory(specification.directory)
         let layout = ProcessLayout(ranks: world.size, mode: configuration.run.coordinator)
+        try setup.checkMemory(world, localRanks: localRanks)
         let review = try setup.checkImages(world)
         try review.check()
         // Weights to start from that cannot be used are found before anything is written, and a folder that cannot be

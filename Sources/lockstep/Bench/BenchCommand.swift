@@ -63,9 +63,11 @@ struct BenchCommand: JobCommand {
     var json = false
 
     func validate() throws {
-        for (name, value) in [("base", base), ("threads", threads), ("steps", steps), ("batch", batch ?? 1)]
-        where value < 1 {
-            throw ValidationError("--\(name) \(value): give 1 or more")
+        for (name, value, most) in [
+            ("base", base, UNetArchitecture.mostChannels), ("size", size, UNetArchitecture.mostTile),
+            ("threads", threads, 1024), ("steps", steps, 1 << 20), ("batch", batch ?? 1, 1 << 20),
+        ] where value < 1 || value > most {
+            throw ValidationError("--\(name) \(value): give 1 to \(most)")
         }
         guard bucketMB > 0 && bucketMB <= 4096 else {
             throw ValidationError("--bucket-mb \(bucketMB): give more than 0 and at most 4096")

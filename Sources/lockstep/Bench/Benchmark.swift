@@ -91,6 +91,14 @@ struct Benchmark: Sendable {
             throw Failure.request(
                 "--batch \(batch) is less than the number of ranks, \(world.size): each needs an image")
         }
+        try world.agree {
+            let slots = (batch + world.size - 1) / world.size
+            try MachineMemory.require(
+                architecture.trainingBytes(height: size, width: size, slots: slots),
+                for:
+                    "training with base \(architecture.baseChannels), depth \(architecture.depth) and inputs of \(size)×\(size)",
+                advice: "lower one of them")
+        }
         let before = Self.peakMebibytes
         let profile = layers ? StepProfile() : nil
         let engine = Engine(self.engine, threads: threads, convolution: convolution, profile: profile)

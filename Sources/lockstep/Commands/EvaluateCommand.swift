@@ -89,6 +89,12 @@ struct EvaluateCommand: JobCommand {
             guard let images else { throw Failure.request("evaluate with a checkpoint needs --images") }
             let ensemble = try job.world.agree { try model.load(checkpoints, augment: augment) }
             for remark in ensemble.remarks { job.console.say(remark) }
+            // Counts of each class taken for each other one, of an image and of all, as numbers and as they travel.
+            let counts = Double(ensemble.classes) * Double(ensemble.classes)
+            try job.world.agree {
+                try MachineMemory.require(
+                    32 * counts, for: "a table of \(ensemble.classes) classes", advice: "score a model of fewer")
+            }
             names = ensemble.classNames
             let own = PredictedClasses(ensemble)
             outcome = try evaluation.run(

@@ -57,7 +57,10 @@ struct ModelOptions: ParsableArguments {
     var threads = 1
 
     func validate() throws {
-        guard threads >= 1 else { throw ValidationError("--threads \(threads): give 1 or more") }
+        guard (1...1024).contains(threads) else { throw ValidationError("--threads \(threads): give 1 to 1024") }
+        guard (tile ?? 1) <= UNetArchitecture.mostTile else {
+            throw ValidationError("--tile \(tile ?? 0): give at most \(UNetArchitecture.mostTile)")
+        }
     }
 
     /// Loads the checkpoints as an ensemble; with `augment` for test-time augmentation.

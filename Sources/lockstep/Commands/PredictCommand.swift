@@ -18,7 +18,8 @@ struct PredictCommand: JobCommand {
             of grey as one channel; images of other channels are refused before the first is written.
 
             Every file is written whole or not at all. Started again with the same checkpoints, a prediction that was \
-            stopped (Ctrl-C, status 75) or killed goes on with the images that are not finished.
+            stopped (Ctrl-C, status 75), killed or lost its power goes on with the images that are not finished: results \
+            are compared with the hashes that the record beside them (.lockstep-predict.jsonl) holds.
             """)
     static let usesRanks = true
 

@@ -29,7 +29,7 @@ struct DoctorCommand: JobCommand {
         if config == nil, !settings.isEmpty {
             throw ValidationError("--set overrides a key of the configuration: name one")
         }
-        guard workers >= 1 else { throw ValidationError("--workers \(workers): give 1 or more") }
+        guard (1...4096).contains(workers) else { throw ValidationError("--workers \(workers): give 1 to 4096") }
     }
 
     func run(in job: Job) throws {

@@ -104,7 +104,9 @@ struct PreflightCheck: Encodable {
                 ? "\(directory.path) holds a run already: go on with --resume \(directory.path), or choose another --output"
                 : "\(directory.path) can be written")
         attempt("images") { try $0.images(&setup) }
-        if let path = configuration.training.initializeFrom {
+        let costs = try TrainingCosts(setup, workers: workers)
+        // What does not fit is not made either.
+        if let path = configuration.training.initializeFrom, costs?.fits != false {
             attempt("weights") {
                 let remarks = try setup.initializeFromFile(ParameterBuffer(ParameterLayout(model)))
                 $0.add("weights", .good, "\(path) fits the network")
@@ -118,7 +120,7 @@ struct PreflightCheck: Encodable {
             )
         }
         attempt("memory") {
-            guard let costs = try TrainingCosts(setup, workers: workers) else { return }
+            guard let costs else { return }
             $0.add("memory", costs.fits ? .good : .bad, costs.memoryWords)
             $0.add("disk", costs.fitsDisk ? .good : .bad, costs.diskWords)
             if costs.fits { $0.add("time", .good, try costs.timeWords()) }

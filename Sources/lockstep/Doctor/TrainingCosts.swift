@@ -9,7 +9,7 @@ struct TrainingCosts {
     private let setup: RunSetup
     private let workers: Int
     private let cores = ProcessInfo.processInfo.activeProcessorCount
-    private let memory = Double(ProcessInfo.processInfo.physicalMemory)
+    private let memory: Double
     /// Of the network's input.
     private let height: Int
     private let width: Int
@@ -18,17 +18,9 @@ struct TrainingCosts {
     init?(_ setup: RunSetup, workers: Int) throws {
         self.setup = setup
         self.workers = workers
-        let configuration = setup.configuration
-        guard configuration.data.tile == 0 else {
-            (height, width) = (configuration.data.tile, configuration.data.tile)
-            return
-        }
-        // Whole images: the largest.
-        let sizes = try setup.specification.train.map { try $0.image.readHeader() }
-        guard let largest = sizes.max(by: { $0.width * $0.height < $1.width * $1.height }) else { return nil }
-        let geometry = configuration.model.architecture.geometry
-        height = geometry.legalInput(outputAtLeast: largest.height)
-        width = geometry.legalInput(outputAtLeast: largest.width)
+        guard let size = try setup.inputSize() else { return nil }
+        (height, width) = size
+        memory = try MachineMemory.total()
     }
 
     /// Slots of a step that one worker computes.
@@ -39,21 +31,13 @@ struct TrainingCosts {
     // MARK: - Memory
 
     /// Of the workers' networks, decoded images aside.
-    private var bytes: Double {
-        Double(workers)
-            * setup.configuration.model.architecture.trainingBytes(
-                height: height, width: width, slots: slots, isAveraged: isAveraged)
-    }
+    private var bytes: Double { setup.trainingBytes((height, width), workers: workers, local: workers) }
 
     var fits: Bool { bytes < 0.8 * memory }
 
     var memoryWords: String {
-        let size = { (bytes: Double) in
-            bytes < 1e9 ? "\(Int(bytes / 1_048_576)) MiB" : "\(decimals(bytes / 1_073_741_824, 1)) GiB"
-        }
-        return
-            "about \(size(bytes)) for \(workers) workers, and up to \(setup.configuration.data.cacheMegabytes) MiB of "
-            + "images each (data.cache_mb), of \(size(memory))"
+        "about \(MachineMemory.size(bytes)) for \(workers) workers, and up to \(setup.configuration.data.cacheMegabytes) MiB of "
+            + "images each (data.cache_mb), of \(MachineMemory.size(memory))"
             + (fits ? "" : ": lower data.tile or model.base_channels, or start fewer workers")
     }
 
@@ -100,7 +84,7 @@ struct TrainingCosts {
     /// Bytes of the checkpoints that are kept: the newest, the best, and the one that is being written.
     private var checkpointBytes: Double {
         let parameters = Double(ParameterLayout(setup.configuration.model.architecture).count)
-        return 4 * parameters * (isAveraged ? 3 : 2) * Double(setup.configuration.checkpoint.keep + 2)
+        return 4 * parameters * (isAveraged ? 3 : 2) * (Double(setup.configuration.checkpoint.keep) + 2)
     }
 
     /// What is free where the run will be written; nil where the system does not say.

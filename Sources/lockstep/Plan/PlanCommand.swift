@@ -41,8 +41,9 @@ struct PlanCommand: JobCommand {
     var json = false
 
     func validate() throws {
-        for (name, value) in [("workers-per-host", workersPerHost), ("steps", steps)] where value < 1 {
-            throw ValidationError("--\(name) \(value): give 1 or more")
+        for (name, value, most) in [("workers-per-host", workersPerHost, 4096), ("steps", steps, 1 << 20)]
+        where value < 1 || value > most {
+            throw ValidationError("--\(name) \(value): give 1 to \(most)")
         }
     }
 

@@ -250,6 +250,25 @@ import Testing
         #expect(cache.loads == 3)
     }
 
+    @Test("an image that goes away in mid-run is no wrong request, and may be there at the next start")
+    func missingInMidRun() throws {
+        let pair = try folder.sample("a", 2, image: [1, 2], labels: [0, 1])
+        let cache = SampleCache(reader: reader, megabytes: 0)
+        #expect(checkSamples([pair], cache: cache).failure == nil)
+        cache.endCheck()
+        try FileManager.default.removeItem(atPath: pair.image.path)
+        let gone = #expect(throws: Failure.self) { try cache.load(pair) }
+        #expect(gone?.kind == .running && gone?.repeats == false && gone?.message.contains("does not exist") == true)
+        #expect(gone?.message.contains("was good when the job began") == true)
+        // Cut short, or another thing altogether.
+        try folder.touch("images/a.png", bytes: Data([1, 2, 3]))
+        #expect(throws: Failure.self) { try cache.load(pair) }
+        #expect((#expect(throws: Failure.self) { try cache.load(pair) })?.kind == .running)
+        // The next start judges anew.
+        let next = SampleCache(reader: reader, megabytes: 0)
+        #expect(checkSamples([pair], cache: next).failure?.reason.kind == .request)
+    }
+
     @Test func errorsAreNotKept() throws {
         let pair = SamplePair(
             stem: "a", image: ImagePage(folder.images + "/a.png"), labels: ImagePage(folder.labels + "/a.png"))

@@ -140,14 +140,14 @@ import Testing
         try writeImage(folder, "dots-1", height: 21, seed: 9)
         #expect(try skipped(first) == 2)
         #expect(try PNG.read(folder.path("out/dots-1.png")).height == 21)
-        // What a kill has left of an image that is predicted again goes; nothing else does.
+        // What a kill has left half-written goes; what is not ours does not.
         try FileManager.default.removeItem(atPath: folder.path("out/dots-3.png"))
         for name in [".dots-3.png.77-1.part", ".dots-2.png.77-1.part", ".notes.part"] {
             try folder.write("half", to: "out/\(name)")
         }
         #expect(try skipped(first) == 2)
         let hidden = try folder.files().keys.filter { $0.hasSuffix(".part") }.sorted()
-        #expect(hidden == ["out/.dots-2.png.77-1.part", "out/.notes.part"])
+        #expect(hidden == ["out/.notes.part"])
         // More is wanted, or less; objects of another size.
         #expect(try skipped(first, .init(probabilities: true)) == 0)
         #expect(try skipped(first) == 3)
@@ -162,6 +162,81 @@ import Testing
         #expect(try skipped(first) == 0)
         try folder.write("nonsense", to: "out/.lockstep-predict.jsonl")
         #expect(try skipped(first) == 0)
+    }
+
+    @Test("what a power cut left of pictures that the record vouches for is found and predicted again")
+    func damagedResults() throws {
+        let folder = try TemporaryFolder()
+        for number in 1...3 { try writeImage(folder, "dots-\(number)", height: 20, seed: number) }
+        let model = try [model(folder)]
+        let outputs = PredictionOutputs(probabilities: true, instances: true)
+        func skipped(_ ranks: Int = 1) throws -> Int {
+            try predict(model, folder, to: "out", outputs, ranks: ranks).get().skipped
+        }
+        #expect(try skipped() == 0)
+        let expected = try files(folder, "out")
+        for name in ["dots-2.png", "dots-2.probability.png", "dots-2.objects.csv"] {
+            let whole = try #require(expected[name])
+            var flipped = whole
+            flipped[whole.count / 2] ^= 1
+            // Empty, cut short, of nothing but zeros, with one other bit, longer, a folder's or a pipe's name.
+            for damaged in [Data(), whole.dropLast(1), Data(count: whole.count), flipped, whole + [0]] {
+                try folder.write(Data(damaged), to: "out/\(name)")
+                #expect(try skipped(2) == 2, "\(name), \(damaged.count) bytes")
+                #expect(try files(folder, "out") == expected)
+            }
+            unlink(folder.path("out/\(name)"))
+            #expect(mkfifo(folder.path("out/\(name)"), 0o600) == 0)
+            #expect(try skipped() == 2)
+            #expect(try files(folder, "out") == expected)
+        }
+        #expect(try skipped() == 3)
+    }
+
+    @Test("a record that is damaged is kept, and what it says where it can be read still counts")
+    func damagedRecord() throws {
+        let folder = try TemporaryFolder()
+        for number in 1...3 { try writeImage(folder, "dots-\(number)", height: 20, seed: number) }
+        let model = try [model(folder)]
+        let name = "out/.lockstep-predict.jsonl"
+        let record = folder.path(name)
+        func end() throws -> Result<PredictionJob.Outcome, Failure> { try predict(model, folder, to: "out", ranks: 2) }
+        #expect(try end().get().skipped == 0)
+        let whole = try Data(contentsOf: URL(filePath: record))
+        let lines = whole.split(separator: 10)
+        // A byte that is no UTF-8 in the middle, a line of zeros, a line that ends inside a character.
+        for (line, counts) in [
+            (Data([0xFF]) + lines[2], 2), (Data(count: 40), 2), (Data("{\"image\": \"é".utf8).dropLast(1), 2),
+        ] {
+            let damaged = Data([lines[0], lines[1], line, lines[3]].map { $0 + Data([10]) }.joined())
+            try folder.write(damaged, to: name)
+            #expect(try end().get().skipped == counts)
+            #expect(try Data(contentsOf: URL(filePath: record)).starts(with: damaged))
+            #expect(try end().get().skipped == 3)
+        }
+        // A first line that nobody can read.
+        for (number, damaged) in [
+            Data("nonsense".utf8), Data(count: 50), Data([0xFE]) + whole, Data([0x7B, 0xFF, 10]),
+        ].enumerated() {
+            try folder.write(damaged, to: name)
+            #expect(try end().get().skipped == 0)
+            #expect(try Data(contentsOf: URL(filePath: record + ".damaged-\(number + 1)")) == damaged)
+            #expect(try end().get().skipped == 3)
+        }
+        // Nothing that can be read at all.
+        for spoil in [
+            { #expect(mkfifo(record, 0o600) == 0) }, { #expect(mkdir(record, 0o700) == 0) },
+            { #expect(symlink("nowhere", record) == 0) },
+        ] {
+            unlink(record)
+            rmdir(record)
+            spoil()
+            guard case .failure(let failure) = try end() else { throw Failure.running("not refused") }
+            #expect(failure.kind == .request && failure.message.contains(record))
+            var status = stat()
+            #expect(lstat(record, &status) == 0)
+        }
+        #expect(try folder.files().keys.allSatisfy { !$0.hasSuffix(".part") })
     }
 
     @Test("what another model left beside the classes goes, since it would pass for a part of the new results")

@@ -1,0 +1,37 @@
+import Network
+
+// What a prediction takes of memory, told before any of it is taken.
+
+extension TiledPrediction {
+    /// About how many bytes the network takes for tiles of an image of this size, its weights aside.
+    func bytes(height: Int, width: Int) throws -> Double {
+        func side(_ size: Int) -> Int {
+            // Tiles are no larger than this; those of small images are cut to them.
+            switch geometry.padding {
+            case .valid: min(tile, geometry.legalInput(outputAtLeast: size))
+            case .same: min(tile, geometry.legalInput(atLeast: size))
+            }
+        }
+        return architecture.predictionBytes(height: side(height), width: side(width))
+    }
+}
+
+extension AveragedPrediction {
+    /// About how many bytes the prediction of an image takes, the weights aside: the networks' activations, a band of rows
+    /// for each network, as the file has it and as the network takes it, and the band's probabilities.
+    ///
+    /// - Parameter channels: of the image.
+    package func bytes(height: Int, width: Int, channels: Int) throws -> Double {
+        var seen = 0
+        var result = 0
+        let bands = bands(height: height, width: width)
+        // The first band, one amid the image, and the last.
+        for index in Set([0, bands.count / 2, bands.count - 1]) {
+            seen = max(seen, try rowsSeen(for: bands[index], height: height).count)
+            result = max(result, bands[index].count)
+        }
+        let networks = try members.reduce(0) { $0 + (try $1.bytes(height: height, width: width)) }
+        let perRow = Double(width) * Double(channels) * (4 * Double(members.count) + 4)
+        return networks + Double(seen) * perRow + 2 * 4 * Double(result) * Double(width) * Double(classes)
+    }
+}

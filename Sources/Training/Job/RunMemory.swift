@@ -1,0 +1,74 @@
+import Communication
+import Configurations
+import Datasets
+import Network
+import Support
+
+// What a run takes of each machine's memory, told before any of it is taken.
+
+extension RunSetup {
+    /// The size of the network's input: the tile's, or that of the largest image; nil where there is no image.
+    package func inputSize() throws -> (height: Int, width: Int)? {
+        let tile = configuration.data.tile
+        guard tile == 0 else { return (tile, tile) }
+        let sizes = try specification.train.map { try $0.image.readHeader() }
+        guard let largest = sizes.max(by: { $0.width * $0.height < $1.width * $1.height }) else { return nil }
+        let geometry = configuration.model.architecture.geometry
+        return (
+            geometry.legalInput(outputAtLeast: largest.height), geometry.legalInput(outputAtLeast: largest.width)
+        )
+    }
+
+    /// About how many bytes training takes on a machine with so many of the run's workers, decoded images aside.
+    ///
+    /// - Parameters:
+    ///   - size: of the network's input.
+    ///   - workers: of the run.
+    ///   - local: those on this machine.
+    package func trainingBytes(_ size: (height: Int, width: Int), workers: Int, local: Int) -> Double {
+        let model = configuration.model.architecture
+        let slots = (configuration.training.batch + workers - 1) / workers
+        let network = model.trainingBytes(
+            height: size.height, width: size.width, slots: slots, isAveraged: configuration.training.ema > 0)
+        // Tiles that are cut ahead of the step: image, labels and weights.
+        let pixels = Double(size.height) * Double(size.width)
+        let tiles = Double(configuration.data.loaderThreads) * pixels * (4 * Double(model.inputChannels) + 8)
+        return Double(local) * (network + tiles)
+    }
+
+    /// Throws `Failure.request` on all ranks where a machine has not the memory that the run takes.
+    ///
+    /// - Parameter localRanks: ranks on this machine.
+    func checkMemory(_ world: any Communicator, localRanks: Int) throws {
+        struct Size: Codable {
+            let height: Int
+            let width: Int
+        }
+        let size = try world.agreeOnRoot { () throws -> Size in
+            let size = try inputSize() ?? (0, 0)
+            return Size(height: size.height, width: size.width)
+        }
+        let layout = ProcessLayout(ranks: world.size, mode: configuration.run.coordinator)
+        // The coordinator, wherever it is, takes less than a worker.
+        let local = max(1, min(layout.workers.count, localRanks - (layout.hasDedicatedCoordinator ? 1 : 0)))
+        try world.agree {
+            try check(bytes: trainingBytes((size.height, size.width), workers: layout.workers.count, local: local))
+        }
+    }
+
+    private func check(bytes: Double) throws {
+        let (model, data) = (configuration.model.architecture, configuration.data)
+        let total = try MachineMemory.total()
+        guard Double(data.cacheMegabytes) * 1_048_576 <= total else {
+            throw Failure.request(
+                "data.cache_mb: \(data.cacheMegabytes) is more than this machine's memory of \(MachineMemory.size(total)): set it "
+                    + "to \(Int(total / 2_097_152)) or less")
+        }
+        let classes = Double(model.classes)
+        try MachineMemory.require(
+            bytes + (specification.validation.isEmpty ? 0 : 8 * classes * classes),
+            for: "training with model.base_channels \(model.baseChannels), model.depth \(model.depth), model.classes "
+                + "\(model.classes), data.tile \(data.tile) and training.batch \(configuration.training.batch)",
+            advice: "lower one of them, or start fewer workers")
+    }
+}
