@@ -143,6 +143,12 @@ final class Coordinator: @unchecked Sendable {
         awaitNext(step: step)
     }
 
+    /// Says that the thread that reports gets on with the workers' messages.
+    func attend() { detector?.attend() }
+
+    /// Says that it has none to expect.
+    func endAttendance() { detector?.endAttendance() }
+
     /// Takes a snapshot; waits while another one waits.
     func accept(_ snapshot: Snapshot) {
         condition.lock()
@@ -211,7 +217,8 @@ final class Coordinator: @unchecked Sendable {
             let isAveraged = snapshot.state.average != nil
             let outcome = try recorder.during(.validation, step: step) {
                 guard let found = snapshot.found else {
-                    return try validator.validate(snapshot.state.validated, previews: (directory.previews, "latest"))
+                    return try validator.validate(
+                        snapshot.state.validated, previews: (directory.previews, "latest"), progress: recorder.advance)
                 }
                 try validator.draw(found.findings, into: directory.previews, prefix: "latest")
                 return validator.outcome(of: found.findings, seconds: found.seconds)

@@ -49,19 +49,26 @@ package final class Validator {
         let classes: Data?
     }
 
-    /// Predicts every image; draws the first few into `previews` as `PREFIX-STEM.png`.
-    package func validate(_ weights: ParameterBuffer, previews: (folder: String, prefix: String)?) throws -> Outcome {
+    /// Predicts every image; draws the first few into `previews` as `PREFIX-STEM.png`. `progress` is called after every
+    /// image, and after every tile of one.
+    package func validate(
+        _ weights: ParameterBuffer, previews: (folder: String, prefix: String)?, progress: @escaping () -> Void = {}
+    ) throws -> Outcome {
         let start = StopWatch()
-        let findings = try measure(weights)
+        let findings = try measure(weights, progress: progress)
         if let previews { try draw(findings, into: previews.folder, prefix: previews.prefix) }
         return outcome(of: findings, seconds: start.seconds)
     }
 
     /// Predicts the images whose position leaves `share.index` when divided by `share.of`.
-    func measure(_ weights: ParameterBuffer, share: (index: Int, of: Int) = (0, 1)) throws -> [Finding] {
-        let prediction = TiledPrediction(network, parameters: weights, engine: engine)
+    func measure(
+        _ weights: ParameterBuffer, share: (index: Int, of: Int) = (0, 1), progress: @escaping () -> Void = {}
+    ) throws -> [Finding] {
+        let prediction = TiledPrediction(network, parameters: weights, engine: engine, progress: progress)
         return try stride(from: share.index, to: pairs.count, by: share.of).map { position in
+            defer { progress() }
             let sample = try cache.load(pairs[position])
+            progress()
             let probabilities = try prediction.probabilities(of: sample.image)
             let predicted = LabelMap(mostProbable: probabilities)
             let isOverThresholds = !families.isDisjoint(with: [.borders, .warping])
