@@ -191,7 +191,8 @@ wait_for() {
     while :; do
         interrupted=0
         status=0
-        wait "$1" || status=$?
+        # The shell's own words on a process that was killed are left out.
+        wait "$1" 2>/dev/null || status=$?
         [ "$interrupted" -ne 0 ] || return "$status"
     done
 }

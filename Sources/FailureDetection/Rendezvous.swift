@@ -13,6 +13,9 @@ package struct RendezvousInvitation: Codable, Sendable {
     let system: String
     let doors: [Door]
     package let token: UInt64
+
+    /// The port on the loopback.
+    package var loopbackPort: UInt16 { doors.first { $0.address == NetworkInterface.loopback.address }?.port ?? 0 }
 }
 
 /// Rank 0's side of the rendezvous: sockets that listen, one on each interface that a rank may come by.
@@ -75,7 +78,7 @@ package final class RendezvousListener: Sendable {
 extension RendezvousInvitation {
     /// Seconds for all addresses, the answers included: a machine that is busy may need many for one. Less than the
     /// silence after which a rank is taken for lost.
-    private static let patience = 20.0
+    package static let patience = 20.0
     /// Seconds between two rounds.
     private static let pause = 0.1
     /// Rounds in which every address refuses.
@@ -83,16 +86,18 @@ extension RendezvousInvitation {
 
     /// Connects to rank 0: tries the addresses one after the other, and again while there is time; nil where none leads
     /// to it.
-    package func connect(rank: Int, host: String) -> HeartbeatConnection? {
+    package func connect(
+        rank: Int, host: String, patience: Double = RendezvousInvitation.patience
+    ) -> HeartbeatConnection? {
         // The same system is reached in itself, whatever its firewall says of its own addresses.
         let isSame = system == NetworkPlace.ownSystem
         let doors = self.doors.filter { isSame || $0.address != NetworkInterface.loopback.address }
-        let end = DetectionTimes.now + Self.patience
+        let end = DetectionTimes.now + patience
         var refusals = 0
         while !doors.isEmpty, refusals < Self.mostRefusals, DetectionTimes.now < end {
             var isRefused = true
             for door in doors {
-                let deadline = min(DetectionTimes.now + Self.patience / Double(doors.count), end)
+                let deadline = min(DetectionTimes.now + patience / Double(doors.count), end)
                 guard let connection = connect(to: door, deadline: deadline, &isRefused) else { continue }
                 connection.send(.hello(token: token, rank: rank, host: host))
                 // Another program, or another host of the same private address, does not know the token.

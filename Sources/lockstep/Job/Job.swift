@@ -53,7 +53,7 @@ struct Job {
     func leave() {
         try? watch?.enter(.shutdown)
         // Without the mpirun that started this rank, MPI's own leave would not come to an end.
-        if world is MPICommunicator, !StopSignal.isOrphan { MPICommunicator.finalize() }
+        if world is MPICommunicator { StopSignal.isOrphan ? MPICommunicator.abandon() : MPICommunicator.finalize() }
         watch?.leave()
     }
 
