@@ -65,7 +65,9 @@ extension ProgramTests {
             #expect(try run.outcome(within: 20).status == 75)
         }
 
-        @Test("a signal to one rank of several stops all", arguments: [(SIGHUP, 1), (SIGXCPU, 2), (SIGTERM, 0)])
+        @Test(
+            "a signal to one rank of several stops all",
+            arguments: [(SIGHUP, 1), (SIGXCPU, 2), (SIGTERM, 0)] as [(Int32, Int)])
         func oneRank(signal: Int32, rank: Int) throws {
             let place = try Place()
             let run = try place.start(["train"] + Self.endless, ranks: 3)
@@ -87,7 +89,7 @@ extension ProgramTests {
                 (Target.script, SIGHUP, 75), (.script, SIGUSR2, 75), (.mpirun, SIGTERM, 75), (.mpirun, SIGHUP, 75),
                 (.rank, SIGHUP, 75), (.mpirun, SIGKILL, 1), (.script, SIGKILL, 128 + SIGKILL),
                 (.script, SIGQUIT, 128 + SIGQUIT),
-            ]) func launched(target: Target, signal: Int32, status: Int32) throws
+            ] as [(Target, Int32, Int32)]) func launched(target: Target, signal: Int32, status: Int32) throws
         {
             let place = try Place()
             let temporary = try TemporaryFolder()
