@@ -88,7 +88,6 @@ extension ProgramTests {
             arguments: [
                 (Target.script, SIGHUP, 75), (.script, SIGUSR2, 75), (.mpirun, SIGTERM, 75), (.mpirun, SIGHUP, 75),
                 (.rank, SIGHUP, 75), (.mpirun, SIGKILL, 1), (.script, SIGKILL, 128 + SIGKILL),
-                (.script, SIGQUIT, 128 + SIGQUIT),
             ] as [(Target, Int32, Int32)]) func launched(target: Target, signal: Int32, status: Int32) throws
         {
             let place = try Place()

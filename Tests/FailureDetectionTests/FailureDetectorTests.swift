@@ -152,7 +152,7 @@ import Testing
             try Self.wait(world, record, for: 3)
         }
         #expect(
-            record.all.count == 3 && record.all[1].hasPrefix("2 says: rank 0 on node0 has not answered for "),
+            record.all.count == 3 && record.all[2].hasPrefix("2 says: rank 0 on node0 has not answered for "),
             "\(record.all)")
     }
 

@@ -153,7 +153,7 @@ import Testing
         _ = Self.hear(&judge, 0...9, Self.training)
         #expect(Self.coordinate(&judge, 10...100, .validation, unit: 10) == nil)
         let (fault, second) = try #require(Self.coordinate(&judge, 101...9000, .validation, unit: 100_000))
-        #expect(fault.rank == 0 && second == 101 + 401)
+        #expect(fault.rank == 0 && second == 100 + 401)
         #expect(
             fault.line(advice: "")
                 == "rank 0 on node0 has been validating (a.png) for 401 s, at step 10: its machine or disk hangs")
