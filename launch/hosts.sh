@@ -105,7 +105,7 @@ drop_bad_hosts() {
     local number names=() slots=() cores=()
     for number in "${!host_names[@]}"; do
         if [ -n "${host_problems[number]}" ]; then
-            echo "going on without ${host_names[number]}: ${host_problems[number]}" >&2
+            say "going on without ${host_names[number]}: ${host_problems[number]}"
             continue
         fi
         names+=("${host_names[number]}")

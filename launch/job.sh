@@ -109,7 +109,7 @@ ask_program() {
     fi
     answer="$("$program" train "${arguments[@]}" --dry-run --json 2>"$folder/dry")" || status=$?
     if [ "$status" -ne 0 ]; then
-        grep '^error: ' "$folder/dry" >&2 || cat "$folder/dry" >&2
+        grep '^error: ' "$folder/dry" >&2 || cat "$folder/dry" >&2 || true
         exit "$status"
     fi
     run_folder="$(json_value run "$answer")"
@@ -123,10 +123,10 @@ json_value() { sed -nE "s/^  \"$1\" : \"?(.*[^\",])\"?,?\$/\1/p" <<<"$2" | sed '
 # Runs a command as ranks: run_ranks [MPIRUN OPTION]… COMMAND…; returns its exit status, where all that is none of the
 # program's is 1. Sets error to what a rank said of it, and cause and lost to what mpirun knows; all may be empty.
 #
-# The ranks are out of the terminal's reach: the first Ctrl-C (or SIGTERM, SIGHUP) becomes SIGUSR1, on which they save
-# a checkpoint and end with status 75; the second ends them at once.
+# The ranks are out of the terminal's reach: a signal becomes SIGUSR1, on which they save a checkpoint and end with
+# status 75; the second Ctrl-C or SIGTERM ends them at once. Where this script is killed, the relay sends the SIGUSR1.
 run_ranks() {
-    local options=() columns status=0 relay pipe open
+    local options=() columns status=0 relay pipe open stopped name end
     unset LOCKSTEP_TERMINAL
     if [ -t 2 ]; then
         # Ranks write to mpirun's pipe and cannot see the terminal.
@@ -141,27 +141,45 @@ run_ranks() {
     mkfifo "$folder/errors"
     # Held open at both ends, so that nobody waits for the other to come.
     exec {pipe}<>"$folder/errors"
-    setsid "$root/launch/relay" "$folder/verdict" <"$folder/errors" {pipe}>&- &
-    relay=$!
     signals=0
+    presses=0
     interrupted=0
     job=
-    trap 'on_signal' INT TERM HUP USR1
-    setsid mpirun ${options[@]+"${options[@]}"} "$@" </dev/null 2>"$folder/errors" {pipe}>&- &
+    for name in INT TERM HUP USR1 USR2 XCPU; do
+        # shellcheck disable=SC2064 # the name of now
+        trap "on_signal $name" "$name"
+    done
+    setsid "$root/launch/relay" "$folder/verdict" "$$" <"$folder/errors" {pipe}>&- &
+    relay=$!
+    # The first thing that the relay hears is which process is mpirun's.
+    # shellcheck disable=SC2016 # the inner shell's words
+    setsid sh -c 'printf "\0job %d\0" "$$" >&2; exec "$@"' sh mpirun ${options[@]+"${options[@]}"} "$@" \
+        </dev/null 2>"$folder/errors" {pipe}>&- &
     job=$!
     # What came before there was anybody to tell.
     [ "$signals" -eq 0 ] || kill -USR1 "$job" 2>/dev/null || true
     wait_for "$job" || status=$?
-    kill -0 "$relay" 2>/dev/null && printf '\0end\0' >&"$pipe"
+    # The ranks of an mpirun that was killed save a checkpoint, and nobody may start before they are gone.
+    while [ "$status" -ge 128 ] && [ -n "$(session "$job")" ]; do sleep 0.2; done
+    if kill -0 "$relay" 2>/dev/null; then printf '\0end\0' >&"$pipe"; fi
     exec {pipe}>&-
     wait_for "$relay" || true
-    trap - INT TERM HUP USR1
+    trap - INT TERM HUP USR1 USR2 XCPU
 
     error="$(sed -n 's/^error=//p' "$folder/verdict")"
     open="$(sed -n 's/^open=//p' "$folder/verdict")"
     lost="$(sed -n 's/^lost=//p' "$folder/verdict")"
     cause="$(sed -n 's/^cause=//p' "$folder/verdict")"
-    [ "${open:-0}" -eq 0 ] || if [ -t 2 ]; then printf '\r\033[K' >&2; else echo >&2; fi
+    stopped="$(sed -n 's/^stopped=//p' "$folder/verdict")"
+    # Takes an unfinished progress line away, or ends it where it has to stay.
+    if [ "${open:-0}" -ne 0 ]; then
+        end='\n'
+        [ ! -t 2 ] || end='\r\033[K'
+        printf '%b' "$end" >&2 2>/dev/null || true
+    fi
+    # mpirun has a status of its own where it was told itself to end, however its ranks have ended.
+    [ "$status" -eq 0 ] || [ "${stopped:-0}" -eq 0 ] || status=75
+    case "$status" in 137) cause="${cause:-mpirun was killed}" ;; esac
     case "$status" in 0 | 1 | 2 | 75) ;; *) status=1 ;; esac
     return "$status"
 }
@@ -173,30 +191,41 @@ wait_for() {
     while :; do
         interrupted=0
         status=0
-        wait "$1" || status=$?
+        # The shell's own words on a process that was killed are left out.
+        wait "$1" 2>/dev/null || status=$?
         [ "$interrupted" -ne 0 ] || return "$status"
     done
 }
 
-# Says what ended a job that failed, unless the job has said so or was told to end: explain_end STATUS
-explain_end() {
-    [ "$1" -eq 1 ] && [ -z "$error" ] && [ "$signals" -lt 2 ] || return 0
-    printf 'error: %s: go on with --resume %s\n' "${cause:-mpirun ended and did not say why}" "${run_folder:-RUN_DIR}" >&2
+# The living processes of a session on this machine: session LEADER
+session() {
+    # Of a process's numbers, behind its name, the fourth is the session. Processes end while awk looks.
+    awk -v session="$1" '{ number = $1; sub(/^.*\) /, ""); if ($4 == session && $1 != "Z") print number }' \
+        /proc/[0-9]*/stat 2>/dev/null || true
 }
 
-# Passes a signal on to the job of run_ranks.
+# Says what ended a job that failed, unless the job has said so or was told to end: explain_end STATUS
+explain_end() {
+    [ "$1" -eq 1 ] && [ -z "$error" ] && [ "$presses" -lt 2 ] || return 0
+    say "error: ${cause:-mpirun ended and did not say why}: go on with --resume ${run_folder:-RUN_DIR}"
+}
+
+# Passes a signal on to the job of run_ranks: on_signal NAME. A terminal that closes may send more than one SIGHUP, and a
+# scheduler more than one SIGUSR1: only Ctrl-C and SIGTERM are meant when they come twice.
 on_signal() {
     interrupted=1
     signals=$((signals + 1))
+    case "$1" in INT | TERM) presses=$((presses + 1)) ;; esac
     [ -n "$job" ] || return 0
-    case "$signals" in
-        1)
-            echo "stopping after a checkpoint; once more stops at once" >&2
-            kill -USR1 "$job" 2>/dev/null || true
-            ;;
-        2) kill -TERM "$job" 2>/dev/null || true ;;
-        *) kill -KILL "$job" 2>/dev/null || true ;;
-    esac
+    if [ "$presses" -lt 2 ]; then
+        kill -USR1 "$job" 2>/dev/null || true
+        [ "$signals" -gt 1 ] || say "stopping after a checkpoint; once more stops at once"
+    elif [ "$presses" -eq 2 ]; then
+        kill -TERM "$job" 2>/dev/null || true
+    else
+        # shellcheck disable=SC2046 # one word each
+        kill -KILL "$job" $(session "$job") 2>/dev/null || true
+    fi
 }
 
 # The cores that this shell may use: what Open MPI counts as slots.

@@ -3,9 +3,17 @@
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)"
 
+# A reader that is gone (| head -1) must not end the script in the middle of something. Not ignored, or the commands
+# that it starts would ignore it too.
+trap : PIPE
+
+# Says one line on standard error, whatever has become of it: nothing that matters may come after a message that fails.
+# Words from outside, of hosts say, do not reach a terminal's controls: say LINE
+say() { printf '%s\n' "${1//[[:cntrl:]]/?}" >&2 2>/dev/null || true; }
+
 # Ends the script with one line on standard error: fail STATUS MESSAGE
 fail() {
-    printf 'error: %s\n' "$2" >&2
+    say "error: $2"
     exit "$1"
 }
 
@@ -20,7 +28,7 @@ quietly() {
     wait "$child" || status=$?
     trap - INT TERM
     child=
-    [ "$status" -eq 0 ] || cat "$log" >&2
+    [ "$status" -eq 0 ] || cat "$log" >&2 2>/dev/null || true
     rm -f "$log"
     log=
     return "$status"
@@ -96,7 +104,7 @@ install_packages() {
             fail 2 "packages are missing and this user may not install them: sudo apt-get install -y ${missing[*]}"
         fi
     fi
-    echo "installing ${missing[*]}" >&2
+    say "installing ${missing[*]}"
     quietly "${as_root[@]}" apt-get update -qq ||
         fail 1 "apt-get update failed, see above: check the network, then run sudo apt-get install -y ${missing[*]}"
     quietly "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
@@ -122,7 +130,7 @@ build_is_elsewheres() {
 build() {
     local status=0
     if build_is_elsewheres; then
-        echo "this clone was moved or copied: building it anew" >&2
+        say "this clone was moved or copied: building it anew"
         # The downloaded dependencies have no absolute paths and stay.
         find "$root/.build" -mindepth 1 -maxdepth 1 ! -name checkouts ! -name repositories ! -name workspace-state.json \
             ! -name artifacts -exec rm -rf {} +
@@ -131,7 +139,7 @@ build() {
         trap 'kill "$!" 2>/dev/null; exit' TERM
         sleep 3 >/dev/null 2>&1 &
         wait "$!"
-        echo "building (about 3 min the first time)" >&2
+        say "building (about 3 min the first time)"
     ) &
     notice=$!
     quietly swift build -c release --package-path "$root" "$@" || status=$?

@@ -57,7 +57,9 @@ extension Configuration.Run {
                 meaning: "Steps from one comparison of the workers' weights to the next."),
             .key(
                 "fault_timeout", \.faultTimeout, .number, .within(0...1e6, "seconds"),
-                meaning: "Time within which every rank ends once one is lost or stopped; 0: ranks are not watched."),
+                meaning:
+                    "Time within which every rank ends once one is lost or stopped; ten times that where an image hangs, forty where a checkpoint does; 0: ranks are not watched."
+            ),
             .key("trace", \.trace, .truth, meaning: "Whether to write a timeline of all ranks."),
         ])
 }

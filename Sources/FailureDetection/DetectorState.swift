@@ -12,6 +12,7 @@ final class DetectorState: @unchecked Sendable {
     private var dismissed: [Int] = []
     private var leaves = false
     private var over = false
+    private var mailbox = 0.0
     /// Who is told of every phase at once: rank 0, and of rank 0 its successor.
     private var listener: HeartbeatConnection?
     private var budget = SendingBudget()
@@ -25,15 +26,25 @@ final class DetectorState: @unchecked Sendable {
     /// - Parameters:
     ///   - step: nil for the same as before.
     ///   - isUrgent: tells in any case.
-    func enter(_ phase: Phase, step: Int?, isUrgent: Bool) {
+    func enter(_ phase: Phase, step: Int?, item: String, isUrgent: Bool) {
         let (status, told) = condition.withLock {
             ownStatus.phase = phase
+            ownStatus.item = item
             ownStatus.step = step ?? ownStatus.step
             ownStatus.entries += 1
             let isTold = listener != nil && (budget.spend(at: DetectionTimes.now) || isUrgent)
             return (ownStatus, isTold ? listener : nil)
         }
         told?.send(.status(status), isRepeated: true)
+    }
+
+    /// Takes note of a unit of work that is done. It is told with the next heartbeat, which is soon enough.
+    func advance() { condition.withLock { ownStatus.entries += 1 } }
+
+    /// When the coordinator last looked for messages of the workers; 0 = it is not bound to.
+    var mailboxTime: Double {
+        get { condition.withLock { mailbox } }
+        set { condition.withLock { mailbox = newValue } }
     }
 
     func tell(_ connection: HeartbeatConnection?) { condition.withLock { listener = connection } }

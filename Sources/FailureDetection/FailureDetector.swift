@@ -47,8 +47,11 @@ package final class FailureDetector: Sendable {
         guard world.size > 1 else { return nil }
         let shared = DetectorState()
         let actions = FailureActions(say: say, isBeingEnded: isBeingEnded, end: end)
+        let places = try world.gatherFromAll(JSONEncoder().encode(NetworkPlace.ofThisProcess))
         var message = Data()
-        if world.rank == 0, let listener = RendezvousListener(host: host, ranks: world.size) {
+        if world.rank == 0,
+            let listener = RendezvousListener(host: host, ranks: world.size, interfaces: interfaces(toReach: places))
+        {
             message = try JSONEncoder().encode(listener.invitation)
             let size = world.size
             startThread(shared) {
@@ -92,6 +95,14 @@ package final class FailureDetector: Sendable {
             injected: injectedFault(rank: world.rank))
     }
 
+    /// The interfaces on which rank 0 listens: those that Open MPI uses between the hosts, as far as is known here.
+    private static func interfaces(toReach places: [Data]) -> [NetworkInterface] {
+        NetworkPlace.ofThisProcess.interfaces(
+            toReach: places.compactMap { try? JSONDecoder().decode(NetworkPlace.self, from: $0) },
+            included: JobEnvironment.includedInterfaces, excluded: JobEnvironment.excludedInterfaces,
+            route: NetworkPlace.route)
+    }
+
     /// What a test asks of this rank.
     private static func injectedFault(rank: Int) -> Result<InjectedFault?, Failure> {
         guard let text = JobEnvironment.injectedFault else { return .success(nil) }
@@ -127,14 +138,28 @@ package final class FailureDetector: Sendable {
 
     /// Says what this rank does from now on. Any thread may say so, at every change: it costs some microseconds.
     ///
-    /// - Parameter step: the step that is under way, counted from 1; nil for the same as before.
+    /// - Parameters:
+    ///   - step: the step that is under way, counted from 1; nil for the same as before.
+    ///   - item: what the phase is about, a file's name say.
     /// - Throws: only where a test asks for it, see `InjectedFault`.
-    package func enter(_ phase: Phase, step: Int? = nil) throws {
-        guard let fault = try injected.get() else { return shared.enter(phase, step: step, isUrgent: false) }
+    package func enter(_ phase: Phase, step: Int? = nil, item: String = "") throws {
+        guard let fault = try injected.get() else {
+            return shared.enter(phase, step: step, item: item, isUrgent: false)
+        }
         let isMeant = fault.phase == phase && fault.step == step ?? shared.status.step
-        shared.enter(phase, step: step, isUrgent: isMeant)
+        shared.enter(phase, step: step, item: item, isUrgent: isMeant)
         if isMeant { try fault.strike(name) }
     }
+
+    /// Says that this rank gets on with its phase: a unit of it is done, an image or a tile of one. Any thread may say so.
+    package func advance() { shared.advance() }
+
+    /// Says that the coordinator's thread takes the workers' messages. From the first call to `endAttendance` it is at
+    /// fault where it stays away, in a write to a disk that hangs say, whatever its other threads do.
+    package func attend() { shared.mailboxTime = DetectionTimes.now }
+
+    /// Says that there are no messages to come.
+    package func endAttendance() { shared.mailboxTime = 0 }
 
     /// Says that this rank cannot go on, maybe since another one is lost, which the detector may find out in a moment.
     /// Ends the process with the right line; returns where the detector does not, for the caller to say the reason.

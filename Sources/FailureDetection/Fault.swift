@@ -5,8 +5,10 @@ package struct Fault: Sendable, Equatable {
         case lost
         /// Nothing was heard of it for so many seconds.
         case silent(Double)
-        /// It is alive and has been in one phase for so many seconds.
+        /// It is alive and has not got on with its phase for so many seconds.
         case stuck(Double)
+        /// The coordinator's process is alive and has not looked for the workers' messages for so many seconds.
+        case inattentive(Double)
         /// It says itself that it cannot go on.
         case failed(String)
     }
@@ -30,7 +32,10 @@ package struct Fault: Sendable, Equatable {
                 "\(name) has not answered for \(Int(seconds.rounded())) s, \(step), \(status.phase.when): stopped, or its machine or network is down"
         case .stuck(let seconds):
             let reason = status.phase == .reduction ? "a message between workers is lost" : "its machine or disk hangs"
-            return "\(name) has been \(status.phase.doing) for \(Int(seconds.rounded())) s, \(step): \(reason)"
+            return "\(name) has been \(status.doing) for \(Int(seconds.rounded())) s, \(step): \(reason)"
+        case .inattentive(let seconds):
+            return
+                "\(name) has taken no message of the workers for \(Int(seconds.rounded())) s, \(step): the disk of the run's log hangs, or its machine does"
         case .failed(let reason):
             return "\(name) failed \(step), \(status.phase.when): \(reason)"
         }

@@ -17,6 +17,12 @@ package struct FaultJudge {
 
     private var members: [Int: Member] = [:]
     private var pace = Pace()
+    /// Seconds of the longest unit of work so far, by phase.
+    private var longest: [Phase: Double] = [:]
+    /// When the coordinator last looked for the workers' messages; nil while it need not.
+    private var mailbox: Double?
+    /// When the time-outs began anew.
+    private var begin = -Double.infinity
     /// Whether a rank takes part in the job that cannot be watched: what the others wait for may be that one.
     private var hasUnwatched = false
     var times: DetectionTimes
@@ -48,12 +54,21 @@ package struct FaultJudge {
         // The rank's threads tell in no order: an older status says only that the rank lives.
         let isOld = member.status.map { $0.entries > status.entries } ?? false
         if !isOld {
+            if let before = member.status, before.entries != status.entries {
+                longest[before.phase] = max(longest[before.phase] ?? 0, now - member.since)
+            }
             if member.status?.entries != status.entries { member.since = now }
             member.status = status
         }
         members[rank] = member
-        if !isOld, status.phase.isOwnWork || status.phase == .reduction { pace.reach(status.step, at: now) }
+        // Before the first step images are read that no step reads.
+        if !isOld, status.step > 0, status.phase.isOwnWork || status.phase == .reduction {
+            pace.reach(status.step, at: now)
+        }
     }
+
+    /// The coordinator's thread has looked for the workers' messages; 0 = it need not, now.
+    package mutating func attended(at time: Double) { mailbox = time > 0 ? time : nil }
 
     /// The rank's connection has ended, and it had not taken its leave.
     package mutating func lose(_ rank: Int) { members[rank]?.isLost = true }
@@ -70,6 +85,7 @@ package struct FaultJudge {
             members[rank]?.heard = now
             members[rank]?.since = now
         }
+        begin = now
         pace.pause()
     }
 
@@ -88,18 +104,42 @@ package struct FaultJudge {
         return stuck(byRank, at: now)
     }
 
+    /// How many time-outs a unit of work may take whose usual time is not known from steps: the reading of an image, and
+    /// all that is computed of it in a validation between two tiles.
+    private static let unitPatience = 10.0
+    /// The same of work that has no units: a checkpoint that is written, and what precedes the first image.
+    private static let wholePatience = 40.0
+
+    /// Seconds after which a rank that has not got on is at fault itself; nil where it may be waiting for others.
+    private func limit(_ rank: Int, _ status: RankStatus, _ paced: Double?) -> Double? {
+        let known = 5 * (longest[status.phase] ?? 0)
+        switch status.phase {
+        case .data where status.step == 0, .validation: return max(Self.unitPatience * times.timeout, known)
+        // A worker does not save or begin by itself.
+        case .checkpoint, .start: return rank == 0 ? max(Self.wholePatience * times.timeout, known) : nil
+        case let phase: return phase.isOwnWork ? paced : nil
+        }
+    }
+
     /// A rank that is alive and does not get on with its own work; or all of them, where each waits for the others.
     private func stuck(_ byRank: [(key: Int, value: Member)], at now: Double) -> Fault? {
         let paced = pace.median.map { max(times.timeout, 5 * $0) }
-        if let paced {
-            for (rank, member) in byRank where member.status?.phase.isOwnWork == true && now - member.since > paced {
-                return Self.fault(rank, member, .stuck(now - member.since))
+        for (rank, member) in byRank {
+            guard let status = member.status, let limit = limit(rank, status, paced), now - member.since > limit else {
+                continue
+            }
+            return Self.fault(rank, member, .stuck(now - member.since))
+        }
+        if let mailbox, let coordinator = members[0] {
+            let absence = now - max(mailbox, begin)
+            if absence > paced ?? Self.unitPatience * times.timeout {
+                return Self.fault(0, coordinator, .inattentive(absence))
             }
         }
         // A coordinator that waits for the workers is none; one that validates may keep one of them waiting.
         let workers = byRank.filter { rank, member in rank > 0 || member.status?.phase != .waiting }
         // In a job's first step nobody knows how far apart its ranks may be.
-        let limit = paced ?? 10 * times.timeout
+        let limit = paced ?? Self.unitPatience * times.timeout
         guard !hasUnwatched, !workers.isEmpty, workers.allSatisfy({ $0.value.status?.phase == .reduction }),
             let last = workers.max(by: { $0.value.since < $1.value.since }), now - last.value.since > limit
         else { return nil }

@@ -31,8 +31,10 @@ final class HeartbeatClient {
     func run() {
         var times = shared.times
         while true {
-            // A heartbeat comes first, as a rule: one waking for each.
-            let planned = DetectionTimes.now + 1.25 * times.beat
+            // A heartbeat comes first, as a rule: one waking for each. The ranks agree on when silence was too long, or the
+            // first to end would have the others find rank 0 ended by mpirun, not silent.
+            var planned = DetectionTimes.now + 1.25 * times.beat
+            if times.timeout > 0 { planned = min(planned, max(heard + times.silence, planned - times.beat)) }
             _ = sleep(
                 reading: [connection.descriptor, shared.wakeup.descriptor], seconds: planned - DetectionTimes.now)
             let now = DetectionTimes.now
@@ -54,7 +56,9 @@ final class HeartbeatClient {
             if hasEnded {
                 // Rank 0 closes the connection of a rank that has taken its leave.
                 if shared.isLeaving || times.timeout == 0 { return }
-                return end(because: .lost)
+                // One that had fallen silent before was stopped, and ended by whoever noticed that first.
+                let silence = now - heard
+                return end(because: silence > times.silence / 2 ? .silent(silence) : .lost)
             }
             if times.timeout > 0, now - heard > times.silence { return end(because: .silent(now - heard)) }
         }

@@ -51,14 +51,23 @@ package final class HeartbeatConnection: Sendable {
         }
     }
 
-    /// All that has come, and whether the connection has ended behind it.
-    package func receive() -> (messages: [HeartbeatMessage], hasEnded: Bool) {
-        incoming.withLock { receive(into: &$0) }
+    /// Bytes that are taken at once at most. Whoever sends more than that between two heartbeats waits; a rank sends 2 kB.
+    private static let mostAtOnce = 64 << 10
+
+    /// What has come, and whether the connection has ended behind it.
+    ///
+    /// - Parameter isHello: one message alone is wanted, and nobody knows yet whose.
+    package func receive(isHello: Bool = false) -> (messages: [HeartbeatMessage], hasEnded: Bool) {
+        incoming.withLock { receive(into: &$0, isHello: isHello) }
     }
 
-    private func receive(into buffer: inout HeartbeatMessageBuffer) -> (messages: [HeartbeatMessage], hasEnded: Bool) {
+    private func receive(
+        into buffer: inout HeartbeatMessageBuffer, isHello: Bool
+    ) -> (messages: [HeartbeatMessage], hasEnded: Bool) {
         var messages: [HeartbeatMessage] = []
         var hasEnded = false
+        var left = isHello ? 4096 : Self.mostAtOnce
+        if !isHello { while let message = buffer.next() { messages.append(message) } }
         withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) { bytes in
             while true {
                 let count = recv(descriptor, bytes.baseAddress, bytes.count, 0)
@@ -70,11 +79,17 @@ package final class HeartbeatConnection: Sendable {
                     return
                 }
                 buffer.append(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[..<count]))
-                while let message = buffer.next() { messages.append(message) }
+                while let message = buffer.next() {
+                    messages.append(message)
+                    // What follows a stranger's first message is of no interest, and a rank waits for the answer.
+                    if isHello { return }
+                }
                 if buffer.isBroken {
                     hasEnded = true
                     return
                 }
+                left -= count
+                if left <= 0 { return }
             }
         }
         return (messages, hasEnded)

@@ -35,18 +35,36 @@ package enum HeartbeatMessage: Equatable {
         case .hello(let token, let rank, let host):
             body.add(token)
             body.add(UInt64(rank))
-            body.add(host)
+            body.add(host, most: FrameWriter.mostOfName)
         case .welcome(let token): body.add(token)
-        case .status(let status): body.add(status)
+        case .status(let status):
+            body.add(status)
+            body.add(status.item, most: FrameWriter.mostOfName)
         case .beat(let status, let successor, let advice):
             body.add(status)
             body.add(UInt64(successor))
+            body.add(status.item, most: FrameWriter.mostOfName)
+            body.bytes.append(0)
             body.add(advice)
         case .failing(let reason): body.add(reason)
         case .goodbye, .end: break
         }
         let count = body.bytes.count
         return [kind, UInt8(truncatingIfNeeded: count), UInt8(truncatingIfNeeded: count >> 8)] + body.bytes
+    }
+
+    /// Bytes of a frame of this kind at most, its head left out; nil where there is no such kind. What is longer is not
+    /// waited for.
+    fileprivate static func mostBytes(ofKind kind: UInt8) -> Int? {
+        switch kind {
+        case 1: 16 + FrameWriter.mostOfName
+        case 2: 8
+        case 3: 17 + FrameWriter.mostOfName
+        case 4: 25 + FrameWriter.mostOfName + 1 + FrameWriter.mostOfWords
+        case 5: FrameWriter.mostOfWords
+        case 6, 7: 0
+        default: nil
+        }
     }
 
     /// nil for what is no frame of this kind.
@@ -60,10 +78,13 @@ package enum HeartbeatMessage: Equatable {
             guard let token = reader.number() else { return nil }
             self = .welcome(token: token)
         case 3:
-            guard let status = reader.status() else { return nil }
+            guard var status = reader.status() else { return nil }
+            status.item = reader.rest()
             self = .status(status)
         case 4:
-            guard let status = reader.status(), let successor = reader.rank() else { return nil }
+            guard var status = reader.status(), let successor = reader.rank(), let item = reader.textToZero()
+            else { return nil }
+            status.item = item
             self = .beat(status, successor: successor, advice: reader.rest())
         case 5: self = .failing(reader.rest())
         case 6: self = .goodbye
@@ -73,7 +94,7 @@ package enum HeartbeatMessage: Equatable {
     }
 }
 
-/// Cuts what comes from a connection into messages.
+/// Cuts what comes from a connection into messages. It never holds more than what was appended last and one frame.
 package struct HeartbeatMessageBuffer {
     private var bytes: [UInt8] = []
     /// Whether something came that is no message: the other end is not one of ours.
@@ -81,19 +102,28 @@ package struct HeartbeatMessageBuffer {
 
     package init() {}
 
-    package mutating func append(_ new: UnsafeRawBufferPointer) { bytes.append(contentsOf: new) }
+    package mutating func append(_ new: UnsafeRawBufferPointer) {
+        if !isBroken { bytes.append(contentsOf: new) }
+    }
 
     /// The next message that is here in full.
     package mutating func next() -> HeartbeatMessage? {
-        guard !isBroken, bytes.count >= 3 else { return nil }
-        let end = 3 + Int(bytes[1]) + Int(bytes[2]) << 8
+        guard !isBroken, let kind = bytes.first else { return nil }
+        guard let most = HeartbeatMessage.mostBytes(ofKind: kind) else { return end() }
+        guard bytes.count >= 3 else { return nil }
+        let count = Int(bytes[1]) + Int(bytes[2]) << 8
+        guard count <= most else { return end() }
+        let end = 3 + count
         guard bytes.count >= end else { return nil }
-        guard let message = HeartbeatMessage(kind: bytes[0], body: bytes[3..<end]) else {
-            isBroken = true
-            return nil
-        }
+        guard let message = HeartbeatMessage(kind: kind, body: bytes[3..<end]) else { return self.end() }
         bytes.removeFirst(end)
         return message
+    }
+
+    private mutating func end() -> HeartbeatMessage? {
+        isBroken = true
+        bytes = []
+        return nil
     }
 }
 
@@ -110,8 +140,14 @@ private struct FrameWriter {
         bytes.append(status.phase.rawValue)
     }
 
-    /// Goes last. A frame holds less than 64 KiB, and words that are longer help nobody.
-    mutating func add(_ text: String) { bytes.append(contentsOf: text.utf8.prefix(4096)) }
+    /// Bytes of a name, a host's or a file's, and of words for the user at most: longer ones help nobody.
+    static let mostOfName = 512
+    static let mostOfWords = 4096
+
+    /// Goes last, or before a zero, which no text has: a name or words from outside may have one all the same.
+    mutating func add(_ text: String, most: Int = mostOfWords) {
+        bytes.append(contentsOf: text.utf8.lazy.filter { $0 != 0 }.prefix(most))
+    }
 }
 
 private struct FrameReader {
@@ -129,6 +165,12 @@ private struct FrameReader {
         guard let step = number(), let entries = number(), let phase = bytes.popFirst().flatMap(Phase.init(rawValue:))
         else { return nil }
         return RankStatus(step: Int(Int64(bitPattern: step)), phase: phase, entries: entries)
+    }
+
+    mutating func textToZero() -> String? {
+        guard let end = bytes.firstIndex(of: 0) else { return nil }
+        defer { bytes = bytes[(end + 1)...] }
+        return String(decoding: bytes[..<end], as: UTF8.self)
     }
 
     func rest() -> String { String(decoding: bytes, as: UTF8.self) }

@@ -21,9 +21,9 @@ final class HeartbeatServer {
     private var listener: RendezvousListener?
     private var judge: FaultJudge
     private var members: [Int: HeartbeatConnection] = [:]
-    /// Connections that have not sent their hello yet.
-    private var unidentified: [Newcomer] = []
-    /// Ranks that have not connected yet; when there are none, no connection is accepted any more.
+    private var newcomers: Newcomers
+    /// Ranks that have not connected yet, or not shown yet that they know of it; when there are none, no connection is
+    /// accepted any more.
     private var expected: Set<Int>
     private var successor: Int?
     /// Whether a rank has connected since the last heartbeat.
@@ -33,13 +33,8 @@ final class HeartbeatServer {
     /// Whether the others have ended the job, since this rank was silent.
     private var isEndedByOthers = false
 
-    private struct Newcomer {
-        let connection: HeartbeatConnection
-        let deadline: Double
-    }
-
-    /// Seconds that a connection has to send its hello.
-    private static let identificationTimeout = 5.0
+    /// Microseconds without a look at the door after strangers were there, who could keep this thread busy.
+    private static let rest: UInt32 = 10_000
     /// Seconds that the others have to read that the job ends.
     private static let endPatience = 0.5
 
@@ -48,6 +43,7 @@ final class HeartbeatServer {
         self.actions = actions
         self.listener = listener
         token = listener.invitation.token
+        newcomers = Newcomers(token: token, ranks: ranks)
         expected = Set(1..<ranks)
         judge = FaultJudge(times: shared.times)
         for rank in 0..<ranks { judge.expect(rank, at: DetectionTimes.now) }
@@ -59,8 +55,9 @@ final class HeartbeatServer {
         var due = DetectionTimes.now
         while !(shared.isLeaving && members.isEmpty) {
             let ready = sleep(
-                reading: [shared.wakeup.descriptor] + (listener.map { [$0.descriptor] } ?? [])
-                    + unidentified.map(\.connection.descriptor),
+                reading: [shared.wakeup.descriptor]
+                    + (listener.map { $0.descriptors + newcomers.descriptors } ?? [])
+                    + expected.compactMap { members[$0]?.descriptor },
                 ending: members.values.map(\.descriptor), seconds: due - DetectionTimes.now)
             let now = DetectionTimes.now
             let isLate = now - due > judge.times.lateness
@@ -74,13 +71,14 @@ final class HeartbeatServer {
             shared.wakeup.clear()
             for rank in shared.takeDismissed() { leaveUnwatched(rank) }
             if let failure = shared.failure { judge.fail(0, because: failure, at: now) }
+            if isLate { judge.startAnew(at: now) }
             acceptConnections(at: now)
             for (rank, connection) in members where isDue || ready.contains(connection.descriptor) {
                 receive(from: rank, connection, at: now)
             }
             if isEndedByOthers { return actions.end() }
             judge.hear(0, shared.status, at: now)
-            if isLate { judge.startAnew(at: now) }
+            judge.attended(at: shared.mailboxTime)
             if let fault = judge.fault(at: now) { return end(because: fault) }
             if isDue || hasNewcomer || advice != shared.advice {
                 beat()
@@ -89,36 +87,38 @@ final class HeartbeatServer {
         }
     }
 
-    /// Accepts connections, and takes those for ranks whose hello has the job's token.
+    /// Takes connections for ranks whose hello has the job's token.
     private func acceptConnections(at now: Double) {
-        while let connection = listener?.accept() {
-            unidentified.append(Newcomer(connection: connection, deadline: now + Self.identificationTimeout))
+        guard let listener else { return }
+        let (arrivals, strangers) = newcomers.receive(from: listener, at: now)
+        for arrival in arrivals where expected.contains(arrival.rank) {
+            // A rank that was not answered in time has connected anew.
+            members.updateValue(arrival.connection, forKey: arrival.rank)?.close()
+            hasNewcomer = true
+            judge.welcome(arrival.rank, host: arrival.host, at: now)
+            arrival.connection.send(.welcome(token: token))
         }
-        unidentified = unidentified.filter { newcomer in
-            let (messages, hasEnded) = newcomer.connection.receive()
-            guard let first = messages.first else { return !hasEnded && now < newcomer.deadline }
-            // A rank that was not answered in time has connected anew, by another address.
-            if case .hello(token, let rank, let host) = first, expected.remove(rank) != nil || members[rank] != nil {
-                members.updateValue(newcomer.connection, forKey: rank)?.close()
-                hasNewcomer = true
-                judge.welcome(rank, host: host, at: now)
-                newcomer.connection.send(.welcome(token: token))
-                take(messages.dropFirst(), from: rank, at: now)
-                if hasEnded { drop(rank, isLost: true) }
-            }
-            return false
-        }
-        if expected.isEmpty { listener = nil }
+        if strangers > 0 { usleep(Self.rest) }
     }
 
     private func receive(from rank: Int, _ connection: HeartbeatConnection, at now: Double) {
         let (messages, hasEnded) = connection.receive()
-        take(messages[...], from: rank, at: now)
-        // A goodbye has closed it already.
-        if hasEnded, members[rank] != nil { drop(rank, isLost: true) }
+        if !messages.isEmpty, expected.remove(rank) != nil, expected.isEmpty {
+            listener = nil
+            newcomers = Newcomers(token: token, ranks: 0)
+        }
+        take(messages, from: rank, at: now)
+        guard hasEnded else { return }
+        // One that was welcomed too late has not heard of it, and comes again.
+        if expected.contains(rank) {
+            members.removeValue(forKey: rank)?.close()
+        } else if members[rank] != nil {
+            // A goodbye has closed it already.
+            drop(rank, isLost: true)
+        }
     }
 
-    private func take(_ messages: ArraySlice<HeartbeatMessage>, from rank: Int, at now: Double) {
+    private func take(_ messages: [HeartbeatMessage], from rank: Int, at now: Double) {
         for message in messages {
             switch message {
             case .status(let status): judge.hear(rank, status, at: now)
@@ -137,6 +137,7 @@ final class HeartbeatServer {
 
     private func leaveUnwatched(_ rank: Int) {
         expected.remove(rank)
+        if expected.isEmpty { listener = nil }
         members.removeValue(forKey: rank)?.close()
         judge.leaveUnwatched(rank)
     }

@@ -1,10 +1,11 @@
 import Glibc
 import Support
 
-/// A fault that a test asks for: `LOCKSTEP_FAULT="RANK:PHASE:STEP:kill|stop|error"` in the environment makes that rank
-/// kill or stop itself, or fail, when it enters the phase at that step. Steps count from 1; `start` is at step 0.
+/// A fault that a test asks for: `LOCKSTEP_FAULT="RANK:PHASE:STEP:kill|stop|hang|error"` in the environment makes that
+/// rank kill or stop itself, hang as on a dead disk, or fail, when it enters the phase at that step. Steps count from 1;
+/// `start` and the first look at all images, which is `data`, are at step 0.
 package struct InjectedFault: Sendable, Equatable {
-    package enum Kind: String, Sendable { case kill, stop, error }
+    package enum Kind: String, Sendable { case kill, stop, hang, error }
 
     package let rank: Int
     package let phase: Phase
@@ -19,7 +20,8 @@ package struct InjectedFault: Sendable, Equatable {
         else {
             throw Failure.request(
                 "\(JobEnvironment.faultVariable)=\(text): must be RANK:PHASE:STEP:KIND with a phase of "
-                    + "\(Phase.allCases.map { "\($0)" }.joined(separator: ", ")) and kill, stop or error: unset it")
+                    + "\(Phase.allCases.map { "\($0)" }.joined(separator: ", ")) and kill, stop, hang or error: unset it"
+            )
         }
         guard phase != .update || kind != .error else {
             throw Failure.request(
@@ -29,13 +31,14 @@ package struct InjectedFault: Sendable, Equatable {
         (self.rank, self.phase, self.step, self.kind) = (rank, phase, step, kind)
     }
 
-    /// Kills or stops this process, or throws.
+    /// Kills or stops this process, does not return, or throws.
     ///
     /// - Parameter name: how messages name this process.
     func strike(_ name: String) throws {
         switch kind {
         case .kill: raise(SIGKILL)
         case .stop: raise(SIGSTOP)
+        case .hang: while true { sleep(1) }
         case .error: throw Failure.running("an injected error (\(name), step \(step))")
         }
     }

@@ -22,7 +22,7 @@ package enum Phase: UInt8, Sendable, CaseIterable {
     /// Behind "was lost at step 57, ": "while reading images".
     var when: String { doing.hasPrefix("in ") ? doing : "while \(doing)" }
 
-    /// Whether a rank gets through the phase by itself, without waiting for another one.
+    /// Whether a rank gets through the phase by itself, without waiting for another one, in a time that steps measure.
     var isOwnWork: Bool {
         switch self {
         case .data, .forward, .loss, .backward, .update: true
@@ -35,10 +35,15 @@ package enum Phase: UInt8, Sendable, CaseIterable {
 package struct RankStatus: Sendable, Equatable {
     package var step = 0
     package var phase = Phase.start
-    /// Counts what the rank has entered: a rank that enters nothing new is in the same phase still.
+    /// Counts what the rank has entered, and units of work that it has done: a rank that counts nothing new has not got on.
     package var entries: UInt64 = 0
+    /// What the phase is about, a file's name say; may be empty.
+    package var item = ""
 
-    package init(step: Int = 0, phase: Phase = .start, entries: UInt64 = 0) {
-        (self.step, self.phase, self.entries) = (step, phase, entries)
+    package init(step: Int = 0, phase: Phase = .start, entries: UInt64 = 0, item: String = "") {
+        (self.step, self.phase, self.entries, self.item) = (step, phase, entries, item)
     }
+
+    /// Behind "has been": "reading images (a.png)".
+    var doing: String { phase.doing + (item.isEmpty ? "" : " (\(item))") }
 }

@@ -36,6 +36,21 @@ package final class MPICommunicator: Communicator {
     /// Leaves the job; waits for all ranks.
     package static func finalize() { MPI_Finalize() }
 
+    /// Leaves a job whose launcher is gone: MPI's own way would wait for it. Removes the files of shared memory and of
+    /// the job's session that MPI or the launcher would have removed.
+    package static func abandon() {
+        let maps = (try? String(contentsOfFile: "/proc/self/maps", encoding: .utf8)) ?? ""
+        for line in maps.split(separator: "\n") {
+            guard let start = line.range(of: "/dev/shm/vader_segment.")?.lowerBound else { continue }
+            unlink(String(line[start...]))
+        }
+        // Open MPI's daemons have a folder each, named by their process.
+        guard let session = ProcessInfo.processInfo.environment["PMIX_SERVER_TMPDIR"],
+            session.split(separator: "/").last?.hasPrefix("pid.") == true
+        else { return }
+        try? FileManager.default.removeItem(atPath: session)
+    }
+
     /// Ends all ranks of the job at once with this exit status.
     package static func abort(status: Int32) { MPI_Abort(lockstep_mpi_comm_world(), status) }
 

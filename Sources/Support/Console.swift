@@ -16,12 +16,20 @@ public final class Console: Sendable {
 
         mutating func log(_ line: String) {
             guard let file else { return earlier.append(line) }
-            try? file.write(contentsOf: Data("\(Date().formatted(.iso8601)) \(line)\n".utf8))
+            try? file.write(contentsOf: Data("\(Date().formatted(.iso8601)) \(line.printable())\n".utf8))
+        }
+
+        /// Whether the last line was written: one that was not, since nobody reads, is not waited for again.
+        var isRead = true
+
+        /// Writes to the terminal, or what stands in its place.
+        mutating func write(_ text: String, patience: Double = Console.patience) {
+            isRead = StandardStream.write(text, to: STDERR_FILENO, patience: isRead ? patience : 0) != ETIMEDOUT
         }
 
         /// Takes the progress line away.
         mutating func erase() {
-            if drawn { Console.write(Console.erasing) }
+            if drawn { write(Console.erasing) }
             drawn = false
         }
     }
@@ -33,6 +41,10 @@ public final class Console: Sendable {
 
     /// Seconds between plain progress lines.
     private static let plainInterval = 10.0
+    /// Seconds that whoever reads may take nothing, a pager say: then lines are left out there, until it reads again.
+    private static let patience = 5.0
+    /// The same for the last words, behind which the end of the process waits.
+    private static let lastPatience = 1.0
     /// Clears the terminal's line.
     private static let erasing = "\r\u{1B}[K"
 
@@ -50,7 +62,8 @@ public final class Console: Sendable {
 
     /// Adds the lines to a file as well, those that have been said already included.
     public func open(log path: String) throws {
-        let descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
+        // Where others may write too, a link in its place would lead to any file of this user's.
+        let descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
             throw Failure.running("\(path) cannot be written: \(Failure.systemReason(errno))")
         }
@@ -73,10 +86,10 @@ public final class Console: Sendable {
                 state.log(line)
             }
             if let columns {
-                Self.write(Self.erasing + line.prefix(max(columns - 1, 20)))
+                state.write(Self.erasing + line.printable().prefix(max(columns - 1, 20)))
                 state.drawn = true
             } else {
-                Self.write(line + "\n")
+                state.write(line.printable() + "\n")
             }
         }
     }
@@ -86,7 +99,7 @@ public final class Console: Sendable {
         guard !silent else { return }
         state.withLock { state in
             state.erase()
-            Self.write(line + "\n")
+            state.write(line.printable() + "\n")
             state.log(line)
         }
     }
@@ -98,21 +111,20 @@ public final class Console: Sendable {
         while true {
             let isSaid: Void? = state.withLockIfAvailable { state in
                 state.erase()
-                Self.write("error: \(message)\n")
+                state.write("error: \(message.printable())\n", patience: Self.lastPatience)
                 if !silent { state.log("error: \(message)") }
             }
             if isSaid != nil { return }
             guard Timeline.now < deadline else { break }
             usleep(10_000)
         }
-        Self.write("\(columns == nil ? "" : Self.erasing)error: \(message)\n")
+        StandardStream.write(
+            "\(columns == nil ? "" : Self.erasing)error: \(message.printable())\n", to: STDERR_FILENO,
+            patience: Self.lastPatience)
     }
 
     /// Takes the progress line away.
     public func endProgress() { state.withLock { $0.erase() } }
-
-    /// A terminal that is gone or a full disk behind standard error must not end a run.
-    private static func write(_ text: String) { try? FileHandle.standardError.write(contentsOf: Data(text.utf8)) }
 
     /// A logger whose messages appear here.
     public var logger: Logger {

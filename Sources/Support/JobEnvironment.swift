@@ -20,6 +20,15 @@ package enum JobEnvironment {
         number("OMPI_COMM_WORLD_LOCAL_SIZE") ?? number("SLURM_NTASKS_PER_NODE") ?? 1
     }
 
+    /// The network interfaces that Open MPI was told to use between hosts, or to leave alone, as it takes them:
+    /// "eth0,10.0.0.0/16".
+    package static var includedInterfaces: String? {
+        variables["OMPI_MCA_btl_tcp_if_include"] ?? variables["OMPI_MCA_oob_tcp_if_include"]
+    }
+    package static var excludedInterfaces: String? {
+        variables["OMPI_MCA_btl_tcp_if_exclude"] ?? variables["OMPI_MCA_oob_tcp_if_exclude"]
+    }
+
     /// Columns of the terminal behind the pipe that `mpirun` puts there, as the launch script tells them.
     package static var terminalColumns: Int? { number("LOCKSTEP_TERMINAL") }
 

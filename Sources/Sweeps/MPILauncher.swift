@@ -57,7 +57,7 @@ public struct MPILauncher: TrialLauncher {
     /// The trial's log, opened for appending. It stays locked as long as an mpirun writes to it: one that a killed
     /// sweep left behind may still be saving its checkpoint, and is waited for. nil where a stop is requested meanwhile.
     private static func lockedLog(_ path: String, stop: StopRequest) throws -> FileHandle? {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o666)
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0o666)
         guard descriptor >= 0 else {
             throw Failure.running("\(path): cannot be written: \(Failure.systemReason(errno))")
         }

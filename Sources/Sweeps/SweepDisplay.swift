@@ -42,17 +42,17 @@ package final class SweepDisplay {
                 else { return Size(rows: 24, columns: 80) }
                 return Size(rows: Int(window.ws_row), columns: Int(window.ws_col))
             },
-            write: { FileHandle.standardError.write(Data($0.utf8)) })
+            write: { StandardStream.write($0, to: STDERR_FILENO, patience: 1) })
     }
 
     func begin(file: SweepFile, trials: [SweepTrial], results: [TrialResult]) {
-        title = (file.objective.metric.rawValue, file.name)
+        title = (file.objective.metric.rawValue, file.name.printable())
         header = ["trial", "status"] + file.parameters.map(\.key) + [title.metric, "step", "seconds"]
-        lines = trials.map { [$0.name, "waiting"] + $0.settings.map(\.value) + ["", "", ""] }
+        lines = trials.map { [$0.name, "waiting"] + $0.settings.map { $0.value.printable() } + ["", "", ""] }
         names = Dictionary(uniqueKeysWithValues: trials.enumerated().map { ($1.name, $0) })
         for result in results { enter(result) }
         let done = results.isEmpty ? "" : ", \(results.count) of them done before"
-        if size() == nil { write("sweep \(file.name): \(trials.count) trials\(done)\n") } else { draw() }
+        if size() == nil { write("sweep \(title.name): \(trials.count) trials\(done)\n") } else { draw() }
     }
 
     func started(_ trial: SweepTrial, isRetry: Bool) {
@@ -97,7 +97,7 @@ package final class SweepDisplay {
     }
 
     private func show(_ line: String) {
-        if size() == nil { write(line + "\n") } else { draw() }
+        if size() == nil { write(line.printable() + "\n") } else { draw() }
     }
 
     private func draw() {

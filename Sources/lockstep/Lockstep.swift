@@ -10,13 +10,15 @@ import Support
 enum Lockstep {
     static func main() {
         lockstep_require_processor()
+        StandardStream.prepare()
         // Before MPI starts: a signal that comes early must not kill a job that it only asks to save and stop.
         let command = CommandLine.arguments.dropFirst().first
         let isTraining = command == "train"
-        if isTraining || command == "predict" { StopSignal.install() }
+        let isStoppable = isTraining || command == "predict"
+        if isStoppable { StopSignal.install() }
         let job: Job
         do {
-            job = try Job.join(isWatched: isTraining)
+            job = try Job.join(isWatched: isTraining, isStoppable: isStoppable)
         } catch {
             Job.complain("\(error)")
             exit(Failure.Kind.running.rawValue)

@@ -177,30 +177,38 @@ extension ProgramTests {
             #expect(outcome.status == 75 && !outcome.errors.contains("error: "), "\(outcome.errors)")
         }
 
-        @Test func aWorkerWhoseDiskHangsIsNamed() throws {
+        @Test("whose disk hangs is named, and nobody else") func hangs() throws {
             let place = try Place()
-            let run = try place.start(
-                [
-                    "train", "cells.yaml", "--set", "training.steps=1000000", "--set", "data.cache_mb=0", "--set",
-                    "run.fault_timeout=2",
-                ], ranks: 3)
-            // Long enough for a look or two at how long steps take.
-            let start = Date()
-            try run.wait("trained") {
-                (try? place.losses("runs/cells").count) ?? 0 > 20 && Date().timeIntervalSince(start) > 2.5
+            let cases = [
+                // Late enough for a look or two at how long steps take.
+                ("2:data:3000:hang", "rank 2 ", " has been reading images for "),
+                ("0:waiting:3000:hang", "rank 0 ", " has taken no message of the workers for "),
+                // Before the first step, and in a validation, by images.
+                ("1:data:0:hang", "rank 1 ", " has been reading images ("),
+                ("0:validation:3:hang", "rank 0 ", " has been validating for "),
+            ]
+            let runs = try cases.enumerated().map { number, fault in
+                try RunningProgram(
+                    [
+                        "LOCKSTEP_FAULT=\(fault.0)", "mpirun", "-q", "--oversubscribe", "--bind-to", "none", "-np", "3",
+                        Program.executable, "train", "cells.yaml", "--output", "hang\(number)", "--set",
+                        "training.steps=1000000", "--set", "run.fault_timeout=2", "--set",
+                        "checkpoint.every=1000000", "--set", "validation.every=\(number == 3 ? 3 : 1_000_000)",
+                    ], in: place.folder)
             }
-            // Whoever opens it waits for ever.
-            let pipe = place.folder.path("pipe")
-            mkfifo(pipe, 0o600)
-            rename(pipe, place.folder.path("cells/images/cell-0003.png"))
-            let outcome = try run.outcome(within: 20)
-            #expect(outcome.status == 1)
-            let lines = outcome.errors.split(separator: "\n").filter { $0.hasPrefix("error: ") }
-            #expect(
-                lines.count == 1 && lines[0].hasPrefix("error: rank ")
-                    && lines[0].contains("has been reading images for "), "\(outcome.errors)")
-            let log = try String(contentsOfFile: RunDirectory(place.folder.path("runs/cells")).log, encoding: .utf8)
-            #expect(log.contains(lines.first.map(String.init) ?? "no line"))
+            for ((fault, rank, words), (number, run)) in zip(cases, runs.enumerated()) {
+                let outcome = try run.outcome(within: 60)
+                #expect(outcome.status == 1)
+                let lines = outcome.errors.split(separator: "\n").filter { $0.hasPrefix("error: ") }
+                #expect(
+                    lines.count == 1 && lines[0].hasPrefix("error: \(rank)") && lines[0].contains(words),
+                    "\(fault): \(outcome.errors)")
+                if number == 2 { #expect(lines.first?.contains("cell-00") == true, "\(outcome.errors)") }
+                // The log is open from the first step on.
+                guard number != 2 else { continue }
+                let path = RunDirectory(place.folder.path("hang\(number)")).log
+                #expect(try String(contentsOfFile: path, encoding: .utf8).contains(lines.first ?? "no line"))
+            }
         }
 
         @Test func withoutAWatchAndWithABadFault() throws {

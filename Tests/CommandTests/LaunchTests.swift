@@ -154,7 +154,7 @@ import Testing
         ])
         #expect(
             shown == ["\r\u{1B}[Kstep 1", "\r\u{1B}[Kstep 2", "", "", "a -- b\n", "", "", "[not his] last"], "\(shown)")
-        #expect(verdict == "error=\nopen=1\nlost=\ncause=rank 2 on n7 was killed (signal 9)\n")
+        #expect(verdict == "error=\nopen=1\nlost=\ncause=rank 2 on n7 was killed (signal 9)\nstopped=0\n")
     }
 
     @Test func theRelayKnowsLostHostsAndErrors() throws {
@@ -165,6 +165,32 @@ import Testing
                 + "  Remote daemon: [[1,0],1] on node b\n\nThis is usually\n" + row,
         ])
         #expect(shown.joined() == "step 9\nerror: it broke: now\n")
-        #expect(verdict == "error=it broke: now\nopen=0\nlost=b\ncause=b no longer answers\n")
+        #expect(verdict == "error=it broke: now\nopen=0\nlost=b\ncause=b no longer answers\nstopped=0\n")
+    }
+
+    @Test func theRelayKnowsThatTheRanksHaveSaved() throws {
+        let (_, verdict) = try relay([
+            "\0job 12\0", "step 9\nstopped on a sig", "nal, and a checkpoint was saved: go on with --resume x\n",
+            "mpirun: killing job...\n",
+        ])
+        #expect(verdict == "error=\nopen=0\nlost=\ncause=\nstopped=1\n")
+    }
+
+    @Test func whatAScriptSaysFailsNeverAndMovesNoCursor() throws {
+        let library = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appending(path: "launch/lib.sh").path
+        let script = """
+            set -euo pipefail; source '\(library)'
+            say $'a\\e[2Jb\\rc'
+            (exec 2>&-; say nobody; echo closed)
+            (exec 2>/dev/full; say nobody; echo full)
+            exec 2> >(true); sleep 0.3; say nobody; say nobody; echo gone
+            exec 2>&-; say nobody; echo alive
+            fail 7 "a reason"
+            """
+        let outcome = try RunningProgram(["bash", "-c", script], in: TemporaryFolder()).outcome(within: 20)
+        #expect(outcome.status == 7)
+        #expect(outcome.output == "closed\nfull\ngone\nalive\n", "\(outcome.output)")
+        #expect(outcome.errors == "a?[2Jb?c\n", "\(outcome.errors)")
     }
 }

@@ -130,6 +130,13 @@ final class RunningProgram {
         }
     }
 
+    /// A process below this one, by its program's name.
+    func child(named name: String) -> Int32? {
+        Self.descendants(of: identifier).first { child in
+            FileManager.default.contents(atPath: "/proc/\(child)/comm") == Data("\(name)\n".utf8)
+        }
+    }
+
     private static func descendants(of parent: Int32) -> [Int32] {
         children(of: parent).flatMap { [$0] + descendants(of: $0) }
     }

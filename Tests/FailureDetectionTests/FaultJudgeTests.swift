@@ -125,24 +125,111 @@ import Testing
         #expect(second == 301 + 41 && fault.status.phase == .reduction)
     }
 
-    @Test("a validation may take as long as it likes", arguments: [Phase.validation, .checkpoint])
-    func slowCoordinator(phase: Phase) {
+    /// Lets the coordinator do a unit of work in so many seconds, while the others wait for it.
+    private static func coordinate(
+        _ judge: inout FaultJudge, _ seconds: ClosedRange<Int>, _ phase: Phase, step: Int = 10, unit: Int,
+        others: Phase = .reduction
+    ) -> (fault: Fault, at: Int)? {
+        for second in seconds {
+            let status = RankStatus(step: step, phase: phase, entries: 1000 + UInt64(second / unit), item: "a.png")
+            judge.hear(0, status, at: Double(second))
+            for rank in 1..<4 {
+                judge.hear(rank, RankStatus(step: step, phase: others, entries: 500), at: Double(second))
+            }
+            if let fault = judge.fault(at: Double(second)) { return (fault, second) }
+        }
+        return nil
+    }
+
+    @Test("a validation may take as long as it likes, while it gets on", arguments: [Phase.reduction, .waiting])
+    func slowCoordinator(others: Phase) {
         var judge = Self.judge()
         _ = Self.hear(&judge, 0...9, Self.training)
-        // Rank 0 trains too, and a second snapshot waits for the first.
-        let fault = Self.hear(&judge, 10...2000, coordinator: phase) { _, _ in
-            RankStatus(step: 10, phase: .reduction, entries: 500)
+        #expect(Self.coordinate(&judge, 10...9000, .validation, unit: 300, others: others) == nil)
+    }
+
+    @Test func aValidationThatHangsIsNoticedByItsImages() throws {
+        var judge = Self.judge()
+        _ = Self.hear(&judge, 0...9, Self.training)
+        #expect(Self.coordinate(&judge, 10...100, .validation, unit: 10) == nil)
+        let (fault, second) = try #require(Self.coordinate(&judge, 101...9000, .validation, unit: 100_000))
+        #expect(fault.rank == 0 && second == 100 + 401)
+        #expect(
+            fault.line(advice: "")
+                == "rank 0 on node0 has been validating (a.png) for 401 s, at step 10: its machine or disk hangs")
+    }
+
+    @Test func imagesThatTakeLongHaveFiveTimesTheLongest() throws {
+        var judge = Self.judge()
+        _ = Self.hear(&judge, 0...9, Self.training)
+        #expect(Self.coordinate(&judge, 10...900, .validation, unit: 300) == nil)
+        let (_, second) = try #require(Self.coordinate(&judge, 901...9000, .validation, unit: 100_000))
+        #expect((1500...1503).contains(second - 901))
+    }
+
+    @Test("what has no units has forty time-outs", arguments: [(Phase.checkpoint, 10), (.start, 0)])
+    func whole(phase: Phase, step: Int) throws {
+        var judge = Self.judge()
+        let (fault, second) = try #require(
+            Self.coordinate(&judge, 10...9000, phase, step: step, unit: 100_000, others: .waiting))
+        #expect(fault.rank == 0 && second == 10 + 1601)
+    }
+
+    @Test("images that are read before the first step are watched", arguments: [0, 3]) func reading(rank: Int) throws {
+        var judge = Self.judge()
+        // The others have read theirs.
+        let (fault, second) = try #require(
+            (0...2000).lazy.compactMap { second -> (Fault, Int)? in
+                for other in 0..<4 where other != rank {
+                    judge.hear(other, RankStatus(phase: .waiting, entries: 7), at: Double(second))
+                }
+                let number = UInt64(min(second, 50))
+                judge.hear(
+                    rank, RankStatus(phase: .data, entries: number, item: "images/\(number).png"), at: Double(second))
+                return judge.fault(at: Double(second)).map { ($0, second) }
+            }.first)
+        #expect(second == 50 + 401)
+        #expect(
+            fault.line(advice: "")
+                == "rank \(rank) on node\(rank) has been reading images (images/50.png) for 401 s, at step 0: its machine or disk hangs"
+        )
+    }
+
+    @Test func thousandsOfImagesMayBeRead() {
+        var judge = Self.judge()
+        let fault = Self.hear(&judge, 0...20_000, coordinator: .waiting) { rank, second in
+            RankStatus(phase: rank == 2 ? .data : .waiting, entries: rank == 2 ? UInt64(second / 60) : 3)
         }
         #expect(fault == nil)
     }
 
-    @Test func workersThatHaveEndedWaitForTheCoordinator() {
+    @Test("a coordinator that takes no messages is not its workers' fault", arguments: [Phase.waiting, .validation])
+    func inattentive(phase: Phase) throws {
         var judge = Self.judge()
-        _ = Self.hear(&judge, 0...9, Self.training)
-        let fault = Self.hear(&judge, 10...2000, coordinator: .validation) { _, _ in
-            RankStatus(step: 10, phase: .waiting, entries: 500)
+        for second in 0...9 {
+            judge.attended(at: Double(second + 1))
+            #expect(Self.hear(&judge, second...second, Self.training) == nil)
         }
-        #expect(fault == nil)
+        // The lead waits for it, and the others for the lead.
+        let (fault, second) = try #require(
+            Self.hear(&judge, 10...200, coordinator: phase) { rank, _ in
+                RankStatus(step: 10, phase: rank == 1 ? .waiting : .reduction, entries: 500)
+            })
+        #expect(second == 10 + 41)
+        #expect(
+            fault.line(advice: "")
+                == "rank 0 on node0 has taken no message of the workers for 41 s, at step 0: the disk of the run's log hangs, or its machine does"
+        )
+        judge.attended(at: 0)
+        #expect(judge.fault(at: 52) == nil)
+    }
+
+    @Test func aSleepIsNoInattention() {
+        var judge = Self.judge()
+        judge.attended(at: 9)
+        _ = Self.hear(&judge, 0...9, Self.training)
+        judge.startAnew(at: 1000)
+        #expect(judge.fault(at: 1029) == nil)
     }
 
     @Test func aFirstStepThatNeverEndsIsAFault() throws {
@@ -226,6 +313,8 @@ import Testing
     private static let messages: [HeartbeatMessage] = [
         .hello(token: .max, rank: 999, host: "knoten-é"), .welcome(token: 1), .goodbye, .end,
         .status(RankStatus(step: 1 << 40, phase: .shutdown, entries: 7)),
+        .status(RankStatus(step: 0, phase: .data, entries: 7, item: "images/ä.png")),
+        .beat(RankStatus(step: 0, phase: .data, item: "b.png"), successor: 2, advice: ""),
         .beat(RankStatus(step: 3, phase: .validation, entries: 0), successor: 2, advice: "go on with --resume runs/x"),
         .failing("MPI failed"), .failing(""),
     ]
@@ -248,8 +337,26 @@ import Testing
         var buffer = HeartbeatMessageBuffer()
         Array(text.utf8).withUnsafeBytes { buffer.append($0) }
         #expect(buffer.next() == nil)
-        // Of the first only its length is known, which never comes in full: the door has a time limit for that.
-        #expect(buffer.isBroken != text.hasPrefix("GET"))
+        #expect(buffer.isBroken)
+    }
+
+    @Test("a frame that is longer than any of its kind is not waited for", arguments: 0...255)
+    func lengths(kind: UInt8) {
+        var buffer = HeartbeatMessageBuffer()
+        [kind, 0xFF, 0xFF].withUnsafeBytes { buffer.append($0) }
+        #expect(buffer.next() == nil && buffer.isBroken)
+    }
+
+    @Test func longNamesAreCut() throws {
+        let name = String(repeating: "é", count: 5000)
+        for message in [
+            HeartbeatMessage.hello(token: 1, rank: 1, host: name), .status(RankStatus(item: name)), .failing(name),
+            .beat(RankStatus(item: name + "\0"), successor: 1, advice: name),
+        ] {
+            var buffer = HeartbeatMessageBuffer()
+            message.bytes.withUnsafeBytes { buffer.append($0) }
+            #expect(buffer.next() != nil && !buffer.isBroken)
+        }
     }
 
     @Test func injectedFaultsAreRead() throws {

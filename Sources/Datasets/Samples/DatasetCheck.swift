@@ -15,14 +15,16 @@ public struct DatasetCheck: Sendable {
 /// files and labels outside the classes are found before the first step. Stops at the share's first failure.
 ///
 /// The samples go through `cache`, where training finds them again; not where `keeping` is false, since this rank has no
-/// further use for them.
+/// further use for them. `progress` is told of each image before it is read.
 public func checkSamples(
-    _ pairs: [SamplePair], cache: SampleCache, share: (index: Int, of: Int) = (0, 1), keeping: Bool = true
+    _ pairs: [SamplePair], cache: SampleCache, share: (index: Int, of: Int) = (0, 1), keeping: Bool = true,
+    progress: (_ image: String) throws -> Void = { _ in }
 ) -> DatasetCheck {
     precondition(share.of > 0 && (0..<share.of).contains(share.index), "share \(share.index) of \(share.of)")
     var check = DatasetCheck(part: DatasetPart(classes: cache.reader.classes))
     for position in stride(from: share.index, to: pairs.count, by: share.of) {
         do {
+            try progress(pairs[position].image.name)
             let sample = try cache.load(pairs[position], keeping: keeping)
             let labels = sample.labels
             guard !cache.hasBorderTerm || labels.height + labels.width <= DistanceTransform.mostSides else {

@@ -8,6 +8,7 @@ public final class TiledPrediction {
     private let parameters: ParameterBuffer
     let tile: Int
     private let team: ThreadTeam
+    private let progress: () -> Void
     /// The tile's input, from one tile to the next.
     private var window: Tensor?
 
@@ -26,10 +27,15 @@ public final class TiledPrediction {
     /// - Parameters:
     ///   - parameters: the weights; kept.
     ///   - tile: side of the network's input, or nil for one that suits the image.
-    public init(_ network: UNet, parameters: ParameterBuffer, tile: Int? = nil, engine: Engine) {
+    ///   - progress: called after every tile.
+    public init(
+        _ network: UNet, parameters: ParameterBuffer, tile: Int? = nil, engine: Engine,
+        progress: @escaping () -> Void = {}
+    ) {
         self.network = network
         self.parameters = parameters
         self.tile = tile ?? Self.defaultTile(network.architecture.geometry)
+        self.progress = progress
         team = engine.team
     }
 
@@ -114,6 +120,7 @@ public final class TiledPrediction {
                 let top = row.kept.lowerBound - row.start - down.margin
                 let left = column.kept.lowerBound - column.start - across.margin
                 Self.scatter(logits, top: top, left: left, adding: sum.base, rows: targetRows, columns: targetColumns)
+                progress()
             }
         }
     }

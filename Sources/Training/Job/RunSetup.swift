@@ -70,14 +70,19 @@ package struct RunSetup {
 
     /// Reads every image once, shared among the ranks, so that a bad file ends the job before it has begun. Classes are weighed by what is found from now on, and checkpoints judged by
     /// a score that can move.
-    package mutating func checkImages(_ world: any Communicator) throws -> DatasetReview {
+    ///
+    /// `progress` is told of each image that this rank is about to read, and `isRead` that it waits for the others.
+    package mutating func checkImages(
+        _ world: any Communicator, progress: (_ image: String) throws -> Void = { _ in }, isRead: () -> Void = {}
+    ) throws -> DatasetReview {
         struct Finding: Codable {
             var position: Int?
             var failure: FailureRecord?
             var part: DatasetPart
         }
         func check(_ pairs: [SamplePair], share: (index: Int, of: Int), keeping: Bool) throws -> DatasetPart {
-            let check = checkSamples(pairs, cache: cache, share: share, keeping: keeping)
+            let check = checkSamples(pairs, cache: cache, share: share, keeping: keeping, progress: progress)
+            isRead()
             let own = Finding(
                 position: check.failure?.position, failure: check.failure.map { FailureRecord($0.reason) },
                 part: check.part)

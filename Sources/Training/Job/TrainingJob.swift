@@ -50,7 +50,10 @@ package struct TrainingJob {
         let directory = RunDirectory(specification.directory)
         let layout = ProcessLayout(ranks: world.size, mode: configuration.run.coordinator)
         try setup.checkMemory(world, localRanks: localRanks)
-        let review = try setup.checkImages(world)
+        let review = try setup.checkImages(
+            world, progress: { try detector?.enter(.data, step: 0, item: $0) },
+            isRead: { try? detector?.enter(.waiting, step: 0) })
+        try? detector?.enter(.start, step: 0)
         try review.check()
         // Weights to start from that cannot be used are found before anything is written, and a folder that cannot be
         // made before anything is said.

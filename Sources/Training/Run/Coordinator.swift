@@ -149,6 +149,12 @@ final class Coordinator: @unchecked Sendable {
         awaitNext(step: step)
     }
 
+    /// Says that the thread that reports gets on with the workers' messages.
+    func attend() { detector?.attend() }
+
+    /// Says that it has none to expect.
+    func endAttendance() { detector?.endAttendance() }
+
     /// Takes a snapshot; waits while another one waits.
     func accept(_ snapshot: Snapshot) {
         condition.lock()
@@ -290,7 +296,7 @@ final class Coordinator: @unchecked Sendable {
         guard let validator else { return nil }
         let step = snapshot.state.step
         return try recorder.during(.validation, step: step) {
-            let findings = try snapshot.findings ?? validator.validate(snapshot.state.validated)
+            let findings = try snapshot.findings ?? validator.validate(snapshot.state.validated, progress: recorder.advance)
             validationSeconds = findings.seconds
             return (findings, validator.outcome(of: findings))
         }

@@ -41,7 +41,9 @@ struct CoordinatorServer {
             return !isEmpty
         }
         var arriving: ArrivingSnapshot?
+        defer { coordinator.endAttendance() }
         while ending == nil || taken < expected {
+            coordinator.attend()
             var isIdle = try !takeEvents()
             if arriving == nil, coordinator.canAccept { arriving = try expectSnapshot() }
             if let arrived = arriving, try arrived.isComplete() {

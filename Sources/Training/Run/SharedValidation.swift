@@ -14,9 +14,11 @@ struct SharedValidation {
     func run(_ weights: ParameterBuffer, step: Int) throws -> Validator.Findings {
         let watch = StopWatch()
         let shares = try workers.agreeOnAll {
-            try recorder.during(.validation, step: step) {
-                try validator.measure(weights, share: (workers.rank, workers.size))
+            let own = try recorder.during(.validation, step: step) {
+                try validator.measure(weights, share: (workers.rank, workers.size), progress: recorder.advance)
             }
+            try recorder.enter(.waiting, step: step)
+            return own
         }
         return Validator.Findings(images: shares.flatMap { $0 }, seconds: watch.seconds)
     }

@@ -55,17 +55,21 @@ package final class Validator {
         let seconds: Double
     }
 
-    /// Predicts every image.
-    package func validate(_ weights: ParameterBuffer) throws -> Findings {
+    /// Predicts every image; `progress` as in `measure`.
+    package func validate(_ weights: ParameterBuffer, progress: @escaping () -> Void = {}) throws -> Findings {
         let watch = StopWatch()
-        return Findings(images: try measure(weights), seconds: watch.seconds)
+        return Findings(images: try measure(weights, progress: progress), seconds: watch.seconds)
     }
 
     /// Predicts the images whose position leaves `share.index` when divided by `share.of`.
-    func measure(_ weights: ParameterBuffer, share: (index: Int, of: Int) = (0, 1)) throws -> [Finding] {
-        let prediction = TiledPrediction(network, parameters: weights, engine: engine)
+    func measure(
+        _ weights: ParameterBuffer, share: (index: Int, of: Int) = (0, 1), progress: @escaping () -> Void = {}
+    ) throws -> [Finding] {
+        let prediction = TiledPrediction(network, parameters: weights, engine: engine, progress: progress)
         return try stride(from: share.index, to: pairs.count, by: share.of).map { position in
+            defer { progress() }
             let sample = try cache.load(pairs[position])
+            progress()
             let probabilities = try prediction.probabilities(of: sample.image)
             let predicted = LabelMap(mostProbable: probabilities)
             let isOverThresholds = !families.isDisjoint(with: [.borders, .warping])

@@ -59,6 +59,8 @@ final class Worker {
         while !limit.isReached(step: state.step, elapsed: state.elapsed) {
             try updateControl()
             let outcome = try trainer.step(control) { try coordinator?.isSending() ?? false }
+            // A coordinator elsewhere that takes no messages may keep the workers waiting, which is no fault of theirs.
+            if !(coordinator is LocalCoordinator) { try recorder.enter(.waiting, step: state.step) }
             try coordinator?.report(
                 StepReport(outcome, progress: limit.progress(step: state.step, elapsed: state.elapsed)))
             if outcome.control.end { return .done }
@@ -69,7 +71,10 @@ final class Worker {
                 isCheckpoint: isStopped || isLast || isDue(every: configuration.checkpoint.every),
                 validate: hasValidation && (isLast || isDue(every: configuration.validation.every)))
             if isStopped && !isLast { return .stopped }
-            if isDue(every: configuration.run.replicaCheckEvery) { try replicas.compare(state) }
+            if isDue(every: configuration.run.replicaCheckEvery) {
+                try recorder.enter(.waiting, step: state.step)
+                try replicas.compare(state)
+            }
         }
         return .done
     }

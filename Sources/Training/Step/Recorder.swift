@@ -59,6 +59,9 @@ package final class Recorder {
         }
     }
 
+    /// Says that a unit of the phase is done. Any thread may say so.
+    package func advance() { detector?.advance() }
+
     /// What this worker's slots have taken since the last call.
     func takeTimes() -> WorkerTimes {
         defer { times = WorkerTimes() }

@@ -89,6 +89,7 @@ struct PredictCommand: JobCommand {
             "\(outcome.images) image\(outcome.images == 1 ? "" : "s") segmented into \(output)"
                 + (outcome.skipped > 0 ? ", \(outcome.skipped) of them before: these were skipped" : ""),
             json: json
-                ? Answer(images: outcome.images, skipped: outcome.skipped, output: output, notes: outcome.notes) : nil)
+                ? Answer(images: outcome.images, skipped: outcome.skipped, output: output, notes: outcome.notes) : nil,
+            isSaved: true)
     }
 }

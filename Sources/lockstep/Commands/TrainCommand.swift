@@ -14,7 +14,8 @@ struct TrainCommand: JobCommand {
             and the others train: mpirun -np 3 lockstep train cells.yaml has two workers. The result does not depend on \
             how many there are.
 
-            SIGINT, SIGTERM, SIGUSR1 or SIGUSR2 end a run with a checkpoint and status 75.
+            SIGINT, SIGTERM, SIGHUP, SIGXCPU, SIGUSR1 or SIGUSR2, sent to any of its processes, end a run with a \
+            checkpoint and status 75; nohup keeps SIGHUP away. Output that nobody reads ends nothing.
             """)
     static let usesRanks = true
 
@@ -62,7 +63,8 @@ struct TrainCommand: JobCommand {
             world: job.world, localRanks: job.localRanks, console: job.console, detector: job.watch
         ).run(request)
         try job.answer(
-            dryRun ? "the run can begin; nothing was written" : Self.text(result), json: json ? Answer(result) : nil)
+            dryRun ? "the run can begin; nothing was written" : Self.text(result), json: json ? Answer(result) : nil,
+            isSaved: !dryRun)
     }
 
     /// The scores of the last validation, and where everything is.

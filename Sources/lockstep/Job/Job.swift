@@ -31,11 +31,15 @@ struct Job {
 
     /// Joins the job of `mpirun`, or makes one of a single process.
     ///
-    /// - Parameter isWatched: whether a rank that is lost or stopped shall end the job.
-    static func join(isWatched: Bool) throws -> Job {
+    /// - Parameters:
+    ///   - isWatched: whether a rank that is lost or stopped shall end the job.
+    ///   - isStoppable: whether the command ends by itself where a stop is requested.
+    static func join(isWatched: Bool, isStoppable: Bool) throws -> Job {
         guard JobEnvironment.place != nil else {
             return Job(world: SoloCommunicator(), localRanks: 1, console: Console(), watch: nil)
         }
+        // mpirun cannot end its ranks once it is killed itself. Those that can save do so.
+        StopSignal.watchParent { if !isStoppable { _exit(Failure.Kind.running.rawValue) } }
         let world = try MPICommunicator.initialize()
         let console = Console(silent: world.rank != 0)
         let watch =
@@ -49,7 +53,8 @@ struct Job {
     /// Waits for the other ranks.
     func leave() {
         try? watch?.enter(.shutdown)
-        if world is MPICommunicator { MPICommunicator.finalize() }
+        // Without the mpirun that started this rank, MPI's own leave would not come to an end.
+        if world is MPICommunicator { StopSignal.isOrphan ? MPICommunicator.abandon() : MPICommunicator.finalize() }
         watch?.leave()
     }
 
@@ -93,7 +98,7 @@ struct Job {
     /// Prints the argument parser's message: help and version, or what is wrong with the command line.
     private func explain(_ error: any Error, of root: any ParsableCommand.Type) -> Int32 {
         guard root.exitCode(for: error) != .success else {
-            if isSpeaker { print(root.fullMessage(for: error)) }
+            if isSpeaker { StandardStream.write(root.fullMessage(for: error) + "\n", to: STDOUT_FILENO) }
             return 0
         }
         if isSpeaker {
@@ -105,16 +110,29 @@ struct Job {
 
     /// Prints an error, one line, on standard error.
     static func complain(_ message: String, isStop: Bool = false) {
-        try? FileHandle.standardError.write(contentsOf: Data("\(isStop ? "" : "error: ")\(message)\n".utf8))
+        StandardStream.write("\(isStop ? "" : "error: ")\(message.printable())\n", to: STDERR_FILENO, patience: 1)
     }
 
     /// Prints a command's result on standard output, as text or as JSON; on rank 0 alone.
-    func answer(_ text: @autoclosure () -> String, json: (any Encodable)?) throws {
+    ///
+    /// A reader that has gone, as in `lockstep … | head -1`, has had what it wanted.
+    ///
+    /// - Parameter isSaved: whether the result is in files, so that one which cannot be printed is only a warning.
+    func answer(_ text: @autoclosure () -> String, json: (any Encodable)?, isSaved: Bool = false) throws {
         guard isSpeaker else { return }
-        guard let json else { return print(text()) }
+        let code = StandardStream.write(
+            (try json.map(Self.encoded)?.printableJSON ?? text().printable(keepingLines: true)) + "\n",
+            to: STDOUT_FILENO)
+        guard code != 0, code != EPIPE else { return }
+        let reason = "standard output could not be written: \(Failure.systemReason(code))"
+        guard isSaved else { throw Failure.running(reason) }
+        console.logger.warning("\(reason)")
+    }
+
+    private static func encoded(_ json: any Encodable) throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         encoder.keyEncodingStrategy = .convertToSnakeCase
-        print(String(decoding: try encoder.encode(json), as: UTF8.self))
+        return String(decoding: try encoder.encode(json), as: UTF8.self)
     }
 }
