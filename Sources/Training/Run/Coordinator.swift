@@ -296,7 +296,8 @@ final class Coordinator: @unchecked Sendable {
         guard let validator else { return nil }
         let step = snapshot.state.step
         return try recorder.during(.validation, step: step) {
-            let findings = try snapshot.findings ?? validator.validate(snapshot.state.validated, progress: recorder.advance)
+            let findings =
+                try snapshot.findings ?? validator.validate(snapshot.state.validated, progress: recorder.advance)
             validationSeconds = findings.seconds
             return (findings, validator.outcome(of: findings))
         }

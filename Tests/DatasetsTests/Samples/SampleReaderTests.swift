@@ -254,8 +254,9 @@ import Testing
     func missingInMidRun() throws {
         let pair = try folder.sample("a", 2, image: [1, 2], labels: [0, 1])
         let cache = SampleCache(reader: reader, megabytes: 0)
-        #expect(checkSamples([pair], cache: cache).failure == nil)
-        cache.endCheck()
+        let check = checkSamples([pair], cache: cache)
+        #expect(check.failure == nil)
+        cache.endCheck([(check.part, [pair])])
         try FileManager.default.removeItem(atPath: pair.image.path)
         let gone = #expect(throws: Failure.self) { try cache.load(pair) }
         #expect(gone?.kind == .running && gone?.repeats == false && gone?.message.contains("does not exist") == true)
@@ -264,7 +265,15 @@ import Testing
         try folder.touch("images/a.png", bytes: Data([1, 2, 3]))
         #expect(throws: Failure.self) { try cache.load(pair) }
         #expect((#expect(throws: Failure.self) { try cache.load(pair) })?.kind == .running)
+        // One pixel of the image, or of its labels, is another.
+        for (image, labels) in [([1, 3], [0, 1]), ([1, 2], [1, 1])] {
+            _ = try folder.sample("a", 2, image: image.map { UInt16($0) }, labels: labels.map { UInt16($0) })
+            let changed = #expect(throws: Failure.self) { try cache.load(pair) }
+            #expect(
+                changed?.message.contains("not what was read when the run began") == true, "\(changed?.message ?? "")")
+        }
         // The next start judges anew.
+        try folder.touch("images/a.png", bytes: Data([1, 2, 3]))
         let next = SampleCache(reader: reader, megabytes: 0)
         #expect(checkSamples([pair], cache: next).failure?.reason.kind == .request)
     }
