@@ -140,6 +140,7 @@ extension ConfigurationNode {
     /// given twice too, which is then renamed as well.
     private static func duplicate(at first: Mark, yaml: String, name: String) throws -> Failure? {
         var lines = lines(yaml).map(String.init)
+        guard lines.count <= mostLines else { return nil }
         var mark = first
         for number in 0..<mostDuplicates {
             guard mark.line <= lines.count else { return nil }
@@ -162,8 +163,9 @@ extension ConfigurationNode {
         return nil
     }
 
-    /// Each costs a pass over the text.
+    /// Each costs a pass over the text, in which the parser compares every key with its likes.
     private static let mostDuplicates = 8
+    private static let mostLines = 5000
 
     /// The dotted key and place of the entry whose twin was renamed.
     private func find(_ renamed: String, path: String) -> (String, ConfigurationOrigin)? {
