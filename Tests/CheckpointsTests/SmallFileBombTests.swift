@@ -62,7 +62,7 @@ private struct Long: Sendable, CustomTestStringConvertible {
     func configurations(_ text: String) throws {
         let yaml = text.hasPrefix("data") ? text : text + "\\ndata: {train: {images: a, labels: b}, tile: 0}"
         let metadata =
-            "\"__metadata__\":{\"lockstep.configuration\":\"\(yaml)\",\"lockstep.step\":\"1\",\"lockstep.elapsed_seconds\":\"1\"}"
+            "\"__metadata__\":{\"lockstep.version\":\"0.2.0\",\"lockstep.configuration\":\"\(yaml)\",\"lockstep.step\":\"1\",\"lockstep.elapsed_seconds\":\"1\"}"
         _ = refusals(try file("{\(metadata)}"))
         _ = refusals(try file("{\(metadata),\(Self.tensor("encoder.0.conv1.weight", "[65536,0,3,3]"))}"))
     }
@@ -76,7 +76,7 @@ private struct Long: Sendable, CustomTestStringConvertible {
         }
         let messages = refusals(
             try file(
-                "{\"__metadata__\":{\"lockstep.configuration\":\"\(yaml)\",\"lockstep.step\":\"1\",\"lockstep.elapsed_seconds\":\"1\"}}"
+                "{\"__metadata__\":{\"lockstep.version\":\"0.2.0\",\"lockstep.configuration\":\"\(yaml)\",\"lockstep.step\":\"1\",\"lockstep.elapsed_seconds\":\"1\"}}"
             ))
         for message in messages { #expect(message.contains("aliases")) }
     }
