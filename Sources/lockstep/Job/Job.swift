@@ -88,7 +88,9 @@ struct Job {
             watch?.giveUp(because: "\(error)")
             Self.complain(
                 world.size == 1 ? "\(error)" : "\(error) (\(world.name)): look for an earlier error of another rank")
-            if world is MPICommunicator { MPICommunicator.abort(status: Failure.Kind.running.rawValue) }
+            if world is MPICommunicator, !StopSignal.isOrphan {
+                MPICommunicator.abort(status: Failure.Kind.running.rawValue)
+            }
             return Failure.Kind.running.rawValue
         }
     }
