@@ -35,7 +35,8 @@ package final class RendezvousListener: Sendable {
             guard descriptor >= 0 else { continue }
             var address = SocketAddress(interface.address, port: 0)
             guard address.withPointer({ bind(descriptor, $0, $1) }) == 0,
-                listen(descriptor, Int32(min(ranks + 16, 4096))) == 0, let own = SocketAddress.own(of: descriptor)
+                listen(descriptor, Int32(max(Self.leastWaiting, min(ranks + 16, 4096)))) == 0,
+                let own = SocketAddress.own(of: descriptor)
             else {
                 Glibc.close(descriptor)
                 continue
@@ -48,6 +49,9 @@ package final class RendezvousListener: Sendable {
         invitation = RendezvousInvitation(
             host: host, system: NetworkPlace.ownSystem, doors: doors, token: UInt64.random(in: 1...UInt64.max))
     }
+
+    /// Connections that may wait to be accepted, or more: where strangers fill that, a rank waits for seconds.
+    private static let leastWaiting = 1024
 
     deinit { for descriptor in descriptors { close(descriptor) } }
 

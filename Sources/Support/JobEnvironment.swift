@@ -35,6 +35,9 @@ package enum JobEnvironment {
     /// The variable by which a test asks for a fault.
     package static let faultVariable = "LOCKSTEP_FAULT"
 
+    /// Seconds that a rank waits for the others to start; 0 = as long as it takes.
+    package static var startTimeout: Double { variables["LOCKSTEP_START_TIMEOUT"].flatMap(Double.init) ?? 300 }
+
     /// The fault that a test asks for.
     package static var injectedFault: String? { variables[faultVariable] }
 

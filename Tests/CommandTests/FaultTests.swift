@@ -211,6 +211,23 @@ extension ProgramTests {
             }
         }
 
+        @Test func ranksThatNeverAllStartEndWithALine() throws {
+            let place = try Place()
+            // Rank 0 stops before it has joined the others.
+            let script = "[ $OMPI_COMM_WORLD_RANK != 0 ] || kill -STOP $$; exec \(Program.executable) train cells.yaml"
+            let run = try RunningProgram(
+                [
+                    "LOCKSTEP_START_TIMEOUT=1", "mpirun", "-q", "--oversubscribe", "--bind-to", "none", "-np", "3",
+                    "bash", "-c", script,
+                ], in: place.folder)
+            let outcome = try run.outcome(within: 40)
+            #expect(outcome.status != 0)
+            let lines = outcome.errors.split(separator: "\n").filter { $0.hasPrefix("error: ") }
+            #expect(
+                lines.count == 1 && lines[0].hasPrefix("error: rank 1 on ")
+                    && lines[0].contains(" has waited 1 s for the other ranks to start: "), "\(outcome.errors)")
+        }
+
         @Test func withoutAWatchAndWithABadFault() throws {
             let place = try Place()
             try place.succeed(["train", "cells.yaml", "--set", "run.fault_timeout=0"], ranks: 3)

@@ -130,11 +130,11 @@ extension ProgramTests {
             let command =
                 isScript ? [Self.train, "--program", Program.executable] : [Program.executable, "train"]
             let words = (command + Self.endless).map { "'\($0)'" }.joined(separator: " ")
-            // A shell becomes the terminal's, stays, and takes note of the status.
+            // A shell becomes the terminal's, hands the hangup on as a login shell does, and takes note of the status.
             let run = try RunningProgram(
                 [
                     "setsid", "--wait", "bash", "-c",
-                    "exec <\(name) >\(name) 2>&1; trap : HUP; \(words); echo $? >status",
+                    "exec <\(name) >\(name) 2>&1; \(words) & trap 'kill -HUP $!' HUP; wait $!; wait $!; echo $? >status",
                 ], in: place.folder)
             try run.wait("trained") {
                 var bytes = [UInt8](repeating: 0, count: 4096)

@@ -35,11 +35,13 @@ struct Job {
     ///   - isWatched: whether a rank that is lost or stopped shall end the job.
     ///   - isStoppable: whether the command ends by itself where a stop is requested.
     static func join(isWatched: Bool, isStoppable: Bool) throws -> Job {
-        guard JobEnvironment.place != nil else {
+        guard let place = JobEnvironment.place else {
             return Job(world: SoloCommunicator(), localRanks: 1, console: Console(), watch: nil)
         }
         // mpirun cannot end its ranks once it is killed itself. Those that can save do so.
         StopSignal.watchParent { if !isStoppable { _exit(Failure.Kind.running.rawValue) } }
+        let limit = StartLimit(rank: place.rank)
+        defer { limit.end() }
         let world = try MPICommunicator.initialize()
         let console = Console(silent: world.rank != 0)
         let watch =
@@ -90,7 +92,9 @@ struct Job {
             watch?.giveUp(because: "\(error)")
             Self.complain(
                 world.size == 1 ? "\(error)" : "\(error) (\(world.name)): look for an earlier error of another rank")
-            if world is MPICommunicator { MPICommunicator.abort(status: Failure.Kind.running.rawValue) }
+            if world is MPICommunicator, !StopSignal.isOrphan {
+                MPICommunicator.abort(status: Failure.Kind.running.rawValue)
+            }
             return Failure.Kind.running.rawValue
         }
     }
