@@ -217,7 +217,7 @@ extension ProgramTests {
             let script = "[ $OMPI_COMM_WORLD_RANK != 0 ] || kill -STOP $$; exec \(Program.executable) train cells.yaml"
             let run = try RunningProgram(
                 [
-                    "LOCKSTEP_START_TIMEOUT=1", "mpirun", "-q", "--oversubscribe", "--bind-to", "none", "-np", "3",
+                    "LOCKSTEP_START_TIMEOUT=3", "mpirun", "-q", "--oversubscribe", "--bind-to", "none", "-np", "3",
                     "bash", "-c", script,
                 ], in: place.folder)
             let outcome = try run.outcome(within: 40)
@@ -225,7 +225,7 @@ extension ProgramTests {
             let lines = outcome.errors.split(separator: "\n").filter { $0.hasPrefix("error: ") }
             #expect(
                 lines.count == 1 && lines[0].hasPrefix("error: rank 1 on ")
-                    && lines[0].contains(" has waited 1 s for the other ranks to start: "), "\(outcome.errors)")
+                    && lines[0].contains(" has waited 3 s for the other ranks to start: "), "\(outcome.errors)")
         }
 
         @Test func withoutAWatchAndWithABadFault() throws {

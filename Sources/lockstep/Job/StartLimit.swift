@@ -13,19 +13,23 @@ final class StartLimit: Sendable {
     /// - Parameter seconds: 0 = without a limit.
     init(rank: Int, seconds: Double = JobEnvironment.startTimeout) {
         guard seconds > 0 else { return }
-        let deadline = Timeline.now + seconds + Self.stagger * Double(rank)
+        let patience = seconds + Self.stagger * Double(rank)
         let thread = Thread { [self] in
             var all = sigset_t()
             sigfillset(&all)
             pthread_sigmask(SIG_BLOCK, &all, nil)
+            // A rank that was stopped itself has not waited meanwhile.
+            var waited = 0.0
             while !isOver.load(ordering: .relaxed) {
-                guard Timeline.now < deadline else {
+                // Where the job is being ended, somebody has said why.
+                guard waited < patience || StopSignal.isRaised else {
                     Job.complain(
                         "rank \(rank) on \(ProcessInfo.processInfo.hostName) has waited \(Int(seconds)) s for the other ranks to "
                             + "start: one is stopped, or its machine hangs or is cut off: look for it and start again")
                     _exit(Failure.Kind.running.rawValue)
                 }
                 usleep(100_000)
+                waited += 0.1
             }
         }
         thread.name = "start"
