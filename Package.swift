@@ -140,8 +140,8 @@ let package = Package(
     swiftLanguageModes: [.v6]
 )
 
-// Fuzzing (Tests/Fuzzing/fuzz), in a build with Address Sanitizer: the readers tell libFuzzer, whose library this names,
-// which of their branches an input takes.
+// Fuzzing (Tests/Fuzzing/fuzz), in a build with Address Sanitizer: the readers tell libFuzzer, whose library this
+// names, which of their branches an input takes.
 if let library = environment["LOCKSTEP_FUZZING"] {
     let readers: Set = ["Images", "Checkpoints", "Configurations", "Datasets", "Sweeps", "Support"]
     for target in package.targets where readers.contains(target.name) {
@@ -155,7 +155,8 @@ if let library = environment["LOCKSTEP_FUZZING"] {
         .executableTarget(
             name: "fuzz-readers",
             dependencies: [
-                "Sweeps", "Inference", "Checkpoints", "Configurations", "Datasets", "Images", "Support", "CFuzzer",
+                "Sweeps", "Inference", "Checkpoints", "Configurations", "Datasets", "Kernels", "Images", "Support",
+                "CFuzzer",
             ],
             path: "Tests/Fuzzing", exclude: ["corpus", "fuzz", "make_corpus.py"],
             linkerSettings: [.unsafeFlags([library]), .linkedLibrary("stdc++")]),

@@ -17,9 +17,11 @@ final class HostFiles {
         source launch/hosts.sh
         while IFS= read -r file; do
             status=0
-            answer="$( (read_hosts "$file" >&2; printf '%s %s\\n' "${host_names[*]}" "${host_slots[*]}" >&2) 2>&1)" || status=$?
+            answer="$( (read_hosts "$file"; echo "${host_names[*]} ${host_slots[*]}") 2>&1)" || status=$?
             case "$status" in
-                0) [[ "$answer" =~ ^[A-Za-z0-9_][A-Za-z0-9._\\ -]*$ ]] && echo ok || printf 'wrong hosts %q\\n' "$answer" ;;
+                0)
+                    [[ "$answer" =~ ^[A-Za-z0-9_][A-Za-z0-9._\\ -]*$ ]] && echo ok ||
+                        printf 'wrong hosts %q\\n' "$answer" ;;
                 2) [[ "$answer" == error:* && "$answer" != *$'\\n'* && "$answer" != *[[:cntrl:]]* ]] && echo ok ||
                     printf 'wrong words %q\\n' "$answer" ;;
                 *) printf 'status %s: %q\\n' "$status" "$answer" ;;

@@ -3,6 +3,7 @@ import Configurations
 import Foundation
 import Images
 import Inference
+import Kernels
 import Support
 import Sweeps
 
@@ -22,7 +23,7 @@ enum Reader: String, CaseIterable {
     var mostBytes: Int {
         switch self {
         case .png, .jpeg, .tiff: 8 << 10
-        case .safetensors: 24 << 10
+        case .safetensors: 64 << 10
         case .yaml, .sweep, .csv: 4 << 10
         case .hosts: 1 << 10
         }
@@ -100,13 +101,15 @@ enum Reader: String, CaseIterable {
         for tensor in file.tensors {
             try expect(file.values(tensor).count, tensor.count, "values of \(tensor.name)")
         }
-        // Each says on its own what it cannot use.
-        for use in [{ _ = try Checkpoint(reading: path) }, { _ = try TrainedModel(reading: path) }]
-            as [() throws -> Void]
-        {
-            do { try use() } catch is Failure {}
-        }
+        // Each says on its own what it cannot use; the last lays out the network.
+        let uses: [() throws -> Void] = [
+            { _ = try Checkpoint(reading: path) },
+            { _ = try ModelEnsemble([TrainedModel(reading: path)], tile: nil, engine: Self.engine) },
+        ]
+        for use in uses { do { try use() } catch is Failure {} }
     }
+
+    private static let engine = Engine(.native, threads: 1)
 
     // MARK: - Text
 

@@ -8,7 +8,7 @@ crash_words='Fatal error|Crash|Illegal instruction|Segmentation fault|Backtrace|
 # programs use.
 make_place() {
     # In memory, where that is possible: hundreds of runs that sync each step.
-    folder="$(mktemp -d -p /dev/shm 2>/dev/null || mktemp -d)"
+    folder="$(mktemp -d -p /dev/shm lockstep-soak.XXXXXX 2>/dev/null || mktemp -d -t lockstep-soak.XXXXXX)"
     folder="$(cd "$folder" && pwd -P)"
     findings="$folder/findings"
     : >"$findings"
@@ -51,10 +51,10 @@ verdict() {
 
 count_findings() { grep -c '^FOUND' "$findings" || true; }
 
-# Nothing of ours may be left in the temporary folder and in shared memory. What Open MPI leaves there of a job that was
-# killed whole is its own, and removed here.
+# Nothing of ours may be left in the temporary folder and in shared memory. What Open MPI leaves there of a job whose every
+# process was killed, nobody else can remove: it is removed here, and said.
 check_traces() {
-    local left
+    local left segment removed=0
     # A job that was killed goes on for a moment.
     for _ in {1..50}; do
         pgrep -f "$folder" >/dev/null || break
@@ -63,12 +63,25 @@ check_traces() {
     rm -rf "$folder"/tmp/ompi.* "$folder"/tmp/openmpi-sessions-*
     left="$(find "$folder/tmp" -mindepth 1 | head -n 3)"
     [ -z "$left" ] || finding "left in the temporary folder: ${left//$'\n'/ }" "launch/soak $part --seed $seed"
-    left="$(comm -13 <(echo "$shared_memory") <(list_shared_memory) | head -n 3)"
-    [ -z "$left" ] || finding "left in /dev/shm: ${left//$'\n'/ }" "launch/soak $part --seed $seed"
+    while IFS= read -r segment; do
+        case "$segment" in
+            vader_segment.*)
+                if ! grep -qsF "/dev/shm/$segment" /proc/[0-9]*/maps; then
+                    rm -f "/dev/shm/$segment"
+                    removed=$((removed + 1))
+                fi
+                ;;
+            *) finding "left in /dev/shm: $segment" "launch/soak $part --seed $seed" ;;
+        esac
+    done < <(comm -13 <(echo "$shared_memory") <(list_shared_memory))
+    [ "$removed" -eq 0 ] || echo "Open MPI left $removed segments of killed jobs in /dev/shm: removed"
 }
 
-# What lies in shared memory, but for Open MPI's own.
-list_shared_memory() { find /dev/shm -mindepth 1 -maxdepth 1 ! -name 'vader_segment.*' ! -name 'sem.*' ! -path "$folder" -printf '%f\n' 2>/dev/null | sort; }
+# What lies in shared memory of our programs and of Open MPI, but for the folders of tests such as this.
+list_shared_memory() {
+    find /dev/shm -mindepth 1 -maxdepth 1 \( -name 'vader_segment.*' -o -name '*lockstep*' \) ! -name 'lockstep-soak.*' \
+        ! -name 'lockstep-fuzz.*' -printf '%f\n' 2>/dev/null | sort
+}
 
 # mpirun with as many ranks as given, as the tests start it: on_ranks N COMMAND…
 on_ranks() {
