@@ -17,6 +17,6 @@ enum ImageOutput {
     }
 
     static func failure(writing path: String, reason: String) -> Failure {
-        .running("image \(path) cannot be written: \(reason)")
+        .running("image \(shownPath(path)) cannot be written: \(reason)")
     }
 }

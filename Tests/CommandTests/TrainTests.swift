@@ -113,7 +113,7 @@ extension ProgramTests {
             #expect(lines.count == 1 && lines[0].contains("cell-0003.png"), "\(outcome.errors)")
         }
 
-        @Test("a full disk ends the job", arguments: ["dedicated", "shared"])
+        @Test("a full disk ends a run whose last weights cannot be saved", arguments: ["dedicated", "shared"])
         func fullDisk(mode: String) throws {
             let place = try Place()
             // The kernel refuses to let any file of the coordinator grow, as a full disk does; without the signal.
@@ -121,16 +121,21 @@ extension ProgramTests {
                 [
                     "mpirun", "-q", "--oversubscribe", "--bind-to", "none", "-np", "3", "sh", "-c",
                     "trap '' XFSZ; exec \"$@\"", "sh", Program.executable,
-                ] + Self.long + ["--set", "training.steps=100000", "--set", "run.coordinator=\(mode)"],
+                ] + Self.long + ["--set", "training.steps=600", "--set", "run.coordinator=\(mode)"],
                 in: place.folder)
             try run.wait("trained") { (try? place.losses("runs/cells").count) ?? 0 > 5 }
             let limit = try RunningProgram(
                 ["prlimit", "--pid", "\(try #require(run.ranks().first))", "--fsize=4096:4096"], in: place.folder)
             #expect(try limit.outcome(within: 10).status == 0)
-            let outcome = try run.outcome(within: 20)
+            let outcome = try run.outcome(within: 60)
             #expect(outcome.status == 1)
-            let lines = outcome.errors.split(separator: "\n").filter { $0.hasPrefix("error: ") }
-            #expect(lines.count == 1 && lines[0].contains("runs/cells/"), "\(outcome.errors)")
+            let lines = outcome.errors.split(separator: "\n")
+            let last = lines.filter { $0.hasPrefix("error: ") }
+            #expect(last.count == 1 && last[0].contains("runs/cells/checkpoint.part"), "\(outcome.errors)")
+            #expect(last[0].contains("the run's last weights could not be saved"), "\(outcome.errors)")
+            for what in ["metrics.jsonl cannot be written: file too large", "no picture of the validation"] {
+                #expect(lines.count { $0.contains(what) } == 1, "\(outcome.errors)")
+            }
         }
 
         @Suite(.tags(.timing), .onlyWhereTimeIsMeasured) struct Timing {

@@ -44,7 +44,7 @@ soak_steady() {
     quietly "$program" synthesize large --count 8 --size 192 --seed 4
     on_ranks 3 "$program" train task.yaml --output "$run" --set training.minutes="$length" --set data.root=large \
         --set model.base_channels=16 --set model.depth=2 --set data.tile=124 --set checkpoint.every=50 --set validation.every=100 \
-        --set training.steps=null >"$folder/output" 2>&1 </dev/null &
+        --set training.steps=null --set optimizer.learning_rate=0.002 --set optimizer.clip_norm=1 >"$folder/output" 2>&1 </dev/null &
     child=$!
     while kill -0 "$child" 2>/dev/null; do
         sleep "$pause"

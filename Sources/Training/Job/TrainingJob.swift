@@ -88,7 +88,8 @@ package struct TrainingJob {
                 configuration: configuration, directory: folder, lock: lock,
                 origin: .init(images: setup.specification.imagesDigest, contents: review.contents, run: run))
             coordinator = try Coordinator(
-                configuration: configuration, directory: folder, checkpoints: checkpoints, console: console,
+                configuration: configuration, directory: folder, checkpoints: checkpoints,
+                advice: directory.adviceAfterFault, console: console,
                 validator: setup.validator(engine), metric: setup.metric,
                 start: start, name: world.name,
                 isDedicated: layout.hasDedicatedCoordinator,

@@ -21,6 +21,8 @@ final class Coordinator: @unchecked Sendable {
     private let logger: Logger
     private let log: MetricsLog
     private let checkpoints: CheckpointWriter
+    /// What to do about the run after a fault.
+    private let advice: String
     private let validator: Validator?
     private let metric: SegmentationMetric
     private let name: String
@@ -34,6 +36,8 @@ final class Coordinator: @unchecked Sendable {
     private var skipped = 0
     /// What the last validation and the last checkpoint took.
     private var (validationSeconds, savingSeconds) = (Double.infinity, 0.0)
+    /// Whether the pictures of the last validation could be written.
+    private var isDrawing = true
 
     /// Guards what both threads see.
     private let condition = NSCondition()
@@ -50,6 +54,7 @@ final class Coordinator: @unchecked Sendable {
     /// - Parameters:
     ///   - directory: the run's folder, as it is reached.
     ///   - checkpoints: writes them.
+    ///   - advice: what to do about the run after a fault.
     ///   - validator: nil without validation images.
     ///   - metric: the score by which a checkpoint is the best.
     ///   - start: where the run begins: step 0, or the checkpoint that it resumes from.
@@ -59,7 +64,8 @@ final class Coordinator: @unchecked Sendable {
     ///   - recorder: is told what this rank does.
     ///   - detector: is told what can be done about the run after a fault.
     init(
-        configuration: Configuration, directory: RunDirectory, checkpoints: CheckpointWriter, console: Console,
+        configuration: Configuration, directory: RunDirectory, checkpoints: CheckpointWriter, advice: String,
+        console: Console,
         validator: Validator?,
         metric: SegmentationMetric, start: StartingPoint, name: String, isDedicated: Bool,
         workers: [WorkerPlace],
@@ -69,6 +75,7 @@ final class Coordinator: @unchecked Sendable {
         self.configuration = configuration
         self.directory = directory
         self.checkpoints = checkpoints
+        self.advice = advice
         self.console = console
         logger = console.logger
         self.validator = validator
@@ -279,8 +286,6 @@ final class Coordinator: @unchecked Sendable {
         }
     }
 
-    private var advice: String { RunDirectory(shownPath(directory.path)).adviceAfterFault }
-
     private func reject(_ snapshot: Snapshot) {
         let reason = Failure.running(
             "the weights of step \(snapshot.state.step) are not those that the worker sent: check the memory of both machines and "
@@ -316,10 +321,14 @@ final class Coordinator: @unchecked Sendable {
         return isBest
     }
 
-    /// Draws the first validation images; a picture that cannot be written is only a warning.
+    /// Draws the first validation images; that a picture cannot be written is only a warning, and said once.
     private func draw(_ findings: Validator.Findings, step: Int) {
-        do { try validator?.draw(findings, into: directory.previews, prefix: "latest") } catch {
-            logger.warning("step \(step): no picture of the validation: \(error)")
+        do {
+            try validator?.draw(findings, into: directory.previews, prefix: "latest")
+            isDrawing = true
+        } catch {
+            if isDrawing { logger.warning("step \(step): no picture of the validation: \(error)") }
+            isDrawing = false
         }
     }
 
