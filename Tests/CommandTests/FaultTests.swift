@@ -181,8 +181,8 @@ extension ProgramTests {
             let place = try Place()
             let cases = [
                 // Late enough for a look or two at how long steps take.
-                ("2:data:3000:hang", "rank 2 ", " has been reading images for "),
-                ("0:waiting:3000:hang", "rank 0 ", " has taken no message of the workers for "),
+                ("2:data:1500:hang", "rank 2 ", " has been reading images for "),
+                ("0:waiting:1500:hang", "rank 0 ", " has taken no message of the workers for "),
                 // Before the first step, and in a validation, by images.
                 ("1:data:0:hang", "rank 1 ", " has been reading images ("),
                 ("0:validation:3:hang", "rank 0 ", " has been validating for "),
@@ -197,7 +197,7 @@ extension ProgramTests {
                     ], in: place.folder)
             }
             for ((fault, rank, words), (number, run)) in zip(cases, runs.enumerated()) {
-                let outcome = try run.outcome(within: 60)
+                let outcome = try run.outcome(within: 120)
                 #expect(outcome.status == 1)
                 let lines = outcome.errors.split(separator: "\n").filter { $0.hasPrefix("error: ") }
                 #expect(

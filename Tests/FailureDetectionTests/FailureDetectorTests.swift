@@ -116,6 +116,7 @@ import Testing
             _ = try world.broadcast(JSONEncoder().encode(door.invitation), root: 0)
             _ = try world.gatherFromAll(Data())
             let status = RankStatus(step: 9, phase: .checkpoint, entries: 3)
+            guests.wait(for: 3)
             for guest in guests.all { guest.send(.beat(status, successor: 2, advice: "go on")) }
             try world.barrier()
             usleep(100_000)
@@ -145,6 +146,7 @@ import Testing
             _ = try world.gatherFromAll(Data())
             try world.barrier()
             let status = RankStatus(step: 9, phase: .waiting, entries: 3)
+            guests.wait(for: 2)
             for guest in guests.all { guest.send(.beat(status, successor: 2, advice: "")) }
             // Its silence may be 7.5 s. The first rank that notices ends, and mpirun ends this one.
             usleep(4_500_000)
@@ -160,6 +162,9 @@ import Testing
     private final class Guests: Sendable {
         private let connections = Mutex<[HeartbeatConnection]>([])
         var all: [HeartbeatConnection] { connections.withLock { $0 } }
+
+        /// A guest knows that it was let in before it stands here.
+        func wait(for count: Int) { while all.count < count { usleep(1000) } }
 
         func receive(_ count: Int, at door: RendezvousListener) {
             while all.count < count {
