@@ -256,10 +256,16 @@ ctiff_status ctiff_read_block(
     errno = 0;
     // A deflated block that is damaged may end before the last of its bytes without an error (libdeflate, where a stream
     // would give more than the block holds): what is not decoded must not be what lay in memory.
-    uint32_t block;
+    const uint32_t block =
+        reader->header.is_tiled ? TIFFComputeTile(reader->tiff, x, y, 0, plane) : TIFFComputeStrip(reader->tiff, y, plane);
+    // Where a list of blocks is too short, libtiff takes the rest to begin with the file, header and all.
+    if (TIFFGetStrileOffset(reader->tiff, block) == 0) {
+        reader->sink.current = NULL;
+        refuse(error, CTIFF_TRUNCATED, 0, "");
+        return error->status;
+    }
     tmsize_t expected, got;
     if (reader->header.is_tiled) {
-        block = TIFFComputeTile(reader->tiff, x, y, 0, plane);
         expected = TIFFTileSize(reader->tiff);
         memset(bytes, 0, (size_t)expected);
         got = TIFFReadEncodedTile(reader->tiff, block, bytes, expected);
@@ -267,7 +273,6 @@ ctiff_status ctiff_read_block(
         const uint32_t first = y - y % reader->header.block_height;
         uint32_t rows = reader->header.height - first;
         if (rows > reader->header.block_height) rows = reader->header.block_height;
-        block = TIFFComputeStrip(reader->tiff, y, plane);
         expected = TIFFVStripSize(reader->tiff, rows);
         memset(bytes, 0, (size_t)expected);
         got = TIFFReadEncodedStrip(reader->tiff, block, bytes, expected);
