@@ -135,6 +135,11 @@ run_ranks() {
         export LOCKSTEP_TERMINAL="$columns"
         options+=(-x LOCKSTEP_TERMINAL)
     fi
+    # Of the environment, mpirun takes its own variables alone to other machines.
+    local name
+    for name in LOCKSTEP_MEMORY_MB LOCKSTEP_MAX_PIXELS; do
+        [ -z "${!name:-}" ] || options+=(-x "$name")
+    done
 
     : >"$folder/verdict"
     rm -f "$folder/errors"

@@ -97,8 +97,9 @@ static int read_header(cpng_reader *reader, cpng_error *error) {
     png_set_sig_bytes(reader->png, 8);
     // Sizes are judged by the caller, who can say more than "Invalid IHDR data".
     png_set_user_limits(reader->png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
-    // A chunk beside the pixels (a text, a colour profile) says how long it is, and memory is taken for that.
-    png_set_chunk_malloc_max(reader->png, 64 << 20);
+    // Of the chunks beside pixels, palette and transparency libpng takes none: some get as much memory as they claim to be
+    // long. What is wanted of them is read where it stands (PNGMetadata).
+    png_set_keep_unknown_chunks(reader->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
     png_read_info(reader->png, reader->info);
 
     int color = png_get_color_type(reader->png, reader->info);
