@@ -44,6 +44,9 @@ package struct StopWatch {
 }
 
 extension String {
-    /// Cut where it is too long for a line that a person reads.
-    package var shortened: String { utf8.count <= 200 ? self : "\(prefix(80))…" }
+    /// In one line, and cut where that is too long for a person to read.
+    package var shortened: String {
+        let line = utf8.count <= 200 ? self : "\(prefix(80))…"
+        return line.printable()
+    }
 }

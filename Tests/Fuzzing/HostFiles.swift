@@ -44,9 +44,12 @@ final class HostFiles {
         try input.write(contentsOf: Data("\(path)\n".utf8))
         var answer = Data()
         while answer.last != UInt8(ascii: "\n") {
-            let part = output.availableData
-            guard !part.isEmpty else { throw Reader.BrokenPromise(description: "the shell has ended") }
-            answer += part
+            var part = [UInt8](repeating: 0, count: 1 << 12)
+            let count = Foundation.read(output.fileDescriptor, &part, part.count)
+            // libFuzzer's clock interrupts.
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { throw Reader.BrokenPromise(description: "the shell has ended") }
+            answer += part.prefix(count)
         }
         guard answer == Data("ok\n".utf8) else {
             throw Reader.BrokenPromise(description: String(decoding: answer.dropLast(), as: UTF8.self))

@@ -103,6 +103,15 @@ static int judge_path(const char *kind, const char *path) {
 static int judge(const char *kind, int folder, const char *name) {
     if (!below || !name) return 0;
     char path[2 * PATH_MAX + 2];
+    // A path by an open folder.
+    static const char open_files[] = "/proc/self/fd/";
+    if (strncmp(name, open_files, sizeof open_files - 1) == 0) {
+        char *rest;
+        folder = (int)strtol(name + sizeof open_files - 1, &rest, 10);
+        if (*rest != '/' || !path_of(folder, path)) return 0;
+        strncat(path, rest, PATH_MAX);
+        return judge_path(kind, path);
+    }
     if (name[0] == '/') return judge_path(kind, name);
     if (folder == AT_FDCWD) {
         if (syscall(SYS_getcwd, path, (size_t)PATH_MAX) < 0) return 0;

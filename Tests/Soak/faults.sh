@@ -83,10 +83,11 @@ count_calls() {
     if [ ! -e "$log" ]; then
         (
             enter_case "$folder/count-$1" "$1"
-            run_target "$1" env LD_PRELOAD="$folder/faults.so" FAULT_BELOW="$PWD" FAULT_LOG="$log" FAULT_RANK="$(rank_of "$1")" \
+            run_target "$1" env LD_PRELOAD="$folder/faults.so" FAULT_BELOW="$PWD" FAULT_LOG="$log" FAULT_RANK="$(rank_of "$1")" FAULT_NAME="${program##*/}" \
                 FAULT_CALLS=create,open,read,write,sync,rename,unlink,truncate,link,mkdir >/dev/null 2>&1
         )
         rm -rf "$folder/count-$1"
+        [ -s "$log" ] || fail 1 "$1 makes no call that the shim sees"
     fi
     grep -cE "^(${2//,/|}) " "$log" || true
 }
@@ -105,7 +106,7 @@ soak_faults() {
     for target in "${targets[@]}"; do
         [[ " train resume coordinator worker predict sweep " == *" $target "* ]] || fail 2 "--only $target: see $0 --help"
         for kind in "${fault_kinds[@]}"; do
-            count="$(count_calls "$target" "${kind%%:*}")"
+            count="$(count_calls "$target" "${kind%%:*}")" || exit
             # A start that moves on, so that a sample meets different calls with different faults.
             for ((number = 1 + cases % every; number <= count; number += every)); do
                 while [ "$running" -ge 2 ]; do
@@ -134,7 +135,7 @@ one_case() {
         enter_case "$place" "$target"
         run_target "$target" env LD_PRELOAD="$folder/faults.so" FAULT_BELOW="$PWD" FAULT_CALLS="$calls" \
             FAULT_DO="${codes[$error]}" FAULT_AT="$number" FAULT_ALWAYS="$([ "$mode" = always ] && echo 1 || echo 0)" \
-            FAULT_RANK="$(rank_of "$target")" FAULT_LOG="$log" >"$place.out" 2>"$place.err"
+            FAULT_RANK="$(rank_of "$target")" FAULT_NAME="${program##*/}" FAULT_LOG="$log" >"$place.out" 2>"$place.err"
     ) || status=$?
     if grep -qs '^hit ' "$log"; then
         while IFS= read -r words; do
