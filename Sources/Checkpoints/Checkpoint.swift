@@ -115,6 +115,9 @@ extension SafetensorsFile {
 }
 
 extension SafetensorsFile {
+    /// Whether a run's momentum is there beside the weights.
+    var holdsMomentum: Bool { tensors.contains { $0.name.hasPrefix(Checkpoint.momentumPrefix) } }
+
     /// Whether the weights' moving average is there beside the weights.
     package var holdsAverage: Bool { tensors.contains { $0.name.hasPrefix(Checkpoint.averagePrefix) } }
 }
@@ -131,9 +134,13 @@ extension SafetensorsFile {
     ) throws {
         for entry in buffer.layout.entries where !except.contains(entry.name) {
             let tensor = try tensor(of: entry, prefix: prefix, advice: advice)
-            values(tensor).withUnsafeBufferPointer { values in
-                if let values = values.baseAddress { buffer.layout.importTensor(entry, from: values, to: buffer.base) }
+            let values = values(tensor)
+            guard FlatBuffers.areFinite(values, count: values.count) else {
+                throw Failure.request(
+                    "\(path): \(tensor.name) has values that are not finite, as of a training that has diverged: use weights of "
+                        + "an earlier step")
             }
+            buffer.layout.importTensor(entry, from: values, to: buffer.base)
         }
     }
 

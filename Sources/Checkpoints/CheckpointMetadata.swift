@@ -102,11 +102,14 @@ public struct CheckpointMetadata {
     /// Throws `Failure.request` where they are not as they were written, or are of another step than the file's name.
     init?(_ file: SafetensorsFile) throws {
         let metadata = file.metadata.filter { $0.key.hasPrefix(Self.prefix) }
-        guard !metadata.isEmpty else { return nil }
         func damaged(_ what: String) -> Failure {
             .request(
                 "\(file.path) is damaged: \(what), as if a bit had flipped or the file had been edited: use another "
                     + "checkpoint of the run")
+        }
+        guard !metadata.isEmpty else {
+            guard !file.holdsMomentum else { throw damaged("it has a run's momentum and does not say of which run") }
+            return nil
         }
         func value(_ key: String) -> String? { metadata[Self.prefix + key] }
         let numbers = value("version")?.split(separator: ".").compactMap { Int($0) }

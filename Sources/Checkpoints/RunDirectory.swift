@@ -83,12 +83,8 @@ public struct RunDirectory: Sendable {
     /// Makes the folder and those in it.
     public func create() throws {
         for folder in [checkpoints, previews] {
-            do {
-                try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-            } catch {
-                throw Failure.request(
-                    "\(shownPath(folder)) cannot be made: check the folder's permissions, or choose another --output")
-            }
+            try makeFolder(
+                folder, called: shownPath(folder), advice: "check the folder's permissions, or choose another --output")
         }
     }
 
@@ -149,14 +145,16 @@ public struct RunDirectory: Sendable {
     /// Keeps other processes out of the folder for as long as the handle lives, and clears away what a killed one left
     /// half-written.
     ///
-    /// - Parameter patience: seconds to wait for a process that is about to end.
-    package func lock(patience: Double = 0) throws -> FileHandle {
+    /// - Parameters:
+    ///   - patience: seconds to wait for a process that is about to end.
+    ///   - isWanted: asked while waiting; false ends it.
+    package func lock(patience: Double = 0, while isWanted: () -> Bool = { true }) throws -> FileHandle {
         let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else {
-            throw Failure.request("\(path) cannot be opened: \(Failure.systemReason(errno)); choose another --output")
+            throw InputFile.failure(errno, called: "the run's folder \(path)")
         }
         let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-        guard handle.lock(patience: patience) else {
+        guard handle.lock(patience: patience, while: isWanted) else {
             throw Failure.request(
                 "\(path) is in use by another process: wait until it ends, or choose another --output")
         }
@@ -169,16 +167,33 @@ public struct RunDirectory: Sendable {
         return handle
     }
 
-    /// Takes a checkpoint that was just written into the links, and removes the oldest beyond `keep`; the best stays.
+    /// Takes a checkpoint that was just written into the links, and removes the oldest beyond `keep`. The best stays, and
+    /// where none is known any more the one that the link names.
     ///
     /// Later ones, which a resume has passed over since they are damaged, do not count.
-    public func adopt(step: Int, best: BestScore?, keep: Int) throws {
-        let temporary = unfinishedCheckpoint
-        try AtomicFile.link(latest, to: Checkpoint.fileName(step: step), by: temporary)
-        if let best, FileManager.default.fileExists(atPath: checkpoint(step: best.step)) {
-            try AtomicFile.link(self.best, to: Checkpoint.fileName(step: best.step), by: temporary)
+    ///
+    /// - Parameter isOwn: whether the run may remove the checkpoint of a step.
+    public func adopt(step: Int, best: BestScore?, keep: Int, isOwn: (_ step: Int) -> Bool = { _ in true }) throws {
+        let links = Result {
+            try link(latest, to: step)
+            if let best, FileManager.default.fileExists(atPath: checkpoint(step: best.step)) {
+                try link(self.best, to: best.step)
+            }
         }
-        let old = checkpointSteps.filter { $0 <= step && $0 != best?.step }.dropLast(max(keep, 1))
+        let named = try? FileManager.default.destinationOfSymbolicLink(atPath: self.best)
+        let kept = [best?.step, named.flatMap(Checkpoint.step)]
+        let old = checkpointSteps.filter { $0 <= step && !kept.contains($0) && isOwn($0) }.dropLast(max(keep, 1))
         for step in old { unlink(checkpoint(step: step)) }
+        try links.get()
+    }
+
+    private func link(_ path: String, to step: Int) throws {
+        try AtomicFile.link(path, to: Checkpoint.fileName(step: step), by: unfinishedCheckpoint)
+    }
+
+    /// Takes a checkpoint away that has turned out to be of no use; the newest of the others is then the latest.
+    package func discard(step: Int) {
+        unlink(checkpoint(step: step))
+        if let newest = checkpointSteps.last { try? link(latest, to: newest) } else { unlink(latest) }
     }
 }

@@ -63,9 +63,16 @@ public final class Console: Sendable {
     /// Adds the lines to a file as well, those that have been said already included.
     public func open(log path: String) throws {
         // Where others may write too, a link in its place would lead to any file of this user's.
-        let descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0o644)
+        // A named pipe would keep whoever opens it until somebody reads.
+        let descriptor = Glibc.open(
+            path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
-            throw Failure.running("\(path) cannot be written: \(Failure.systemReason(errno))")
+            throw Failure.running("\(shownPath(path)) cannot be written: \(Failure.systemReason(errno))")
+        }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            close(descriptor)
+            throw Failure.request("\(shownPath(path)) is no file that can be written: move it away")
         }
         state.withLock { state in
             state.file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)

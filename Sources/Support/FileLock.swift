@@ -40,5 +40,7 @@ package func shownPath(_ path: String) -> String {
     guard let folder = try? FileManager.default.destinationOfSymbolicLink(atPath: openFolders + rest[..<end]) else {
         return path
     }
-    return folder + rest[end...]
+    // What the kernel says behind the name of one that was removed.
+    let removed = " (deleted)"
+    return (folder.hasSuffix(removed) ? String(folder.dropLast(removed.count)) : folder) + rest[end...]
 }

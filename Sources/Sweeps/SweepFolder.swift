@@ -26,11 +26,7 @@ struct SweepFolder {
         if exists(path), !resume {
             throw Failure.request("\(path): holds a sweep already: go on with --resume, or give this one another name")
         }
-        do {
-            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        } catch {
-            throw Failure.request("\(path): cannot be made: check the permissions of the folder that it is in")
-        }
+        try makeFolder(path, called: "\(path):", advice: "check the permissions of the folder that it is in")
         // The sweep's copy is the last to be written: where it is missing, nothing has begun.
         guard exists(sweepCopy) else {
             try AtomicFile.write(base, to: baseCopy)

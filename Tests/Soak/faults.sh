@@ -177,7 +177,7 @@ judge_words() {
     name="${3##*/}"
     name="${name#.}"
     name="${name%.part}"
-    grep '^error: ' "$1" | grep -qF -e "${name%%.*}" -e "run/" -e "${3%%/*}" ||
+    grep '^error: ' "$1" | grep -qF -e "${name%%.*}" -e "run/" -e cells/ -e "${3%%/*}" ||
         echo "$3: the line names no path: $(grep -m 1 '^error: ' "$1")"
 }
 

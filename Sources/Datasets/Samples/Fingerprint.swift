@@ -1,5 +1,6 @@
 import Foundation
 import Images
+import Support
 
 extension RasterImage {
     /// A number that images of other samples hardly share, and never two that differ in a single one: a multiplicative hash
@@ -43,27 +44,6 @@ extension RasterImage {
             return product ^ product &>> 31
         }
     }
-}
-
-/// What tells a file from all others of the machine, whatever path leads to it: by links too.
-struct FileIdentity: Hashable {
-    private let device: UInt64
-    private let number: UInt64
-
-    /// nil where there is no such file.
-    init?(_ path: String) {
-        var status = stat()
-        guard stat(path, &status) == 0 else { return nil }
-        (device, number) = (UInt64(status.st_dev), UInt64(status.st_ino))
-    }
-
-    /// Whether two paths lead to one file or folder.
-    static func areSame(_ a: String, _ b: String) -> Bool {
-        guard let first = FileIdentity(a), let second = FileIdentity(b) else { return false }
-        return first == second
-    }
-
-    var fingerprint: UInt64 { (device &* 0x9E37_79B9_7F4A_7C15 ^ number) &* 0xBF58_476D_1CE4_E5B9 }
 }
 
 extension ImagePage {

@@ -22,13 +22,10 @@ extension SyntheticCells {
         for part in Self.parts where !(Self.names(in: "\(folder)/\(part)") ?? []).isEmpty {
             throw Failure.request("\(folder)/\(part) holds files already: choose another folder or remove it")
         }
-        do {
-            for part in Self.parts {
-                try FileManager.default.createDirectory(
-                    atPath: "\(partial)/\(part)", withIntermediateDirectories: true)
-            }
-        } catch {
-            throw Failure.request("cannot create the folder \(folder)/images: choose a folder that can be written")
+        for part in Self.parts {
+            try makeFolder(
+                "\(partial)/\(part)", called: "the folder \(folder)/images",
+                advice: "choose a folder that can be written")
         }
         defer { try? FileManager.default.removeItem(atPath: partial) }
 

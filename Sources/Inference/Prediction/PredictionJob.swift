@@ -174,11 +174,7 @@ public struct PredictionJob {
         let notes =
             try ensemble.checkChannels(inputs.map { ($0.image, $0.channels) })
             + SampleSource.leftOut(input, of: "--input")
-        do {
-            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        } catch {
-            throw Failure.request("--output \(folder) cannot be made: choose a folder that can be written")
-        }
+        try makeFolder(folder, called: "--output \(folder)", advice: "choose a folder that can be written")
         guard access(folder, W_OK | X_OK) == 0 else {
             throw Failure.request("--output \(folder) cannot be written: \(Failure.systemReason(errno))")
         }

@@ -55,8 +55,10 @@ extension RunSetup {
                     checkpoint.configuration.validation.metric == configuration.validation.metric
                     && checkpoint.configuration.data.validation == configuration.data.validation && hasSameImages
                     && !changed.contains { $0 >= specification.train.count }
+                let best = isComparable ? checkpoint.best : nil
+                let damagedBest = best.flatMap { remark(onDamagedBest: $0, at: state.step, in: directory) }
                 return Start(
-                    step: state.step, elapsed: state.elapsed, best: isComparable ? checkpoint.best : nil,
+                    step: state.step, elapsed: state.elapsed, best: damagedBest == nil ? best : nil,
                     run: checkpoint.run, isValidationDue: checkpoint.isValidationDue,
                     remarks: try damage.map { "passed over: \($0)" }
                         + [
@@ -66,7 +68,7 @@ extension RunSetup {
                             hasSameImages ? nil : specification.remarkOnOtherImages(configuration.data.validation),
                             state.average != nil && checkpoint.state.average == nil
                                 ? "the checkpoint has no averaged weights: averaging begins here" : nil,
-                            remarkOnRate(since: checkpoint.configuration, state),
+                            remarkOnRate(since: checkpoint.configuration, state), damagedBest,
                         ].compactMap { $0 }
                         + configuration.changes(since: checkpoint.configuration, haveSameImages: hasSameImages)
                 )
@@ -82,6 +84,16 @@ extension RunSetup {
         return StartingPoint(
             state: state, best: start.best, run: start.run, isValidationDue: start.isValidationDue,
             remarks: start.remarks)
+    }
+
+    /// Why the checkpoint of the best score is no longer good for anything, if so: the best is then sought anew.
+    private func remark(onDamagedBest best: BestScore, at step: Int, in directory: RunDirectory) -> String? {
+        let path = directory.checkpoint(step: best.step)
+        guard best.step != step, FileManager.default.fileExists(atPath: path) else { return nil }
+        do {
+            _ = try Checkpoint(reading: path)
+            return nil
+        } catch { return "the best score is sought anew: \(error)" }
     }
 
     /// The samples, by their place among training and then validation samples, whose image or labels are not what they

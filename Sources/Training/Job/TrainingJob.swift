@@ -55,17 +55,12 @@ package struct TrainingJob {
             isRead: { try? detector?.enter(.waiting, step: 0) })
         try? detector?.enter(.start, step: 0)
         try review.check()
-        // Weights to start from that cannot be used are found before anything is written, and a folder that cannot be
-        // made before anything is said.
+        // A run that goes on is locked before it is read, or the process that has it may write a newer checkpoint
+        // meanwhile. Of a new one, weights to start from that cannot be used are found before anything is written, and a
+        // folder that cannot be made before anything is said.
+        var lock = specification.isResume ? try self.lock(directory, request) : nil
         let start = try setup.startingPoint(world, contents: review.contents)
-        var lock: FileHandle?
-        _ = try world.agreeOnRoot { () throws -> Int in
-            guard !request.isDryRun else { return 0 }
-            try directory.create()
-            // A killed run's folder is free once its last write is over.
-            lock = try directory.lock(patience: specification.isResume ? 10 : 0)
-            return 0
-        }
+        if !specification.isResume { lock = try self.lock(directory, request) }
         defer { withExtendedLifetime(lock) {} }
         if world.rank == layout.coordinator { logSummary(setup, layout, review) }
         if request.isDryRun {
@@ -80,6 +75,7 @@ package struct TrainingJob {
         _ = try world.agreeOnRoot { () throws -> Int in
             guard let lock else { preconditionFailure("the run's folder is not locked") }
             let folder = directory.held(by: lock)
+            try folder.create()
             let run = start.run ?? folder.identity ?? UUID().uuidString
             environment.run = run
             try environment.write(to: folder.environment)
@@ -140,6 +136,20 @@ package struct TrainingJob {
             try enterTogether(.shutdown)
             return result(setup, directory, try coordinator?.finish())
         }
+    }
+
+    /// Keeps others out of the run's folder, on rank 0, and makes that of a new run; nothing of the kind for a dry run.
+    private func lock(_ directory: RunDirectory, _ request: TrainingRequest) throws -> FileHandle? {
+        var lock: FileHandle?
+        _ = try world.agreeOnRoot { () throws -> Int in
+            guard !request.isDryRun else { return 0 }
+            let isResume = request.resume != nil
+            if !isResume { try directory.create() }
+            // A killed run's folder is free once its last write is over.
+            lock = try directory.lock(patience: isResume ? 10 : 0) { !StopSignal.isRaised }
+            return 0
+        }
+        return lock
     }
 
     /// Draws what the first slots of the next steps will train on, as `previews/sample-0001-STEM.png` and so on.

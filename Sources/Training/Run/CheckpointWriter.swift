@@ -12,8 +12,13 @@ final class CheckpointWriter {
     private let directory: RunDirectory
     private let lock: FileHandle
     private let origin: Origin
+    /// The checkpoints that are this run's, as it found or made them: no other is written over or removed, should another
+    /// run's folder have come into the place of its own.
+    private var own: [Int: FileIdentity]
     /// The last checkpoint that was due and is not there, and why.
     private var missing: (checkpoint: Checkpoint?, reason: Failure)?
+    /// The last checkpoint, where the links could not be made that name it.
+    private var unnamed: (step: Int, best: BestScore?)?
 
     /// What a run's checkpoints say of where they come from.
     struct Origin {
@@ -33,6 +38,14 @@ final class CheckpointWriter {
         self.directory = directory
         self.lock = lock
         self.origin = origin
+        own = Dictionary(
+            uniqueKeysWithValues: directory.checkpointSteps.compactMap { step in
+                FileIdentity(directory.checkpoint(step: step)).map { (step, $0) }
+            })
+    }
+
+    private func isOwn(_ step: Int) -> Bool {
+        own[step].map { $0 == FileIdentity(directory.checkpoint(step: step)) } ?? false
     }
 
     /// Writes a snapshot as a checkpoint; returns why that failed, nil where it is there.
@@ -59,8 +72,13 @@ final class CheckpointWriter {
             }
             do {
                 try directory.create()
-                let path = directory.checkpoint(step: checkpoint.state.step)
+                let step = checkpoint.state.step
+                let path = directory.checkpoint(step: step)
+                guard isOwn(step) || FileIdentity(path) == nil else {
+                    throw Failure.running("\(shownPath(path)) is none of this run's, and is not written over")
+                }
                 try checkpoint.write(to: path, by: directory.unfinishedCheckpoint)
+                own[step] = FileIdentity(path)
                 missing = nil
                 return nil
             } catch {
@@ -74,17 +92,32 @@ final class CheckpointWriter {
     /// Notes that a snapshot is not what a worker has handed over, and is no checkpoint.
     func reject(because reason: Failure) { missing = (nil, reason) }
 
-    /// Tries once more to write what is missing; throws where the run's last weights are not there.
+    /// Tries once more to write what is missing; throws where the run's last weights are not there, or not named as such.
     func finish() throws {
-        guard let (checkpoint, reason) = missing else { return }
-        guard let checkpoint, try save(checkpoint) == nil else {
-            throw Failure.running("the run's last weights could not be saved: \(reason.message)")
+        if let (checkpoint, reason) = missing {
+            guard let checkpoint, try save(checkpoint) == nil else {
+                throw Failure.running("the run's last weights could not be saved: \(reason.message)")
+            }
+            unnamed = (checkpoint.state.step, checkpoint.best)
         }
-        try adopt(step: checkpoint.state.step, best: checkpoint.best)
+        guard let (step, best) = unnamed else { return }
+        do { try adopt(step: step, best: best) } catch {
+            throw Failure.running(
+                "the run's last checkpoint, of step \(step), could not be named as the latest: \(Failure(wrapping: error).message)"
+            )
+        }
     }
 
     /// Takes a checkpoint that was written into the links, and removes the oldest.
-    func adopt(step: Int, best: BestScore?) throws {
-        try directory.adopt(step: step, best: best, keep: configuration.checkpoint.keep)
+    ///
+    /// - Parameter isTrusted: whether it may stand in for others; else all of them stay.
+    func adopt(step: Int, best: BestScore?, isTrusted: Bool = true) throws {
+        unnamed = (step, best)
+        try directory.adopt(
+            step: step, best: best, keep: isTrusted ? configuration.checkpoint.keep : .max, isOwn: isOwn)
+        unnamed = nil
     }
+
+    /// Takes a checkpoint away whose network was found to be of no use.
+    func discard(step: Int) { if isOwn(step) { directory.discard(step: step) } }
 }

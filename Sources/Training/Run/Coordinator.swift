@@ -251,6 +251,13 @@ final class Coordinator: @unchecked Sendable {
         }
         guard snapshot.validation == .due || snapshot.validation == .done else { return }
         guard let (findings, outcome) = try validate(snapshot) else { return }
+        if let loss = outcome.loss, !loss.isFinite {
+            checkpoints.discard(step: snapshot.state.step)
+            throw Failure.running(
+                "the network's answers are not finite after step \(snapshot.state.step), and it was not kept: lower "
+                    + "optimizer.learning_rate or set optimizer.clip_norm, and go on from the last checkpoint with --resume, or "
+                    + "start again", repeats: true)
+        }
         let isBest = note(outcome, of: snapshot, updating: &best)
         let ends = best?.exhausts(patience: configuration.validation.patience) == true
         // The best is kept even between checkpoints, and so is the run's end.
@@ -274,11 +281,13 @@ final class Coordinator: @unchecked Sendable {
             if let reason = try checkpoints.save(snapshot, best: best, isValidationDue: isValidationDue) {
                 note(
                     step: step,
-                    "the checkpoint could not be saved, the old ones stay, and it is tried again at the next: \(reason.message)"
+                    "the checkpoint could not be saved, the old ones stay, and it is tried again: \(reason.message)"
                 )
                 return false
             }
-            do { try checkpoints.adopt(step: step, best: best) } catch {
+            // One that is still to be validated, or that no step has got beyond, stands in for none before it.
+            let isTrusted = !isValidationDue && snapshot.isSound
+            do { try checkpoints.adopt(step: step, best: best, isTrusted: isTrusted) } catch {
                 note(step: step, "the checkpoint is saved, but not named as the latest: \(error)")
             }
             detector?.advise(advice)

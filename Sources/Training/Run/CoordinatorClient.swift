@@ -11,9 +11,11 @@ protocol CoordinatorClient: AnyObject {
     ///
     /// - Parameters:
     ///   - digest: `TrainingState.digest`.
+    ///   - isSound: whether its last step was made, and not skipped.
     ///   - findings: what the workers have found, where `validation` is `.done`.
     func submit(
-        _ state: TrainingState, digest: String, isCheckpoint: Bool, validation: Snapshot.Validation,
+        _ state: TrainingState, digest: String, isCheckpoint: Bool, isSound: Bool,
+        validation: Snapshot.Validation,
         findings: Validator.Findings?) throws
 
     /// What the coordinator wants of the workers, if anything.
@@ -52,14 +54,16 @@ final class LocalCoordinator: CoordinatorClient {
     func report(_ report: StepReport) throws { coordinator.report(report) }
 
     func submit(
-        _ state: TrainingState, digest: String, isCheckpoint: Bool, validation: Snapshot.Validation,
+        _ state: TrainingState, digest: String, isCheckpoint: Bool, isSound: Bool,
+        validation: Snapshot.Validation,
         findings: Validator.Findings?
     ) throws {
         let copy = state.copied()
         if !coordinator.canAccept { coordinator.note(step: state.step, CoordinatorServer.waitedNote) }
         coordinator.accept(
             Snapshot(
-                state: copy, digest: digest, isCheckpoint: isCheckpoint, validation: validation, findings: findings))
+                state: copy, digest: digest, isCheckpoint: isCheckpoint, isSound: isSound, validation: validation,
+                findings: findings))
     }
 
     func order() throws -> Order? { coordinator.order }
@@ -85,6 +89,7 @@ struct SnapshotHeader: Codable {
     let digest: String
     let isAveraged: Bool
     let isCheckpoint: Bool
+    let isSound: Bool
     let validation: Snapshot.Validation
 }
 
@@ -105,7 +110,8 @@ final class RemoteCoordinator: CoordinatorClient {
     func report(_ report: StepReport) throws { try send(.step(report)) }
 
     func submit(
-        _ state: TrainingState, digest: String, isCheckpoint: Bool, validation: Snapshot.Validation,
+        _ state: TrainingState, digest: String, isCheckpoint: Bool, isSound: Bool,
+        validation: Snapshot.Validation,
         findings: Validator.Findings?
     ) throws {
         if let findings { try send(.validated(step: state.step, findings)) }
@@ -116,7 +122,7 @@ final class RemoteCoordinator: CoordinatorClient {
         self.staged = staged
         let header = SnapshotHeader(
             step: state.step, elapsed: state.elapsed, digest: digest, isAveraged: state.average != nil,
-            isCheckpoint: isCheckpoint, validation: validation)
+            isCheckpoint: isCheckpoint, isSound: isSound, validation: validation)
         try world.sendData(Messages.encode(header), to: coordinator, tag: .snapshotHeader)
         pending = try staged.buffers.map {
             try world.startSending(UnsafeRawBufferPointer($0.bytes), to: coordinator, tag: .snapshot)

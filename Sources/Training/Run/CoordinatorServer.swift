@@ -103,7 +103,8 @@ private final class ArrivingSnapshot {
     /// The snapshot, once all of it is here; with what the workers have found, where they validate.
     func snapshot(found: Validator.Findings?) -> Snapshot {
         Snapshot(
-            state: state, digest: header.digest, isCheckpoint: header.isCheckpoint, validation: header.validation,
+            state: state, digest: header.digest, isCheckpoint: header.isCheckpoint, isSound: header.isSound,
+            validation: header.validation,
             findings: found)
     }
 }

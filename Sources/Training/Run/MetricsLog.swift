@@ -107,15 +107,8 @@ final class MetricsLog: Sendable {
 
     /// The log's bytes; none where there is no log. Never less than there is: what cannot be read must not be overwritten.
     private static func read(_ path: String) throws -> Data {
-        do {
-            return try Data(contentsOf: URL(fileURLWithPath: path))
-        } catch let error as CocoaError where error.code == .fileReadNoSuchFile {
-            return Data()
-        } catch {
-            throw Failure.running(
-                "\(shownPath(path)) cannot be read, and a run that went on would overwrite it: \(error.localizedDescription); "
-                    + "mend it, or move it away")
-        }
+        if access(path, F_OK) != 0, errno == ENOENT { return Data() }
+        return try InputFile(path, called: shownPath(path)).contents(atMost: 1 << 40, as: "a log")
     }
 
     /// Gives the log a name that no file has, and returns that.

@@ -9,6 +9,8 @@ final class Snapshot: @unchecked Sendable {
     /// `TrainingState.digest` as the worker made it.
     let digest: String
     let isCheckpoint: Bool
+    /// Whether its last step was made, and not skipped.
+    let isSound: Bool
     let validation: Validation
     /// What the workers have found with it, where `validation` is `.done`.
     let findings: Validator.Findings?
@@ -26,13 +28,14 @@ final class Snapshot: @unchecked Sendable {
     }
 
     init(
-        state: TrainingState, digest: String, isCheckpoint: Bool, validation: Validation,
+        state: TrainingState, digest: String, isCheckpoint: Bool, isSound: Bool, validation: Validation,
         findings: Validator.Findings? = nil
     ) {
         precondition((validation == .done) == (findings != nil), "a snapshot whose validation is \(validation)")
         self.state = state
         self.digest = digest
         self.isCheckpoint = isCheckpoint
+        self.isSound = isSound
         self.validation = validation
         self.findings = findings
     }

@@ -55,7 +55,7 @@ final class Worker {
     /// Trains to the end of the run, or until a signal; throws on all workers alike.
     func run() throws -> Ending {
         defer { trainer.stop() }
-        if isValidationDue { try submitSnapshot(isCheckpoint: true, validate: true) }
+        if isValidationDue { try submitSnapshot(isCheckpoint: true, isSound: true, validate: true) }
         while !limit.isReached(step: state.step, elapsed: state.elapsed) {
             try updateControl()
             let outcome = try trainer.step(control) { try coordinator?.isSending() ?? false }
@@ -69,9 +69,10 @@ final class Worker {
             // A validation that is due is not left out for a signal: the resumed run could not make up for it.
             try submitSnapshot(
                 isCheckpoint: isStopped || isLast || isDue(every: configuration.checkpoint.every),
+                isSound: !outcome.isSkipped,
                 validate: hasValidation && (isLast || isDue(every: configuration.validation.every)))
             if isStopped && !isLast { return .stopped }
-            if isDue(every: configuration.run.replicaCheckEvery) {
+            if workers.size > 1, isDue(every: configuration.run.replicaCheckEvery) {
                 try recorder.enter(.waiting, step: state.step)
                 try replicas.compare(state)
             }
@@ -94,7 +95,7 @@ final class Worker {
     private func isDue(every steps: Int) -> Bool { steps > 0 && state.step % steps == 0 }
 
     /// Gives the coordinator a copy of the run's state, once the replicas are known to be equal and sound.
-    private func submitSnapshot(isCheckpoint: Bool, validate: Bool) throws {
+    private func submitSnapshot(isCheckpoint: Bool, isSound: Bool, validate: Bool) throws {
         guard isCheckpoint || validate else { return }
         try workers.agree { try recorder.enter(.checkpoint, step: state.step) }
         let digest = try replicas.compare(state)
@@ -106,7 +107,8 @@ final class Worker {
         }
         func submit(_ due: Snapshot.Validation, _ findings: Validator.Findings? = nil) throws {
             try coordinator?.submit(
-                state, digest: digest, isCheckpoint: isCheckpoint, validation: due, findings: findings)
+                state, digest: digest, isCheckpoint: isCheckpoint, isSound: isSound, validation: due, findings: findings
+            )
         }
         guard validate else { return try submit(.none) }
         guard validation != nil else { return try submit(.due) }
