@@ -1,5 +1,4 @@
 import Glibc
-import Support
 
 /// Where rank 0 can be reached, and the token that shows that a rank belongs to the job.
 package struct RendezvousInvitation: Codable, Sendable {

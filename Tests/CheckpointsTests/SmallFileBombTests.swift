@@ -1,8 +1,6 @@
 import Checkpoints
-import Configurations
 import Foundation
 import Inference
-import Network
 import Support
 import TestSupport
 import Testing
