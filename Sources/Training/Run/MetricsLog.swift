@@ -131,7 +131,10 @@ final class MetricsLog: Sendable {
             state.pending = Data()
         } catch {
             // A line is there whole or not at all.
-            ftruncate(descriptor, status.st_size)
+            var after = stat()
+            if fstat(descriptor, &after) == 0, after.st_ino == status.st_ino, after.st_size > status.st_size {
+                ftruncate(descriptor, status.st_size)
+            }
             throw failure(path, AtomicFile.systemCode(error))
         }
     }

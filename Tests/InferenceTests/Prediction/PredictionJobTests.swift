@@ -317,7 +317,7 @@ import Testing
     @Test func aNetworkThatAnswersNoNumbers() throws {
         let folder = try TemporaryFolder()
         try writeImage(folder, "dots", height: 20)
-        let end = try predict([model(folder, slope: .nan)], folder, to: "out", .init(probabilities: true), ranks: 2)
+        let end = try predict([model(folder, slope: .greatestFiniteMagnitude)], folder, to: "out", .init(probabilities: true), ranks: 2)
         guard case .failure(let failure) = end else { throw Failure.running("not refused") }
         #expect(
             failure.kind == .running
