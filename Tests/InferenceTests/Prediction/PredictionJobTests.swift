@@ -10,11 +10,11 @@ import Testing
 /// What `predict` writes, and what it finds done already.
 @Suite struct PredictionJobTests {
     /// A network of depth 0 that knows foreground by its grey value: p = 1/(1 + exp(1 − 2·slope·x)), x from 0 to 1.
-    private func model(_ folder: TemporaryFolder, slope: Float = 1, name: String = "model") throws -> String {
+    private func model(_ folder: TemporaryFolder, slope: Float = 1, gain: Float = 1, name: String = "model") throws -> String {
         func tensor(_ name: String, _ shape: [Int], _ values: [Float]) -> SafetensorsFile.Source {
             .init(name: name, shape: shape) { for (i, value) in values.enumerated() { $0[i] = value } }
         }
-        let centre: [Float] = [0, 0, 0, 0, 1, 0, 0, 0, 0]
+        let centre: [Float] = [0, 0, 0, 0, gain, 0, 0, 0, 0]
         let path = folder.path("\(name).safetensors")
         try SafetensorsFile.write(
             [
@@ -317,7 +317,7 @@ import Testing
     @Test func aNetworkThatAnswersNoNumbers() throws {
         let folder = try TemporaryFolder()
         try writeImage(folder, "dots", height: 20)
-        let end = try predict([model(folder, slope: .greatestFiniteMagnitude)], folder, to: "out", .init(probabilities: true), ranks: 2)
+        let end = try predict([model(folder, gain: 1e30)], folder, to: "out", .init(probabilities: true), ranks: 2)
         guard case .failure(let failure) = end else { throw Failure.running("not refused") }
         #expect(
             failure.kind == .running
