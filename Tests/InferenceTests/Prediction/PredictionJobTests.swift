@@ -10,7 +10,9 @@ import Testing
 /// What `predict` writes, and what it finds done already.
 @Suite struct PredictionJobTests {
     /// A network of depth 0 that knows foreground by its grey value: p = 1/(1 + exp(1 − 2·slope·x)), x from 0 to 1.
-    private func model(_ folder: TemporaryFolder, slope: Float = 1, gain: Float = 1, name: String = "model") throws -> String {
+    private func model(_ folder: TemporaryFolder, slope: Float = 1, gain: Float = 1, name: String = "model") throws
+        -> String
+    {
         func tensor(_ name: String, _ shape: [Int], _ values: [Float]) -> SafetensorsFile.Source {
             .init(name: name, shape: shape) { for (i, value) in values.enumerated() { $0[i] = value } }
         }
