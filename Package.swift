@@ -116,10 +116,14 @@ let package = Package(
             ]),
         .testTarget(
             name: "CheckpointsTests",
-            dependencies: ["Inference", "Checkpoints", "Configurations", "Network", "Support", "TestSupport"]),
+            dependencies: [
+                "Inference", "Checkpoints", "Configurations", "Network", "Support", "TestSupport", "TestTraits",
+            ]),
         .testTarget(
             name: "ConfigurationsTests",
-            dependencies: ["Configurations", "Datasets", "Network", "Optimization", "Images", "Support"]),
+            dependencies: [
+                "Configurations", "Datasets", "Network", "Optimization", "Images", "Support", "TestTraits",
+            ]),
         .testTarget(name: "CommunicationTests", dependencies: ["Communication", "Kernels", "Support", "TestSupport"]),
         .testTarget(name: "FailureDetectionTests", dependencies: ["FailureDetection", "Support", "TestSupport"]),
         .testTarget(

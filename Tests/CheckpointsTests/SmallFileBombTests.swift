@@ -3,18 +3,8 @@ import Foundation
 import Inference
 import Support
 import TestSupport
+import TestTraits
 import Testing
-
-/// A long text, called by its beginning.
-private struct Long: Sendable, CustomTestStringConvertible {
-    let text: String
-
-    init(_ text: String) { self.text = text }
-
-    var testDescription: String {
-        "\(text.prefix(40).split(whereSeparator: \.isNewline).joined(separator: " "))… of \(text.utf8.count) bytes"
-    }
-}
 
 /// Weight files of a few kilobytes that claim more than any machine has, or make no sense: one line, and nothing taken.
 @Suite struct SmallFileBombTests {
@@ -118,8 +108,8 @@ private struct Long: Sendable, CustomTestStringConvertible {
             "{" + tensor("a", "[0]", "[99999999999999999999,0]") + "}",
             "{" + tensor(String(repeating: "n", count: 1_000_000), "[1]") + "}",
             "{" + tensor(String(repeating: "module.", count: 100_000), "[0]") + "}",
-        ].map(Long.init))
-    fileprivate func headers(_ header: Long) throws { _ = refusals(try file(header.text)) }
+        ].map(LongText.init))
+    func headers(_ header: LongText) throws { _ = refusals(try file(header.text)) }
 
     @Test("more tensors than any network has", arguments: [10_000, 200_000])
     func manyTensors(_ count: Int) throws {

@@ -1,18 +1,8 @@
 import Configurations
 import Foundation
 import Support
+import TestTraits
 import Testing
-
-/// A long text, called by its beginning.
-private struct Long: Sendable, CustomTestStringConvertible {
-    let text: String
-
-    init(_ text: String) { self.text = text }
-
-    var testDescription: String {
-        "\(text.prefix(40).split(whereSeparator: \.isNewline).joined(separator: " "))… of \(text.utf8.count) bytes"
-    }
-}
 
 /// Small texts that would take much memory or time.
 @Suite struct YAMLBoundsTests {
@@ -52,8 +42,8 @@ private struct Long: Sendable, CustomTestStringConvertible {
             "names: [" + [String](repeating: "x", count: 200_000).joined(separator: ",") + "]",
             String(repeating: "# a comment\n", count: 100_000),
             "a: " + (0..<70).map { "&a\($0) [" }.joined() + String(repeating: "]", count: 70),
-        ].map(Long.init))
-    fileprivate func growth(_ yaml: Long) throws {
+        ].map(LongText.init))
+    func growth(_ yaml: LongText) throws {
         let (failure, seconds) = refusal(yaml.text)
         #expect(failure?.kind == .request && failure?.message.contains("a.yaml line") == true)
         #expect((failure?.message.count ?? 0) < 300)
@@ -66,8 +56,8 @@ private struct Long: Sendable, CustomTestStringConvertible {
             String(repeating: "[", count: 100_000), String(repeating: "- ", count: 100_000),
             String(repeating: "{a: ", count: 50_000), String(repeating: "? ", count: 50_000),
             (0..<1100).map { String(repeating: " ", count: $0) + "a:" }.joined(separator: "\n"),
-        ].map(Long.init))
-    fileprivate func depth(_ yaml: Long) {
+        ].map(LongText.init))
+    func depth(_ yaml: LongText) {
         let (failure, seconds) = refusal(yaml.text)
         #expect(
             failure?.kind == .request && (failure?.message.count ?? 0) < 300, "\(failure?.message.prefix(300) ?? "")")
@@ -100,8 +90,8 @@ private struct Long: Sendable, CustomTestStringConvertible {
             "name: {" + String(repeating: "a", count: 500_000) + ": 1}",
             "seed: " + String(repeating: "9", count: 900_000),
             String(repeating: "\"", count: 100_001), String(repeating: "a:\n", count: 50_000),
-        ].map(Long.init))
-    fileprivate func longLines(_ yaml: Long) {
+        ].map(LongText.init))
+    func longLines(_ yaml: LongText) {
         let (failure, seconds) = refusal(yaml.text)
         #expect(
             failure?.kind == .request && (failure?.message.count ?? 0) < 600, "\(failure?.message.prefix(200) ?? "")")

@@ -42,7 +42,6 @@ finding() { printf 'FOUND %s\n  repeat: %s\n' "$1" "$2" | tee -a "$findings"; }
 # Ends a part with its verdict: verdict TEXT FINDINGS-BEFORE
 verdict() {
     local found
-    found=$(($(count_findings) - $2))
     check_traces
     found=$(($(count_findings) - $2))
     echo "$1; $found found"
