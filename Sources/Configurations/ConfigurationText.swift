@@ -115,7 +115,8 @@ extension ConfigurationNode {
             .reader(let problem, _, _, _), .writer(let problem), .emitter(let problem), .representer(let problem):
             // What the parser says of it speaks to programmers.
             problem.hasPrefix("Maximum nesting level") ? "values lie in each other more than 1,000 deep" : problem
-        case .duplicatedKeysInMapping(let keys, _): "key '\(keys.first ?? "")' is given twice: keep one of the two"
+        case .duplicatedKeysInMapping(let keys, _):
+            "key '\((keys.first ?? "").shortened)' is given twice: keep one of the two"
         default: "\(error)".split(separator: "\n").joined(separator: " ")
         }
     }
@@ -154,7 +155,8 @@ extension ConfigurationNode {
                 let document = try convert(node) { .line(file: name, $0?.line ?? 1) }
                 return document.find(renamed, path: "").map { key, second in
                     .request(
-                        "\(second): key '\(key)' is given twice (\(name) line \(mark.line) too): keep one of the two")
+                        "\(second): key '\(key.shortened)' is given twice (\(name) line \(mark.line) too): "
+                            + "keep one of the two")
                 }
             } catch YamlError.duplicatedKeysInMapping(_, let context) {
                 mark = context.mark
