@@ -74,11 +74,17 @@ public struct EvaluationJob {
                 pairs: samples.pairs, unlabelled: samples.unlabelled,
                 notes: notes + samples.remarks + overlaps.compactMap { $0.note(of: pages.count) }, overlaps: overlaps)
         }
+        // This rank's, in the order in which they are scored.
+        let own = stride(from: world.rank, to: found.pairs.count, by: world.size).map { found.pairs[$0].image }
+        let images = try world.agree { try ensemble.predictions(of: own) }
+        defer { images.stop() }
         return try score(
             classes: ensemble.classes, pairs: found.pairs, truth: truth, unlabelled: found.unlabelled,
             notes: found.notes, overlaps: found.overlaps
         ) { pair in
-            let probabilities = try ensemble.predict(pair.image).probabilities
+            guard let (_, probabilities) = try images.nextImage() else {
+                preconditionFailure("\(pair.image.name) is not what comes next")
+            }
             return Prediction(
                 classes: LabelMap(mostProbable: probabilities),
                 probability: ensemble.classes == 2

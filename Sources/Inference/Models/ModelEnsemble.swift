@@ -55,12 +55,9 @@ public final class ModelEnsemble {
         self.models = models
         augments = augment
         self.tile = tile
-        let members = models.map {
-            TiledPrediction(
-                UNet($0.architecture, engine: engine, purpose: .inference), parameters: $0.parameters, tile: tile,
-                engine: engine)
-        }
-        prediction = AveragedPrediction(members, symmetries: augment ? DihedralTransform.all : [.identity])
+        prediction = AveragedPrediction(
+            models.map { TiledPrediction($0.architecture, parameters: $0.parameters, tile: tile) },
+            symmetries: augment ? DihedralTransform.all : [.identity], engine: engine)
         normalizations = models.map(\.normalization)
     }
 
@@ -87,16 +84,55 @@ public final class ModelEnsemble {
     public var classNames: [String]? { models[0].classNames }
     public var classColors: ClassColors { ClassColors(models[0].classColors, classes: classes) }
 
-    /// The image as the first model sees it, and its class probabilities.
-    public func predict(_ page: ImagePage) throws -> (image: Tensor, probabilities: Tensor) {
-        let image = try open(page)
-        let rows = imageBands(image, try scales(of: image))
-        let result = Tensor(image.height, image.width, classes)
-        for band in bands(of: image) {
-            let part = try probabilities(of: band, in: rows, height: image.height)
-            (result.base + band.lowerBound * image.width * classes).update(from: part.base, count: part.count)
+    /// The class probabilities of an image, H×W×classes.
+    public func predict(_ page: ImagePage) throws -> Tensor {
+        let images = try predictions(of: [page])
+        defer { images.stop() }
+        guard let image = try images.nextImage() else { preconditionFailure("an image without bands") }
+        return image.probabilities
+    }
+
+    /// The class probabilities of several images, one after another.
+    package func predictions(of pages: [ImagePage]) throws -> PredictionStream<any ImageRows> {
+        let sizes = try pages.map { page in
+            let header = try page.readHeader()
+            let size = ImageShape(header.height, header.width, header.pictureChannels)
+            try checkMemory(page.name, size)
+            return size
         }
-        return (try rows.read(0..<image.height)[0].tensor, result)
+        return try stream(sizes) { index in
+            let image = try self.open(pages[index])
+            return (image, try self.scales(of: image), self.bands(of: sizes[index]))
+        }
+    }
+
+    /// The class probabilities of bands of several images.
+    ///
+    /// - Parameters:
+    ///   - sizes: of the images, with the channels of their files.
+    ///   - open: gives the image at a place in `sizes`, its normalisations, and which of its bands are wanted; called on a
+    ///     thread of the stream's.
+    func stream(
+        _ sizes: [ImageShape],
+        open: @escaping (Int) throws -> (
+            rows: any ImageRows, scales: [IntensityNormalization: IntensityScale], bands: [Range<Int>]
+        )
+    ) throws -> PredictionStream<any ImageRows> {
+        let (prediction, normalizations) = (prediction, normalizations)
+        var places = sizes.indices[...]
+        var current: (image: any ImageRows, bands: ImageBands, wanted: ArraySlice<Range<Int>>)?
+        return PredictionStream(prediction, try PredictionPlan(prediction, images: sizes)) {
+            while current?.wanted.isEmpty ?? true {
+                // Freed before the next is opened.
+                current = nil
+                guard let place = places.popFirst() else { return nil }
+                let (image, scales, wanted) = try open(place)
+                current = (image, ImageBands(image, normalizations, scales: scales), wanted[...])
+            }
+            guard let rows = current?.wanted.popFirst(), let current else { return nil }
+            let seen = try prediction.rowsSeen(for: rows, height: current.image.height)
+            return BandInput(image: current.image, rows: rows, bands: try current.bands.read(seen))
+        }
     }
 
     /// Opens an image to be predicted in bands. Grey and RGB without colours are converted into each other.
@@ -104,7 +140,6 @@ public final class ModelEnsemble {
     /// Throws `Failure.request` where its channels are not the network's; of RGB, its rows do where they have colours.
     package func open(_ page: ImagePage) throws -> any ImageRows {
         let image = try page.rows()
-        try checkMemory(page.name, height: image.height, width: image.width, channels: image.channels)
         guard image.channels != inputChannels else { return image }
         let refusal = refusal(of: page, channels: image.channels)
         guard ConvertedRows.serves(image: image.channels, network: inputChannels) else { throw refusal }
@@ -113,15 +148,16 @@ public final class ModelEnsemble {
 
     /// Throws `Failure.request` where the prediction of an image of this size would not fit in memory.
     ///
-    /// - Parameter name: what errors call the image.
-    func checkMemory(_ name: String, height: Int, width: Int, channels: Int) throws {
-        let shape = ImageShape(height, width, channels)
-        guard shape != lastFitting else { return }
-        let bytes = try prediction.bytes(height: height, width: width, channels: channels)
+    /// - Parameters:
+    ///   - name: what errors call the image.
+    ///   - size: with the channels of its file.
+    func checkMemory(_ name: String, _ size: ImageShape) throws {
+        guard size != lastFitting else { return }
         try MachineMemory.require(
-            bytes, for: "\(name) (\(width)×\(height) pixels, \(channels) channels) with \(models[0].path)",
+            prediction.bytes(height: size.height, width: size.width, channels: size.channels),
+            for: "\(name) (\(size.width)×\(size.height) pixels, \(size.channels) channels) with \(models[0].path)",
             advice: "choose a smaller --tile, or cut the image into narrower ones")
-        lastFitting = shape
+        lastFitting = size
     }
 
     /// The normalisations of an image that the models want, measured over the whole of it before its first band.
@@ -134,17 +170,5 @@ public final class ModelEnsemble {
     }
 
     /// The bands of an image, each to be predicted by anyone.
-    package func bands(of image: any ImageRows) -> [Range<Int>] {
-        prediction.bands(height: image.height, width: image.width)
-    }
-
-    /// The image's rows, normalised for each model.
-    func imageBands(_ image: any ImageRows, _ scales: [IntensityNormalization: IntensityScale]) -> ImageBands {
-        ImageBands(image, normalizations, scales: scales)
-    }
-
-    /// The class probabilities of a band, rows×width×classes.
-    package func probabilities(of rows: Range<Int>, in bands: ImageBands, height: Int) throws -> Tensor {
-        try prediction.probabilities(of: rows, in: bands.read(prediction.rowsSeen(for: rows, height: height)))
-    }
+    func bands(of size: ImageShape) -> [Range<Int>] { prediction.bands(height: size.height, width: size.width) }
 }

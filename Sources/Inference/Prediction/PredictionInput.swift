@@ -1,6 +1,7 @@
 import Datasets
 import Foundation
 import Images
+import Kernels
 import Support
 
 /// An image to be predicted: a file, or an image of a TIFF stack.
@@ -16,6 +17,7 @@ struct PredictionInput: Codable, Sendable {
 
     var path: String { image.path }
     var pixels: Int { width * height }
+    var size: ImageShape { ImageShape(height, width, channels) }
 
     /// What tells an image's file from others, and from what it was at another time.
     struct FileState: Codable, Hashable, Sendable {

@@ -86,20 +86,29 @@ public struct PredictionJob {
         let isShared = { (input: PredictionInput) in world.size > 1 && input.pixels > limits.shared }
         for input in todo where isShared(input) {
             do {
-                let files = try segment(input, into: folder, among: world, progress)
-                try finish([(input, files)])
+                try finish([(input, try shareOut(input, into: folder, progress))])
             } catch let failure as Failure where failure.kind == .stopped {
                 try? record?.sync()
                 throw stopped()
             }
         }
-        let own = todo.filter { !isShared($0) }
-        for first in stride(from: 0, to: own.count, by: world.size) {
-            let round = Array(own[first..<min(first + world.size, own.count)])
+        let rest = todo.filter { !isShared($0) }
+        // This rank's, which go through the networks without a gap.
+        let own = stride(from: world.rank, to: rest.count, by: world.size).map { rest[$0] }
+        let stream = try world.agree {
+            try ensemble.stream(own.map(\.size)) { index in
+                let image = try open(own[index])
+                return (image, try ensemble.scales(of: image), ensemble.bands(of: own[index].size))
+            }
+        }
+        defer { stream.stop() }
+        for first in stride(from: 0, to: rest.count, by: world.size) {
+            let round = Array(rest[first..<min(first + world.size, rest.count)])
             let ends = try world.agreeOnAll { () throws -> ImageEnd in
                 guard world.rank < round.count else { return .done([]) }
                 do {
-                    return .done(try segment(round[world.rank], into: folder, among: SoloCommunicator(), progress))
+                    return .done(
+                        try segment(round[world.rank], stream, into: folder, among: SoloCommunicator(), progress))
                 } catch {
                     return .failed(FailureRecord(error, on: world))
                 }
@@ -191,8 +200,7 @@ public struct PredictionJob {
     }
 
     private func check(_ input: PredictionInput) throws {
-        try ensemble.checkMemory(
-            input.path, height: input.height, width: input.width, channels: input.channels)
+        try ensemble.checkMemory(input.path, input.size)
         let size = "\(input.path) has \(input.width)×\(input.height) pixels, and"
         if isLarge(input), outputs.instances || outputs.overlay {
             throw Failure.request(
@@ -228,48 +236,68 @@ public struct PredictionJob {
 
     // MARK: - One image
 
+    /// Opens an image whose header was read when the job began.
+    private func open(_ input: PredictionInput) throws -> any ImageRows {
+        do {
+            _ = try InputFile(input.path, called: "image \(input.path)")
+        } catch let failure as Failure {
+            throw failure.sinceStart
+        }
+        let image = try ensemble.open(input.image)
+        let found = (image as? ConvertedRows)?.original ?? image
+        guard ImageShape(found.height, found.width, found.channels) == input.size else {
+            throw Failure.running("\(input.path) was changed while the job ran: start again")
+        }
+        return image
+    }
+
+    /// Segments an image that the ranks share: they predict its bands in turn. Called by all ranks.
+    private func shareOut(
+        _ input: PredictionInput, into folder: String, _ progress: (String) -> Void
+    ) throws -> [PredictedFile] {
+        let image = try world.agree { try open(input) }
+        let scales = try world.agreeOnRoot { try ensemble.scales(of: image) }
+        let bands = ensemble.bands(of: input.size)
+        let own = stride(from: world.rank, to: bands.count, by: world.size).map { bands[$0] }
+        let stream = try world.agree { try ensemble.stream([input.size]) { _ in (image, scales, own) } }
+        defer { stream.stop() }
+        return try segment(input, stream, into: folder, among: world, progress)
+    }
+
     /// Segments an image: the ranks predict its bands in turn, and the first rank writes them. Called by all of `ranks`.
     ///
     /// Throws `Failure.stopped` on all ranks where a signal came to one.
     ///
+    /// - Parameter stream: this rank's bands of the image come next in it.
     /// - Returns: on the first rank, the files that it wrote, which are synced.
     private func segment(
-        _ input: PredictionInput, into folder: String, among ranks: any Communicator, _ progress: (String) -> Void
+        _ input: PredictionInput, _ stream: PredictionStream<any ImageRows>, into folder: String,
+        among ranks: any Communicator, _ progress: (String) -> Void
     ) throws -> [PredictedFile] {
-        let image = try ranks.agree { () throws -> any ImageRows in
-            do {
-                _ = try InputFile(input.path, called: "image \(input.path)")
-            } catch let failure as Failure {
-                // Its header was read when the job began.
-                throw failure.sinceStart
-            }
-            let image = try ensemble.open(input.image)
-            let found = (image as? ConvertedRows)?.original ?? image
-            guard found.width == input.width, found.height == input.height, found.channels == input.channels else {
-                throw Failure.running("\(input.path) was changed while the job ran: start again")
-            }
-            return image
-        }
-        let scales = try ranks.agreeOnRoot { try ensemble.scales(of: image) }
-        let bands = ensemble.bands(of: image)
-        let rows = ensemble.imageBands(image, scales)
-        let files = try ranks.agree {
-            ranks.rank == 0
-                ? try PredictionFiles(
-                    input, outputs, folder: folder, ensemble: ensemble, tags: image.tags, format(input)) : nil
-        }
+        let bands = ensemble.bands(of: input.size)
+        var written: (files: PredictionFiles, image: any ImageRows)?
         for first in stride(from: 0, to: bands.count, by: ranks.size) {
             let own = try ranks.agree { () throws -> Tensor? in
                 guard !StopSignal.isRaised else { throw Failure(.stopped, "stopped on a signal") }
                 let index = first + ranks.rank
                 guard index < bands.count else { return nil }
-                return try ensemble.probabilities(of: bands[index], in: rows, height: image.height)
+                guard let band = try stream.next(), band.rows == bands[index] else {
+                    preconditionFailure("\(input.path): band \(index) is not what comes next")
+                }
+                if ranks.rank == 0, written == nil {
+                    let tags = band.image.tags
+                    written = (
+                        try PredictionFiles(
+                            input, outputs, folder: folder, ensemble: ensemble, tags: tags, format(input)), band.image
+                    )
+                }
+                return band.probabilities
             }
             let round = Array(bands[first..<min(first + ranks.size, bands.count)])
             var failure: (any Error)?
-            try gather(own, of: round, width: image.width, among: ranks) { band, rows in
+            try gather(own, of: round, width: input.width, among: ranks) { band, rows in
                 guard failure == nil else { return }
-                do { try files?.add(band, rows: rows) } catch { failure = error }
+                do { try written?.files.add(band, rows: rows) } catch { failure = error }
             }
             try ranks.agree { if let failure { throw failure } }
             if bands.count > ranks.size {
@@ -277,7 +305,7 @@ public struct PredictionJob {
             }
         }
         return try ranks.agree { () throws -> [PredictedFile] in
-            guard let files else { return [] }
+            guard let (files, image) = written else { return [] }
             try files.finish(image)
             return try fileNames(input).map { try PredictedFile($0, in: folder) }
         }

@@ -4,12 +4,13 @@ import Network
 /// Class probabilities averaged over networks (an ensemble), and over flips and rotations of the image (test-time
 /// augmentation), in bands of rows.
 ///
-/// An image of any size goes through in bands: what is in memory at a time is a band's probabilities and the image's rows
-/// around it. Bands, like the order of sums, depend on the image's size, the tile and the networks alone, so that the bits
-/// are the same whoever computes a band.
-public final class AveragedPrediction {
+/// An image of any size goes through in bands: what is in memory at a time is a few bands' probabilities and the image's
+/// rows around them. Bands, like the order of sums, depend on the image's size, the tile and the networks alone, so that
+/// the bits are the same whoever computes a band, and on how many threads.
+public struct AveragedPrediction: Sendable {
     let members: [TiledPrediction]
     private let symmetries: [DihedralTransform]
+    let engine: Engine
 
     /// Probabilities of a band, at most, unless one step of the pooling is more: 256 MiB.
     private static let mostValues = 1 << 26
@@ -17,11 +18,12 @@ public final class AveragedPrediction {
     /// - Parameters:
     ///   - members: networks with one number of classes.
     ///   - symmetries: `DihedralTransform.all` for test-time augmentation.
-    public init(_ members: [TiledPrediction], symmetries: [DihedralTransform] = [.identity]) {
+    public init(_ members: [TiledPrediction], symmetries: [DihedralTransform] = [.identity], engine: Engine) {
         precondition(!members.isEmpty && !symmetries.isEmpty, "an average of nothing")
         precondition(members.allSatisfy { $0.classes == members[0].classes }, "networks of different classes")
         self.members = members
         self.symmetries = symmetries
+        self.engine = engine
     }
 
     var classes: Int { members[0].classes }
@@ -55,31 +57,54 @@ public final class AveragedPrediction {
         return seen
     }
 
-    /// The probabilities of a band: rows×width×classes.
+    /// The tiles of a band, in the order in which their probabilities are added up.
     ///
-    /// - Parameter band: for each network, in their order, the image as it wants it, with all rows that `rowsSeen` names.
-    public func probabilities(of rows: Range<Int>, in bands: [ImageBand]) throws -> Tensor {
+    /// - Parameter bands: for each network, in their order, the image as it wants it, with all rows that `rowsSeen` names.
+    func tiles(of rows: Range<Int>, in bands: [ImageBand]) throws -> [BandTile] {
         precondition(bands.count == members.count, "\(bands.count) images for \(members.count) networks")
-        let sum = Tensor(rows.count, bands[0].width, classes)
-        for (member, band) in zip(members, bands) {
-            for symmetry in symmetries { try member.add(rows, of: band, symmetry, to: sum) }
+        return try members.indices.flatMap { index in
+            try symmetries.flatMap { symmetry in
+                try members[index].tiles(
+                    of: rows, held: bands[index].rows, height: bands[index].height, width: bands[index].width,
+                    symmetry, member: index)
+            }
         }
+    }
+
+    /// How many tiles the networks see of images of these sizes, counted no further than `most`.
+    func tileCount(_ images: some Sequence<ImageShape>, upTo most: Int) throws -> Int {
+        var count = 0
+        for image in images {
+            for rows in bands(height: image.height, width: image.width) {
+                for member in members {
+                    let down = try TileAxis(
+                        size: image.height, part: rows, tile: member.tile, geometry: member.geometry)
+                    let across = try TileAxis(size: image.width, tile: member.tile, geometry: member.geometry)
+                    count += symmetries.count * down.tiles.count * across.tiles.count
+                }
+                if count >= most { return most }
+            }
+        }
+        return count
+    }
+
+    /// Turns the sum over all tiles of a band into the mean.
+    func average(_ sum: Tensor) {
         let terms = members.count * symmetries.count
-        if terms > 1 {
-            let share = 1 / Float(terms)
-            for i in 0..<sum.count { sum.base[i] *= share }
-        }
-        return sum
+        guard terms > 1 else { return }
+        let share = 1 / Float(terms)
+        for i in 0..<sum.count { sum.base[i] *= share }
     }
 
     /// The probabilities of a whole image in memory that all networks see alike: H×W×classes.
     public func probabilities(of image: Tensor) throws -> Tensor {
-        let whole = ImageBand(image)
-        let result = Tensor(image.height, image.width, classes)
-        for rows in bands(height: image.height, width: image.width) {
-            let band = try probabilities(of: rows, in: members.map { _ in whole })
-            (result.base + rows.lowerBound * image.width * classes).update(from: band.base, count: band.count)
-        }
-        return result
+        try probabilities(of: image, PredictionPlan(self, images: [image.shape]))
+    }
+
+    func probabilities(of image: Tensor, _ plan: PredictionPlan) throws -> Tensor {
+        let images = stream(plan, of: 1) { _ in (image, image) }
+        defer { images.stop() }
+        guard let whole = try images.nextImage() else { preconditionFailure("an image without bands") }
+        return whole.probabilities
     }
 }

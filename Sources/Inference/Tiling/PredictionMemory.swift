@@ -1,9 +1,10 @@
 import Network
+import Support
 
 // What a prediction takes of memory, told before any of it is taken.
 
 extension TiledPrediction {
-    /// About how many bytes the network takes for tiles of an image of this size, its weights aside.
+    /// About how many bytes a network takes for tiles of an image of this size, its weights aside.
     func bytes(height: Int, width: Int) throws -> Double {
         func side(_ size: Int) -> Int {
             // Tiles are no larger than this; those of small images are cut to them.
@@ -17,11 +18,27 @@ extension TiledPrediction {
 }
 
 extension AveragedPrediction {
-    /// About how many bytes the prediction of an image takes, the weights aside: the networks' activations, a band of rows
-    /// for each network, as the file has it and as the network takes it, and the band's probabilities.
+    /// About how many bytes the prediction of an image takes at least, the weights aside: the networks' activations, a band
+    /// of rows for each network, as the file has it and as the network takes it, and the band's probabilities.
     ///
     /// - Parameter channels: of the image.
     package func bytes(height: Int, width: Int, channels: Int) throws -> Double {
+        try networkBytes(height: height, width: width)
+            + bandBytes(height: height, width: width, channels: channels)
+    }
+
+    /// What of that is networks: one of each architecture.
+    func networkBytes(height: Int, width: Int) throws -> Double {
+        var largest: [UNetArchitecture: Double] = [:]
+        for member in members {
+            largest[member.architecture] = max(
+                largest[member.architecture] ?? 0, try member.bytes(height: height, width: width))
+        }
+        return largest.values.sorted().reduce(0, +)
+    }
+
+    /// What of that is the band.
+    func bandBytes(height: Int, width: Int, channels: Int) throws -> Double {
         var seen = 0
         var result = 0
         let bands = bands(height: height, width: width)
@@ -30,8 +47,7 @@ extension AveragedPrediction {
             seen = max(seen, try rowsSeen(for: bands[index], height: height).count)
             result = max(result, bands[index].count)
         }
-        let networks = try members.reduce(0) { $0 + (try $1.bytes(height: height, width: width)) }
         let perRow = Double(width) * Double(channels) * (4 * Double(members.count) + 4)
-        return networks + Double(seen) * perRow + 2 * 4 * Double(result) * Double(width) * Double(classes)
+        return Double(seen) * perRow + 2 * 4 * Double(result) * Double(width) * Double(classes)
     }
 }

@@ -16,8 +16,10 @@ package final class Validator {
     private let engine: Engine
     private let model: Configuration.Model
     private let families: MetricFamilies
-    /// Made when first it predicts: where the workers do, the coordinator draws alone.
-    private lazy var network = UNet(model.architecture, engine: engine, purpose: .inference)
+    /// Of the images, as far as their headers can be read: an image that cannot be is refused when it is loaded.
+    private lazy var sizes = pairs.map { pair in
+        (try? pair.image.readHeader()).map { ImageShape($0.height, $0.width, $0.pictureChannels) }
+    }
 
     /// Images that are drawn.
     private static let previews = 3
@@ -65,12 +67,22 @@ package final class Validator {
     func measure(
         _ weights: ParameterBuffer, share: (index: Int, of: Int) = (0, 1), progress: @escaping () -> Void = {}
     ) throws -> [Finding] {
-        let prediction = TiledPrediction(network, parameters: weights, engine: engine, progress: progress)
-        return try stride(from: share.index, to: pairs.count, by: share.of).map { position in
+        let prediction = AveragedPrediction(
+            [TiledPrediction(model.architecture, parameters: weights)], engine: engine)
+        let own = Array(stride(from: share.index, to: pairs.count, by: share.of))
+        let (pairs, cache) = (pairs, cache)
+        let images = prediction.stream(
+            try plan(for: prediction, own), of: own.count, progress: progress
+        ) { place in
+            let sample = try cache.load(pairs[own[place]])
+            return (sample, sample.image)
+        }
+        defer { images.stop() }
+        return try own.map { position in
             defer { progress() }
-            let sample = try cache.load(pairs[position])
-            progress()
-            let probabilities = try prediction.probabilities(of: sample.image)
+            guard let (sample, probabilities) = try images.nextImage() else {
+                preconditionFailure("image \(position) is not what comes next")
+            }
             let predicted = LabelMap(mostProbable: probabilities)
             let isOverThresholds = !families.isDisjoint(with: [.borders, .warping])
             let image = SegmentedImage(
@@ -82,6 +94,12 @@ package final class Validator {
                 loss: Self.crossEntropy(probabilities, sample.labels),
                 classes: position < Self.previews ? Self.bytes(of: predicted) : nil)
         }
+    }
+
+    /// With one thread, nothing runs beside it: the coordinator's share of a machine is that thread.
+    private func plan(for prediction: AveragedPrediction, _ own: [Int]) throws -> PredictionPlan {
+        guard engine.team.threads > 1 else { return .inTurn(threads: 1) }
+        return try PredictionPlan(prediction, images: own.compactMap { sizes[$0] })
     }
 
     private static func bytes(of classes: LabelMap) -> Data {
