@@ -11,12 +11,25 @@ final class Activations {
     /// The image's shape.
     let imageShape: ImageShape
     private let plan: ActivationPlan
-    private let memory: AlignedBuffer<Float>
+    private let memory: Block
 
-    init(_ operations: [Operation], image: ImageShape, training: Bool) {
+    /// - Parameter old: those of another size, which are used no more: their memory serves if it is large enough.
+    init(_ operations: [Operation], image: ImageShape, training: Bool, inPlaceOf old: consuming Activations? = nil) {
         imageShape = image
         plan = ActivationPlan(operations, image: image, training: training)
-        memory = AlignedBuffer(plan.count)
+        if let block = old?.memory, block.floats.count >= plan.count {
+            memory = block
+        } else {
+            // Freed before the new memory is asked for.
+            old = nil
+            memory = Block(plan.count)
+        }
+    }
+
+    private final class Block {
+        let floats: AlignedBuffer<Float>
+
+        init(_ count: Int) { floats = AlignedBuffer(count) }
     }
 
     /// An operation's inputs; `image` is activation 0.
@@ -71,6 +84,7 @@ final class Activations {
     private func view(_ buffer: MemoryPlan.Buffer?, _ shape: ImageShape) -> TensorView {
         guard let buffer else { preconditionFailure("nothing of \(shape) was planned") }
         return TensorView(
-            base: memory.base + plan.memory.offset(buffer), shape: shape, rowStride: shape.width * shape.channels)
+            base: memory.floats.base + plan.memory.offset(buffer), shape: shape, rowStride: shape.width * shape.channels
+        )
     }
 }

@@ -95,10 +95,12 @@ public final class UNet {
 
     /// Memory for images of that shape: what there is, if it fits.
     private func activations(for image: ImageShape) -> Activations {
-        if let activations, activations.imageShape == image { return activations }
-        // Freed before the new memory is asked for.
-        activations = nil
-        let new = Activations(operations, image: image, training: purpose == .training)
+        let old = activations.take()
+        if let old, old.imageShape == image {
+            activations = old
+            return old
+        }
+        let new = Activations(operations, image: image, training: purpose == .training, inPlaceOf: consume old)
         activations = new
         return new
     }

@@ -10,6 +10,13 @@ extension UNetArchitecture {
         return operations.reduce(0) { $0 + ($1.readsImage ? 2 : 3) * $1.floatingPointOperations(shapes) }
     }
 
+    /// The same of the forward pass alone.
+    public func operationsPerPrediction(height: Int, width: Int) -> Double {
+        let operations = operations
+        let shapes = operations.shapes(image: ImageShape(height, width, inputChannels))
+        return operations.reduce(0) { $0 + $1.floatingPointOperations(shapes) }
+    }
+
     /// About how much memory a worker takes in training on inputs of this size, in bytes: activations and their
     /// gradients; weights, momentum, the weights' average where one is kept, and one gradient for each level of the tree
     /// over its slots; and scratch memory.

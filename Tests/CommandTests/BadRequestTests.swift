@@ -127,6 +127,12 @@ extension ProgramTests {
             Case(
                 "evaluate without labels",
                 ["evaluate", "--predictions", "cells/images", "--labels", "nothing"], says: ["nothing"]),
+            Case(
+                "bench --inference with what is about gradients", ["bench", "--inference", "--no-overlap"],
+                says: ["--overlap", "--inference"]),
+            Case(
+                "bench --inference of an impossible size", ["bench", "--inference", "--size", "100"],
+                says: ["--size 100"]),
             Case("bench of an impossible size", ["bench", "--size", "100"], says: ["--size 100"]),
             Case(
                 "bench of a kernel that the engine lacks",

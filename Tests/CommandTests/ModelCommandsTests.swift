@@ -156,6 +156,19 @@ extension ProgramTests {
                 #expect(bench["output_size"] as? Int == 20)
             }
 
+            for extra in [["--threads", "2"], ["--layers"]] {
+                let predicting = try place.succeed(
+                    ["bench", "--inference", "--size", "60", "--base", "2", "--depth", "2", "--batch", "3", "--json"]
+                        + extra
+                ).json
+                #expect(try #require(predicting["tile_seconds"] as? Double) > 0)
+                #expect(predicting["output_size"] as? Int == 20 && predicting["tiles"] as? Int == 3)
+                let layers = predicting["layers"] as? [[String: Any]]
+                #expect(extra == ["--layers"] ? layers?.last?["layer"] as? String == "head" : layers == nil)
+            }
+            let ranks = try place.run(["bench", "--inference", "--size", "60"], ranks: 2)
+            #expect(ranks.status == 2 && ranks.errors.contains("without mpirun"))
+
             let doctor = try place.succeed(["doctor", "cells.yaml", "--json"]).json
             #expect(try #require(doctor["findings"] as? [[String: Any]]).count > 5)
             let whole = try place.succeed([

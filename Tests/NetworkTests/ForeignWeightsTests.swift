@@ -34,7 +34,7 @@ import Testing
         let ensemble = try ModelEnsemble(
             [TrainedModel(reading: weights)], tile: tile, engine: Engine(.native, threads: 1))
         for (name, prediction) in expected {
-            let found = try ensemble.predict(ImagePage(vectorsFolder.appending(path: "\(name).png").path)).probabilities
+            let found = try ensemble.predict(ImagePage(vectorsFolder.appending(path: "\(name).png").path))
             #expect(found.shape == ImageShape(prediction.height, prediction.width, 2), "\(name)")
             let ofClass1 = (0..<found.shape.pixels).map { Double(found.values[2 * $0 + 1]) }
             let distances = zip(ofClass1, floats(prediction.probability)).map { abs($0 - Double($1)) }

@@ -57,7 +57,7 @@ extension TrainingRuns {
                 let ensemble = try ModelEnsemble([model], tile: tile, augment: true, engine: engine)
                 let remark = try #require(ensemble.remarks.first)
                 #expect(remark.contains(model.path) && remark.contains("--tile"))
-                let result = try ensemble.predict(ImagePage(task.image(1))).probabilities
+                let result = try ensemble.predict(ImagePage(task.image(1)))
                 return withExtendedLifetime(result) { Array(result.values) }
             }
             let whole = try probabilities(own, tile: nil)

@@ -114,9 +114,10 @@ public final class ModelEnsemble {
     ///     thread of the stream's.
     func stream(
         _ sizes: [ImageShape],
-        open: @escaping (Int) throws -> (
-            rows: any ImageRows, scales: [IntensityNormalization: IntensityScale], bands: [Range<Int>]
-        )
+        open:
+            @escaping (Int) throws -> (
+                rows: any ImageRows, scales: [IntensityNormalization: IntensityScale], bands: [Range<Int>]
+            )
     ) throws -> PredictionStream<any ImageRows> {
         let (prediction, normalizations) = (prediction, normalizations)
         var places = sizes.indices[...]

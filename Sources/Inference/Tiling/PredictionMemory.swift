@@ -28,7 +28,7 @@ extension AveragedPrediction {
     }
 
     /// What of that is networks: one of each architecture.
-    func networkBytes(height: Int, width: Int) throws -> Double {
+    package func networkBytes(height: Int, width: Int) throws -> Double {
         var largest: [UNetArchitecture: Double] = [:]
         for member in members {
             largest[member.architecture] = max(

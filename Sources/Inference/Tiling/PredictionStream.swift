@@ -7,11 +7,15 @@ import Network
 ///
 /// Unchecked `Sendable`, and sound because one thread at a time has it: who reads bands hands it over to who takes their
 /// probabilities, and looks at the image no more once its last band is read.
-struct BandInput<Image>: @unchecked Sendable {
+package struct BandInput<Image>: @unchecked Sendable {
     let image: Image
     let rows: Range<Int>
     /// For each network of the average, in their order, the image as it wants it.
     let bands: [ImageBand]
+
+    package init(image: Image, rows: Range<Int>, bands: [ImageBand]) {
+        (self.image, self.rows, self.bands) = (image, rows, bands)
+    }
 }
 
 /// The class probabilities of bands, one after another in their order. While one is taken in hand the next are computed,
@@ -49,14 +53,18 @@ package final class PredictionStream<Image> {
     ///   - plan: how the work is shared out.
     ///   - progress: called after every tile, by who takes the bands.
     ///   - next: gives the bands in turn, and nil at the end; called by one thread at a time.
-    init(
+    package init(
         _ prediction: AveragedPrediction, _ plan: PredictionPlan, progress: @escaping () -> Void = {},
         of next: @escaping () throws -> BandInput<Image>?
     ) {
         self.prediction = prediction
         self.progress = progress
         let engine = prediction.engine
-        let lanes = TileLanes(Engine(engine.kind, threads: plan.threads, convolution: engine.convolution))
+        // A profile is driven by one thread.
+        let lanes = TileLanes(
+            Engine(
+                engine.kind, threads: plan.threads, convolution: engine.convolution,
+                profile: plan.isAhead ? nil : engine.profile))
         let source = BandSource(next)
         @Sendable func compute(_ job: TileJob<Image>) -> PredictedTile<Image> {
             let member = job.tile.member

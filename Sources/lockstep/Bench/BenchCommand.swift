@@ -1,5 +1,6 @@
 import ArgumentParser
 import Communication
+import Configurations
 import Kernels
 import Network
 import Support
@@ -7,12 +8,19 @@ import Support
 struct BenchCommand: JobCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
-        abstract: "Times training steps on random images.",
+        abstract: "Times training steps, or predictions, on random images.",
         discussion: """
             Effective GFLOP/s count the operations of direct convolutions. Under mpirun every rank trains, and the share \
             of communication is shown. Peak memory is one rank's.
+
+            With --inference, tiles are predicted as predict does it: --size is a tile's side, --batch how many there \
+            are (they are computed side by side on the threads where that is faster), --steps how often they are \
+            predicted. It runs in one process.
             """)
     static let usesRanks = true
+
+    @Flag(help: "Times predictions in place of training steps.")
+    var inference = false
 
     @Option(help: "Side of the input in pixels.")
     var size = 572
@@ -23,13 +31,13 @@ struct BenchCommand: JobCommand {
     @Option(help: "Number of poolings.")
     var depth = 4
 
-    @Option(help: "Images of a step, over all ranks (default: one each).")
+    @Option(help: "Images of a step, over all ranks (default: one each); with --inference, tiles (default: 1).")
     var batch: Int?
 
     @Option(help: "Threads of each rank.")
     var threads = 1
 
-    @Option(help: "Steps that are timed, after one that is not.")
+    @Option(help: "Steps that are timed, after one that is not; with --inference, passes over all tiles.")
     var steps = 3
 
     @Option(help: "valid (the paper's) or same.")
@@ -47,16 +55,18 @@ struct BenchCommand: JobCommand {
     @Option(help: "How 3×3 layers are computed: automatic (as each is best served), direct or winograd.")
     var convolution = Engine.Convolution.automatic
 
-    @Flag(inversion: .prefixedNo, help: "Sends gradients while the backward pass still runs.")
-    var overlap = true
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Whether gradients are sent while the backward pass still runs (default: they are).")
+    var overlap: Bool?
 
-    @Option(help: ArgumentHelp("MiB of gradients that travel together.", valueName: "mb"))
-    var bucketMB = 16.0
+    @Option(help: ArgumentHelp("MiB of gradients that travel together (default: 16).", valueName: "mb"))
+    var bucketMB: Double?
 
-    @Option(help: "none, or bf16: gradients travel in half the bytes.")
-    var compression = GradientCompression.none
+    @Option(help: "none, or bf16: gradients travel in half the bytes (default: none).")
+    var compression: GradientCompression?
 
-    @Flag(help: "Adds a table of each layer and pass.")
+    @Flag(help: "Adds a table of each layer and pass; with --inference, of one tile after another.")
     var layers = false
 
     @Flag(help: "Prints the figures as JSON.")
@@ -69,8 +79,14 @@ struct BenchCommand: JobCommand {
         ] where value < 1 || value > most {
             throw ValidationError("--\(name) \(value): give 1 to \(most)")
         }
-        guard bucketMB > 0 && bucketMB <= 4096 else {
+        if let bucketMB, !(bucketMB > 0 && bucketMB <= 4096) {
             throw ValidationError("--bucket-mb \(bucketMB): give more than 0 and at most 4096")
+        }
+        let given = [
+            ("--overlap", overlap != nil), ("--bucket-mb", bucketMB != nil), ("--compression", compression != nil),
+        ]
+        if inference, let (name, _) = given.first(where: \.1) {
+            throw ValidationError("\(name) is about gradients, and --inference has none: leave one of them out")
         }
         guard engine == .native || convolution != .winograd else {
             throw ValidationError("--convolution winograd is the native engine's: leave out --engine openblas")
@@ -81,32 +97,73 @@ struct BenchCommand: JobCommand {
     func run(in job: Job) throws {
         let architecture = UNetArchitecture(
             baseChannels: base, depth: depth, padding: padding, skip: skip, normalization: normalization)
+        if inference { return try predict(architecture, in: job) }
+        let usual = Configuration.Communication()
         let outcome = try Benchmark(
             architecture: architecture, size: size, batch: batch ?? job.world.size, threads: threads, steps: steps,
             engine: engine, convolution: convolution, layers: layers,
-            communication: .init(overlap: overlap, bucketMegabytes: bucketMB, compression: compression)
+            communication: .init(
+                overlap: overlap ?? usual.overlap, bucketMegabytes: bucketMB ?? usual.bucketMegabytes,
+                compression: compression ?? usual.compression)
         ).run(job.world, watch: job.watch)
         try job.answer(text(outcome), json: json ? outcome : nil)
     }
 
-    private func text(_ outcome: Benchmark.Outcome) -> String {
-        var rows: [[String]] = [
+    private func predict(_ architecture: UNetArchitecture, in job: Job) throws {
+        guard job.world.size == 1 else {
+            throw Failure.request("bench --inference runs in one process: start it without mpirun")
+        }
+        let outcome = try InferenceBenchmark(
+            architecture: architecture, size: size, tiles: batch ?? 1, passes: steps,
+            engine: Engine(
+                engine, threads: threads, convolution: convolution, profile: layers ? StepProfile() : nil)
+        ).run()
+        try job.answer(text(outcome), json: json ? outcome : nil)
+    }
+
+    private func text(_ outcome: InferenceBenchmark.Outcome) -> String {
+        func figure(_ value: Double) -> String { value.formatted(.number.precision(.significantDigits(4))) }
+        let rows =
+            network(parameters: outcome.parameters, outputSize: outcome.outputSize) + [
+                [
+                    "tiles, threads",
+                    "\(outcome.tiles) a pass, \(outcome.tilesAtOnce) at once on \(outcome.threadsPerTile) thread(s) each",
+                ],
+                ["tile", "\(figure(outcome.tileSeconds)) s"],
+                ["pixels/s", "\(figure(outcome.pixelsPerSecond)) of output"],
+                gflops(outcome.effectiveGflops), memory(outcome.peakMebibytes, before: outcome.mebibytesBefore),
+            ]
+        return aligned(rows, left: 2) + (outcome.layers.map { "\n\n" + table($0) } ?? "")
+    }
+
+    private func network(parameters: Int, outputSize: Int) -> [[String]] {
+        [
             [
                 "network",
-                "base \(base), depth \(depth), \(padding), skip \(skip), normalization \(normalization), \(grouped(outcome.parameters)) parameters",
+                "base \(base), depth \(depth), \(padding), skip \(skip), normalization \(normalization), \(grouped(parameters)) parameters",
             ],
-            ["input, output", "\(size)×\(size), \(outcome.outputSize)×\(outcome.outputSize)"],
+            ["input, output", "\(size)×\(size), \(outputSize)×\(outputSize)"],
+        ]
+    }
+
+    private func gflops(_ value: Double) -> [String] {
+        ["GFLOP/s", "\(value.formatted(.number.precision(.fractionLength(1)))) effective"]
+    }
+
+    private func memory(_ peak: Double, before: Double) -> [String] {
+        ["peak memory", "\(Int(peak)) MiB, \(Int(before)) of them before the network"]
+    }
+
+    private func text(_ outcome: Benchmark.Outcome) -> String {
+        var rows = network(parameters: outcome.parameters, outputSize: outcome.outputSize)
+        rows += [
             [
                 "ranks, threads",
                 "\(outcome.ranks) × \(outcome.threads), \(batch ?? outcome.ranks) image(s) a step",
             ],
             ["step", "\(outcome.stepSeconds.formatted(.number.precision(.significantDigits(4)))) s"],
             ["images/s", outcome.imagesPerSecond.formatted(.number.precision(.significantDigits(4)))],
-            ["GFLOP/s", "\(outcome.effectiveGflops.formatted(.number.precision(.fractionLength(1)))) effective"],
-            [
-                "peak memory",
-                "\(Int(outcome.peakMebibytes)) MiB, \(Int(outcome.mebibytesBefore)) of them before the network",
-            ],
+            gflops(outcome.effectiveGflops), memory(outcome.peakMebibytes, before: outcome.mebibytesBefore),
         ]
         if outcome.ranks > 1 {
             let percent = (100 * outcome.communicationShare).formatted(.number.precision(.fractionLength(1)))
@@ -115,7 +172,7 @@ struct BenchCommand: JobCommand {
         return aligned(rows, left: 2) + (outcome.layers.map { "\n\n" + table($0) } ?? "")
     }
 
-    private func table(_ layers: [Benchmark.Layer]) -> String {
+    private func table(_ layers: [BenchmarkLayer]) -> String {
         func figure(_ value: Double, _ digits: Int = 1) -> String {
             value == 0 ? "" : value.formatted(.number.grouping(.never).precision(.fractionLength(digits)))
         }

@@ -47,7 +47,7 @@ struct Benchmark: Sendable {
         /// The gradient's parts, in the order in which they travel.
         let buckets: [Bucket]
         /// A mean step, layer by layer in the order of the step, if that was asked for.
-        let layers: [Layer]?
+        let layers: [BenchmarkLayer]?
     }
 
     /// A part of the gradient.
@@ -59,34 +59,12 @@ struct Benchmark: Sendable {
         let summedSeconds: Double
     }
 
-    /// One pass through a layer in a mean step.
-    struct Layer: Codable, Sendable {
-        let layer: String
-        /// forward, backward, or empty for what has but one.
-        let pass: String
-        let kernel: String
-        let milliseconds: Double
-        /// Of these, transforming and packing weights and their gradient; transforming activations; matrix products (GEMM).
-        let filters: Double
-        let transforms: Double
-        let products: Double
-        /// Operations as computed, and as the direct sum would take, over all of the time.
-        let realGflops: Double
-        let effectiveGflops: Double
-        /// Part of the step's time.
-        let share: Double
-    }
-
     /// Runs on every rank; the times are rank 0's.
     ///
     /// - Parameter watch: the watch over the ranks, where there is one.
     func run(_ world: any Communicator, watch: FailureDetector? = nil) throws -> Outcome {
         let geometry = architecture.geometry
-        guard geometry.isLegal(input: size) else {
-            throw Failure.request(
-                "--size \(size) is no legal input size at depth \(geometry.depth) with padding \(geometry.padding): use \(geometry.nearestLegal(to: size))"
-            )
-        }
+        try Self.check(size: size, geometry)
         guard batch >= world.size else {
             throw Failure.request(
                 "--batch \(batch) is less than the number of ranks, \(world.size): each needs an image")
@@ -134,30 +112,33 @@ struct Benchmark: Sendable {
             ranks: world.size, threads: threads, parameters: state.weights.count,
             outputSize: geometry.output(input: size), computeSeconds: median { $0.computed - $0.begin },
             updateSeconds: median { $0.end - $0.summed }, buckets: buckets,
-            layers: profile.map { table($0.rows, total: outcomes.reduce(0) { $0 + $1.end - $1.begin }) })
+            layers: profile.map {
+                BenchmarkLayer.table($0, passes: steps, seconds: outcomes.reduce(0) { $0 + $1.end - $1.begin })
+            })
+    }
+
+    /// Refuses a size that the network cannot take.
+    static func check(size: Int, _ geometry: UNetGeometry) throws {
+        guard !geometry.isLegal(input: size) else { return }
+        throw Failure.request(
+            "--size \(size) is no legal input size at depth \(geometry.depth) with padding \(geometry.padding): use \(geometry.nearestLegal(to: size))"
+        )
     }
 
     /// An image of noise with labels of noise.
     private func randomTile(output: Int) -> TrainingTile {
-        let image = Tensor(size, size, architecture.inputChannels)
-        let labels = LabelMap(height: output, width: output)
         var random = RandomStream(seed: 1, use: .synthesis, 0)
-        for i in 0..<image.count { image.base[i] = Float(random.gaussian()) }
+        let image = Self.noise(size, channels: architecture.inputChannels, &random)
+        let labels = LabelMap(height: output, width: output)
         for i in 0..<output * output { labels.values[i] = Int32(random.integer(below: architecture.classes)) }
         return TrainingTile(image: image, labels: labels, weights: nil)
     }
 
-    private func table(_ rows: [StepProfile.Row], total: Double) -> [Layer] {
-        rows.map { row in
-            func milliseconds(_ phase: StepProfile.Phase) -> Double {
-                1000 * row.phases[phase.rawValue] / Double(steps)
-            }
-            return Layer(
-                layer: row.layer, pass: row.pass, kernel: row.kernel, milliseconds: 1000 * row.seconds / Double(steps),
-                filters: milliseconds(.filters), transforms: milliseconds(.transforms),
-                products: milliseconds(.products), realGflops: row.operations / row.seconds / 1e9,
-                effectiveGflops: row.directOperations / row.seconds / 1e9, share: row.seconds / total)
-        }
+    /// A square image of noise.
+    static func noise(_ side: Int, channels: Int, _ random: inout RandomStream) -> Tensor {
+        let image = Tensor(side, side, channels)
+        for i in 0..<image.count { image.base[i] = Float(random.gaussian()) }
+        return image
     }
 
     /// The most memory that this process has had so far.

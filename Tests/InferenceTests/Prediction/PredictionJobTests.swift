@@ -45,14 +45,14 @@ import Testing
     private func predict(
         _ models: [String], _ folder: TemporaryFolder, to output: String, _ outputs: PredictionOutputs = .init(),
         from input: String = "images", ranks: Int = 1, limits: PredictionJob.Limits = .init(), tile: Int? = nil,
-        augment: Bool = false
+        augment: Bool = false, threads: Int = 1
     ) throws -> Result<PredictionJob.Outcome, Failure> {
         let (input, output) = (folder.path(input), folder.path(output))
         let ends = try ThreadCommunicator.run(size: ranks, timeout: 30) {
             world -> Result<PredictionJob.Outcome, Failure> in
             let ensemble = try ModelEnsemble(
                 models.map { try TrainedModel(reading: $0) }, tile: tile, augment: augment,
-                engine: Engine(.native, threads: 1))
+                engine: Engine(.native, threads: threads))
             do {
                 let job = PredictionJob(ensemble, world: world, outputs: outputs, limits: limits)
                 return .success(try job.run(input: input, output: output) { _ in })
@@ -89,6 +89,51 @@ import Testing
                 ).get()
                 #expect(try files(folder, name) == expected)
             }
+        }
+    }
+
+    @Test("the files are the same for any number of threads, whether these share images, bands or tiles")
+    func threads() throws {
+        let folder = try TemporaryFolder()
+        for number in 1...5 { try writeImage(folder, "dots-\(number)", height: 70 * number, seed: number) }
+        let models = try [model(folder), model(folder, slope: 3, name: "other")]
+        let outputs = PredictionOutputs(probabilities: true, overlay: true)
+        for augment in [false, true] {
+            func files(_ threads: Int, ranks: Int = 1) throws -> [String: Data] {
+                let name = "out-\(augment)-\(threads)-\(ranks)"
+                _ = try predict(
+                    models, folder, to: name, outputs, ranks: ranks, limits: .init(shared: 37 * 200), tile: 50,
+                    augment: augment, threads: threads
+                ).get()
+                return try self.files(folder, name)
+            }
+            let expected = try files(1)
+            #expect(expected.count == 15)
+            for threads in [2, 3, 7] { #expect(try files(threads) == expected) }
+            #expect(try files(3, ranks: 2) == expected)
+        }
+    }
+
+    @Test("an image that is damaged behind its header stops the job, and the images before it are finished")
+    func damagedAmongOthers() throws {
+        let folder = try TemporaryFolder()
+        try FileManager.default.createDirectory(atPath: folder.path("images"), withIntermediateDirectories: true)
+        for number in 1...4 {
+            let samples = (0..<3000).map { UInt16($0 * number * 7919 % 251) }
+            let image = RasterImage(width: 60, height: 50, channels: 1, samples: samples)
+            try PNG.write(image, to: folder.path("images/dots-\(number).png"))
+        }
+        let path = folder.path("images/dots-3.png")
+        var damaged = try #require(FileManager.default.contents(atPath: path))
+        damaged[damaged.count / 2] ^= 0xff
+        try damaged.write(to: URL(filePath: path))
+        let model = try [model(folder)]
+        for threads in [1, 3] {
+            guard case .failure(let failure) = try predict(model, folder, to: "out-\(threads)", threads: threads) else {
+                throw Failure.running("not refused")
+            }
+            #expect(failure.message.contains("dots-3.png"))
+            #expect(try files(folder, "out-\(threads)").keys.sorted() == ["dots-1.png", "dots-2.png"])
         }
     }
 

@@ -17,10 +17,14 @@ import Testing
     ) -> TiledPrediction {
         let architecture = UNetArchitecture(
             inputChannels: 2, classes: 3, baseChannels: 2, depth: depth, padding: padding)
-        let network = UNet(architecture, engine: engine)
-        let weights = ParameterBuffer(network.layout)
+        let weights = ParameterBuffer(ParameterLayout(architecture))
         weights.initializeWeights(seed: seed)
-        return TiledPrediction(network, parameters: weights, tile: tile, engine: engine)
+        return TiledPrediction(architecture, parameters: weights, tile: tile)
+    }
+
+    /// The probabilities of an image by one network alone.
+    private func alone(_ member: TiledPrediction, _ image: Tensor) throws -> Tensor {
+        try AveragedPrediction([member], engine: engine).probabilities(of: image)
     }
 
     private func image(_ height: Int, _ width: Int, channels: Int = 2) -> Tensor {
@@ -66,17 +70,17 @@ import Testing
             for turns in 0..<4 {
                 var seen = isMirrored ? mirrored(image) : image
                 for _ in 0..<turns { seen = turned(seen) }
-                var back = try plain.probabilities(of: seen)
+                var back = try alone(plain, seen)
                 for _ in 0..<(4 - turns) % 4 { back = turned(back) }
                 if isMirrored { back = mirrored(back) }
                 for i in 0..<expected.count { expected[i] += Double(back.base[i]) / 8 }
             }
         }
-        let averaged = try AveragedPrediction([plain], symmetries: DihedralTransform.all).probabilities(of: image)
+        let averaged = try AveragedPrediction([plain], symmetries: DihedralTransform.all, engine: engine)
+            .probabilities(of: image)
         #expect(distance(averaged, expected) < 1e-5)
         // And it is another result than without.
-        let alone = try plain.probabilities(of: image)
-        #expect(distance(alone, expected) > 1e-4)
+        #expect(distance(try alone(plain, image), expected) > 1e-4)
     }
 
     @Test func severalNetworksWeighTheSame() throws {
@@ -85,9 +89,9 @@ import Testing
             member(depth: 2, padding: .valid), member(depth: 1, padding: .same, seed: 8),
             member(depth: 3, padding: .valid, seed: 9),
         ]
-        let each = try members.map { try $0.probabilities(of: image) }
+        let each = try members.map { try alone($0, image) }
         let expected = (0..<each[0].count).map { i in each.reduce(0) { $0 + Double($1.base[i]) } / 3 }
-        let averaged = try AveragedPrediction(members).probabilities(of: image)
+        let averaged = try AveragedPrediction(members, engine: engine).probabilities(of: image)
         #expect(distance(averaged, expected) < 1e-5)
     }
 
@@ -101,7 +105,7 @@ import Testing
         let members = [
             member(depth: 2, padding: padding, tile: tile), member(depth: 1, padding: padding, seed: 5, tile: 60),
         ]
-        let prediction = AveragedPrediction(members, symmetries: symmetries)
+        let prediction = AveragedPrediction(members, symmetries: symmetries, engine: engine)
         let whole = try prediction.probabilities(of: image)
         let bands = prediction.bands(height: image.height, width: image.width)
         #expect(bands.count >= 3)
@@ -112,13 +116,17 @@ import Testing
             let part = Tensor(seen.count, image.width, image.channels)
             part.base.update(from: image.base + seen.lowerBound * image.width * 2, count: part.count)
             let band = ImageBand(part, rows: seen, ofHeight: image.height)
-            let result = try prediction.probabilities(of: rows, in: [band, band])
+            var input: BandInput<Void>? = BandInput(image: (), rows: rows, bands: [band, band])
+            let stream = PredictionStream(prediction, .inTurn(threads: 1)) { input.take() }
+            let result = try #require(try stream.next()).probabilities
+            #expect(try stream.next() == nil)
             let place = whole.base + rows.lowerBound * image.width * 3
             #expect((0..<result.count).allSatisfy { result.base[$0] == place[$0] }, "\(rows)")
         }
         // Bands of other heights, from other tiles.
         let inOne = AveragedPrediction(
-            [member(depth: 2, padding: padding), member(depth: 1, padding: padding, seed: 5)], symmetries: symmetries)
+            [member(depth: 2, padding: padding), member(depth: 1, padding: padding, seed: 5)], symmetries: symmetries,
+            engine: engine)
         #expect(inOne.bands(height: image.height, width: image.width).count == 1)
         let expected = try inOne.probabilities(of: image)
         let difference = (0..<whole.count).reduce(Float(0)) { max($0, abs(whole.base[$1] - expected.base[$1])) }
@@ -126,7 +134,7 @@ import Testing
     }
 
     @Test func bandsOfAWideImageStaySmall() {
-        let prediction = AveragedPrediction([member(depth: 2, padding: .valid)])
+        let prediction = AveragedPrediction([member(depth: 2, padding: .valid)], engine: engine)
         for (height, width) in [(1, 1), (512, 512), (520, 700), (100_000, 100_000), (3000, 1_000_000)] {
             let bands = prediction.bands(height: height, width: width)
             #expect(bands.first?.lowerBound == 0 && bands.last?.upperBound == height)

@@ -46,9 +46,8 @@ import Testing
     private func probabilities(_ network: UNet, _ weights: ParameterBuffer, _ image: Tensor, tile: Int?) throws
         -> [Float]
     {
-        let engine = Engine(.native, threads: 1)
-        let result = try TiledPrediction(network, parameters: weights, tile: tile, engine: engine)
-            .probabilities(of: image)
+        let member = TiledPrediction(network.architecture, parameters: weights, tile: tile)
+        let result = try AveragedPrediction([member], engine: Engine(.native, threads: 1)).probabilities(of: image)
         #expect(result.shape == ImageShape(image.height, image.width, 3))
         return Array(result.values)
     }
