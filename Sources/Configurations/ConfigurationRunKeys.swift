@@ -48,7 +48,7 @@ extension Configuration.Run {
                 "output", \.output, .text, .filled("must be a folder, not empty"),
                 meaning: "The folder that runs have theirs in."),
             .key(
-                "engine", \.engine, .word,
+                "engine", \.engine, .engine,
                 meaning:
                     "What computes convolutions: native, the program's own kernels with the same bits on every CPU, or openblas."
             ),
