@@ -340,6 +340,14 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
         )
     }
 
+    @Test("an engine that was measured and left out is refused by its name, with the figures")
+    func bfloat16() throws {
+        let problem = try #require(failure(minimal + "run: {engine: native-bf16}\n"))
+        #expect(problem.hasPrefix("a.yaml line 2: run.engine native-bf16 is not offered: "))
+        #expect(problem.contains("0.8 of native's time") && !problem.contains("\n"))
+        #expect(failure(minimal + "run: {engine: bf16}\n")?.hasSuffix("must be native or openblas, not 'bf16'") == true)
+    }
+
     @Test(arguments: [
         ("model: {skip: added}", "model.skip must be concatenate, add or none, not 'added'"),
         ("model: {normalization: batch}", "model.normalization must be none or group, not 'batch'"),

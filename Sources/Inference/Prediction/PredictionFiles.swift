@@ -57,7 +57,7 @@ final class PredictionFiles {
     ///
     /// Throws `Failure.running` where one is not a number, and where the disk is full.
     func add(_ probabilities: Tensor, rows: Range<Int>) throws {
-        if let place = probabilities.values.firstIndex(where: \.isNaN) {
+        if let place = probabilities.firstNaN {
             let (row, column) = (place / probabilities.channels).quotientAndRemainder(dividingBy: input.width)
             throw Failure.running(
                 "\(input.path): the network's answer is not a number at row \(rows.lowerBound + row), column \(column): its "

@@ -93,7 +93,8 @@ public struct AveragedPrediction: Sendable {
         let terms = members.count * symmetries.count
         guard terms > 1 else { return }
         let share = 1 / Float(terms)
-        for i in 0..<sum.count { sum.base[i] *= share }
+        let values = sum.base
+        for i in 0..<sum.count { values[i] *= share }
     }
 
     /// The probabilities of a whole image in memory that all networks see alike: H×W×classes.

@@ -14,6 +14,9 @@ struct PredictCommand: JobCommand {
             image is never in memory as a whole, be it a TIFF in strips or tiles or a PNG that is not interlaced. \
             --instances and --overlay need it whole, and refuse it.
 
+            With --threads several tiles are computed side by side, of one image or of several, as far as half of the free \
+            memory goes; the next image is read and the last one written meanwhile. Results do not depend on it.
+
             Grey images given to a model of RGB are read as three equal channels, and RGB without colours given to one \
             of grey as one channel; images of other channels are refused before the first is written.
 
