@@ -132,7 +132,7 @@ extension ProgramTests {
                 says: ["--overlap", "--inference"]),
             Case(
                 "bench --inference of an impossible size", ["bench", "--inference", "--size", "100"],
-                says: ["--size 100"]),
+                says: ["--size 100"], ranks: [0]),
             Case("bench of an impossible size", ["bench", "--size", "100"], says: ["--size 100"]),
             Case(
                 "bench of a kernel that the engine lacks",
