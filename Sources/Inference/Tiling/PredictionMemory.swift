@@ -1,5 +1,4 @@
 import Network
-import Support
 
 // What a prediction takes of memory, told before any of it is taken.
 

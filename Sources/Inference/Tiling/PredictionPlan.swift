@@ -1,5 +1,4 @@
 import Kernels
-import Network
 import Support
 
 /// How the threads of an engine share out a prediction. Results do not depend on it.

@@ -1,7 +1,6 @@
 import Datasets
 import Foundation
 import Kernels
-import Network
 
 /// A band of an image that is to be predicted, and what belongs to its image.
 ///
