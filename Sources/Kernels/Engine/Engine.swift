@@ -90,6 +90,8 @@ public struct Engine: Sendable {
         if usesWinograd(inputs, output: output) {
             winogradConvolution3x3(
                 inputs, parameters, padding: padding, activation: activation, output: output, workspace: workspace)
+        } else if let few = fewChannels(inputs, padding: padding, output: output) {
+            few.forward(parameters, activation: activation, output: output, workspace: workspace, team: team)
         } else {
             directConvolution3x3(
                 inputs, parameters, padding: padding, activation: activation, output: output, workspace: workspace)
@@ -117,12 +119,30 @@ public struct Engine: Sendable {
                 inputs, parameters, padding: padding, activation: activation, output: output,
                 outputGradient: outputGradient, inputGradients: inputGradients, gradients: gradients,
                 workspace: workspace)
+        } else if let few = fewChannels(inputs, padding: padding, output: outputGradient) {
+            few.gradients(
+                activation: activation, output: output, outputGradient: outputGradient, into: gradients,
+                workspace: workspace, team: team)
+            if let inputGradients {
+                directConvolution3x3Backward(
+                    inputs, parameters, padding: padding, activation: activation, output: output,
+                    outputGradient: outputGradient, inputGradients: inputGradients, gradients: nil,
+                    workspace: workspace)
+            }
         } else {
             directConvolution3x3Backward(
                 inputs, parameters, padding: padding, activation: activation, output: output,
                 outputGradient: outputGradient, inputGradients: inputGradients, gradients: gradients,
                 workspace: workspace)
         }
+    }
+
+    /// The kernel of a layer that Winograd does not serve and that reads one activation of few channels.
+    private func fewChannels(_ inputs: [TensorView], padding: Int, output: TensorView) -> FewChannelsConvolution? {
+        guard kind == .native, inputs.count == 1, inputs[0].channels <= FewChannelsConvolution.mostChannels else {
+            return nil
+        }
+        return FewChannelsConvolution(inputs[0], padding: padding, output: output)
     }
 
     /// Which kernel a layer gets: a function of the layer and the image size alone, found by measurement.
