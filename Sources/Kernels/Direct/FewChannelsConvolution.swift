@@ -34,35 +34,53 @@ struct FewChannelsConvolution {
     /// Scratch memory of a thread: three padded rows, and a group of pixels on its way to a last register's channels.
     private var laneCount: Int { 3 * paddedRow + Self.abreast * Self.lanes }
 
-    /// Convolution, bias and activation function.
+    /// Rows of pixels that are taken together.
+    private static let rowsOfPart = 4
+
+    /// Convolution, bias and activation function; `moments` are those of the output.
     func forward(
-        _ parameters: LayerParameters, activation: Activation, output: TensorView, workspace: Workspace,
-        team: ThreadTeam
+        _ parameters: LayerParameters, activation: Activation, output: TensorView, moments: ChannelSums?,
+        workspace: Workspace, team: ThreadTeam
     ) {
         let patch = 3 * taps
+        let parts = (output.height + Self.rowsOfPart - 1) / Self.rowsOfPart
+        moments?.begin(channels: outputs, parts: parts)
         workspace.lend((patch + 1) * row + team.threads * laneCount) { base in
             // Whole registers of weights and biases; what is beyond the channels is never stored.
             base.update(repeating: 0, count: (patch + 1) * row)
             for k in 0..<patch { (base + k * row).update(from: parameters.weights + k * outputs, count: outputs) }
             (base + patch * row).update(from: parameters.bias, count: outputs)
-            team.forEach(output.height) { lane, y in
+            let packed = UnsafePointer(base)
+            team.forEach(parts) { lane, part in
                 let scratch = base + ((patch + 1) * row + lane * laneCount)
-                let rows = rows(y, scratch)
-                for first in stride(from: 0, to: row, by: Self.lanes) {
-                    let panel = Panel(
-                        rows: rows, weights: UnsafePointer(base + first), weightRow: row,
-                        bias: UnsafePointer(base + (patch * row + first)), output: output.row(y) + first,
-                        pixel: outputs,
-                        width: width, channels: min(Self.lanes, outputs - first), scratch: scratch + 3 * paddedRow)
-                    // Known to the compiler the commonest distances cost no register each.
-                    switch (input.channels, activation) {
-                    case (1, .relu): panel.run(step: 1, activation: .relu)
-                    case (1, .identity): panel.run(step: 1, activation: .identity)
-                    case (3, .relu): panel.run(step: 3, activation: .relu)
-                    case (3, .identity): panel.run(step: 3, activation: .identity)
-                    default: panel.runAny(step: input.channels, activation: activation)
-                    }
+                for y in part * Self.rowsOfPart..<min((part + 1) * Self.rowsOfPart, output.height) {
+                    writeRow(y, packed, activation: activation, output: output, scratch)
+                    moments?.addMoments(
+                        PixelRows(base: output.row(y), rowStride: output.rowStride, rows: 1, count: width * outputs),
+                        to: part)
                 }
+            }
+        }
+    }
+
+    /// One row of the output.
+    private func writeRow(
+        _ y: Int, _ packed: UnsafePointer<Float>, activation: Activation, output: TensorView,
+        _ scratch: UnsafeMutablePointer<Float>
+    ) {
+        let rows = rows(y, scratch)
+        for first in stride(from: 0, to: row, by: Self.lanes) {
+            let panel = Panel(
+                rows: rows, weights: packed + first, weightRow: row, bias: packed + (3 * taps * row + first),
+                output: output.row(y) + first, pixel: outputs, width: width,
+                channels: min(Self.lanes, outputs - first), scratch: scratch + 3 * paddedRow)
+            // Known to the compiler the commonest distances cost no register each.
+            switch (input.channels, activation) {
+            case (1, .relu): panel.run(step: 1, activation: .relu)
+            case (1, .identity): panel.run(step: 1, activation: .identity)
+            case (3, .relu): panel.run(step: 3, activation: .relu)
+            case (3, .identity): panel.run(step: 3, activation: .identity)
+            default: panel.runAny(step: input.channels, activation: activation)
             }
         }
     }
@@ -187,9 +205,11 @@ extension FewChannelsConvolution {
     ///
     /// - Parameter output: nil where the activation function's gradient does not need it.
     func gradients(
-        activation: Activation, output: TensorView?, outputGradient: TensorView, into gradients: LayerGradients,
-        workspace: Workspace, team: ThreadTeam
+        activation: Activation, output: TensorView?, outputGradient: TensorView,
+        normalization: NormalizedGradient?, into gradients: LayerGradients, workspace: Workspace, team: ThreadTeam
     ) {
+        let rowCount = normalization == nil ? 0 : width * outputs + 16
+        let laneCount = laneCount + rowCount
         // Nine taps and the bias for each channel of the input: its bias register counts of the first alone.
         let bandCount = 10 * input.channels * row
         let bands = min(outputGradient.height, 32)
@@ -201,12 +221,16 @@ extension FewChannelsConvolution {
                 let height = outputGradient.height
                 for y in height * band / bands..<height * (band + 1) / bands {
                     let rows = rows(y, scratch)
+                    let rectangle = PixelRectangle(rows: y..<y + 1, columns: 0..<width)
+                    let gradient =
+                        normalization?.read(outputGradient, rectangle, into: scratch + (laneCount - rowCount))
+                        ?? outputGradient
                     for channel in 0..<input.channels {
                         let at = 3 * channel
                         for first in stride(from: 0, to: row, by: Self.lanes) {
                             let panel = GradientPanel(
                                 rows: (rows.0 + at, rows.1 + at, rows.2 + at), step: input.channels,
-                                gradient: UnsafePointer(outputGradient.row(y) + first), pixel: outputs, width: width,
+                                gradient: UnsafePointer(gradient.row(y) + first), pixel: outputs, width: width,
                                 sums: sums + (10 * channel * row + first), row: row)
                             if activation == .relu, let output {
                                 panel.run(output: UnsafePointer(output.row(y) + first))
