@@ -25,7 +25,7 @@ struct LayerShape: Sendable, CustomTestStringConvertible {
         // So large that the products are cut into parts.
         LayerShape(18, 19, 68, 5),
         // Few outputs over more rows than bands, with a whole register of inputs, and with a rest.
-        LayerShape(40, 9, 1, 1), LayerShape(37, 11, 16, 2), LayerShape(70, 6, 40, 4),
+        LayerShape(40, 9, 5, 1), LayerShape(37, 11, 16, 2), LayerShape(70, 6, 40, 4),
     ]
 }
 
