@@ -187,7 +187,7 @@ public struct Engine: Sendable {
         let input = inputs[0]
         let rowStride = input.width * input.channels
         // The last values are read as a whole vector.
-        workspace.lend(input.shape.count + 16) { whole in
+        workspace.lendAside(input.shape.count + 16) { whole in
             let normalized = TensorView(base: whole, shape: input.shape, rowStride: rowStride)
             team.forEach(input.height) { _, y in
                 let row = PixelRectangle(rows: y..<y + 1, columns: 0..<input.width)
