@@ -46,6 +46,7 @@ struct ActivationPlan {
                 statistics[operation.output] = memory.define(operation.statisticsCount, readAsVectors: false)
             }
             memory.use(operation.inputs.map { forward[$0.activation] } + [forward[operation.output]])
+            memory.use([operations.normalization(before: operation).flatMap { statistics[$0.output] }])
             memory.advance()
         }
         // The loss reads the logits.
@@ -62,7 +63,10 @@ struct ActivationPlan {
             switch step {
             case .recompute(let operation):
                 backward[operation.output] = memory.define(shapes[operation.output].count)
-                memory.use(operation.inputs.map { backward[$0.activation] } + [statistics[operation.output]])
+                if let next = operations.normalization(behind: operation), next.isComputedByReader {
+                    backward[next.output] = backward[operation.output]
+                }
+                memory.use(operation.inputs.map { backward[$0.activation] })
             case .backward(let operation):
                 for input in operation.inputs where input.activation != OperationList.image {
                     let shape = operation.inputShape(input, shapes)
@@ -77,6 +81,11 @@ struct ActivationPlan {
                 }
                 memory.use(operation.backwardReads.map { backward[$0] })
                 memory.use([gradients[operation.output], statistics[operation.output]])
+                memory.use([operations.normalization(before: operation).flatMap { statistics[$0.output] }])
+                if let next = operations.normalization(behind: operation) {
+                    // Its backward is finished by the convolution.
+                    memory.use([backward[operation.output], statistics[next.output]])
+                }
                 memory.use([operation.addedSkipGradient.flatMap { skipGradients[$0] }])
             }
             memory.advance()

@@ -5,6 +5,10 @@ struct ImagePass {
     let engine: Engine
     let workspace: Workspace
     let activations: Activations
+    /// All of the network's, in order.
+    let operations: [Operation]
+    /// Of the normalisation at hand.
+    let sums: ChannelSums
     let image: TensorView
     /// A flat buffer.
     let parameters: UnsafePointer<Float>
@@ -30,19 +34,18 @@ struct ImagePass {
         let parameters = operation.parameters(parameters)
         switch operation.kind {
         case .convolution3x3(let padding, let activation):
+            let isSummed = pass == .forward && operations.normalization(behind: operation) != nil
             engine.convolution3x3(
-                inputs, parameters, padding: padding, activation: activation, output: output, workspace: workspace)
+                inputs, parameters, padding: padding, activation: activation,
+                normalization: normalizedInput(of: operation), output: output, moments: isSummed ? sums : nil,
+                workspace: workspace)
         case .groupNormalization(let activation):
+            // The convolution before it took the sums.
             let kernel = GroupNormalization(channels: operation.outputChannels, activation: activation)
             let statistics = activations.statistics(of: operation)
-            switch pass {
-            case .forward:
-                kernel.forward(
-                    input, parameters, statistics: statistics, output: output, workspace: workspace, team: engine.team)
-            case .backward:
-                kernel.apply(
-                    input, parameters, statistics: statistics, output: output, workspace: workspace, team: engine.team)
-            }
+            kernel.prepare(sums, pixels: input.shape.pixels, parameters, statistics: statistics)
+            if operation.isComputedByReader { return }
+            kernel.apply(input, statistics: statistics, output: output, team: engine.team)
         case .maxPool:
             MaxPool.forward(input, output: output, team: engine.team)
         case .dropout(let rate):
@@ -54,6 +57,22 @@ struct ImagePass {
         case .convolution1x1:
             engine.pointwiseConvolution(input, parameters, output: output, workspace: workspace)
         }
+    }
+
+    private func normalizedInput(of operation: Operation) -> NormalizedInput? {
+        guard let before = operations.normalization(before: operation), let kernel = before.normalization else {
+            return nil
+        }
+        return NormalizedInput(kernel, statistics: activations.statistics(of: before))
+    }
+
+    private func normalizedGradient(of operation: Operation) -> NormalizedGradient? {
+        guard let next = operations.normalization(behind: operation), let kernel = next.normalization else {
+            return nil
+        }
+        return NormalizedGradient(
+            kernel, statistics: activations.statistics(of: next),
+            values: activations.activation(operation.output, .backward))
     }
 
     /// Computes the gradients by an operation's inputs and by its parameters from the one by its output.
@@ -78,11 +97,13 @@ struct ImagePass {
                 output: activation.readsOutput ? activations.activation(operation.output, .backward) : nil,
                 outputGradient: outputGradient,
                 inputGradients: isLast || inputGradients.isEmpty ? nil : inputGradients, gradients: gradients,
+                normalization: normalizedInput(of: operation), gradientNormalization: normalizedGradient(of: operation),
                 workspace: workspace)
         case .groupNormalization(let activation):
-            GroupNormalization(channels: operation.outputChannels, activation: activation).backward(
+            // The convolution before it does the rest as it reads the gradient.
+            GroupNormalization(channels: operation.outputChannels, activation: activation).prepareBackward(
                 input, parameters, statistics: activations.statistics(of: operation), gradient: outputGradient,
-                gradients: gradients, workspace: workspace, team: engine.team)
+                gradients: gradients, sums: sums, team: engine.team)
         case .maxPool:
             MaxPool.backward(
                 input, output: activations.activation(operation.output, .backward), outputGradient: outputGradient,

@@ -43,6 +43,8 @@ struct Operation: Hashable {
     /// Whether its output is freed in the forward pass, and recomputed as the backward pass enters the segment
     /// (Chen et al. 2016, Training Deep Nets with Sublinear Memory Cost).
     let isRecomputed: Bool
+    /// Whether its output is never written: a group normalisation that the convolution behind it computes as it reads.
+    let isComputedByReader: Bool
 }
 
 // MARK: Shapes and costs
@@ -115,19 +117,25 @@ extension Operation {
 // MARK: Memory
 
 extension Operation {
-    /// The activation in whose place the output is written, if there is one.
+    /// The activation in whose place the output is written, or stays as it is if the reader computes it.
     func overwrittenInput(training: Bool) -> Int? {
         switch kind {
         case .dropout, .skipAddition: inputs.last?.activation
         // In training the backward pass reads the input.
-        case .groupNormalization: training ? nil : inputs.last?.activation
+        case .groupNormalization: training && !isComputedByReader ? nil : inputs.last?.activation
         case .convolution3x3, .maxPool, .upConvolution2x2, .convolution1x1: nil
         }
     }
 
+    /// The kernel of a group normalisation.
+    var normalization: GroupNormalization? {
+        guard case .groupNormalization(let activation) = kind else { return nil }
+        return GroupNormalization(channels: outputChannels, activation: activation)
+    }
+
     /// Floats that the forward pass leaves for the backward pass beside the output.
     var statisticsCount: Int {
-        if case .groupNormalization = kind { GroupNormalization.statisticsCount } else { 0 }
+        normalization?.statisticsCount ?? 0
     }
 
     /// The activations that the backward pass reads.

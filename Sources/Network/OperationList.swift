@@ -22,7 +22,7 @@ struct OperationList {
     ///   - outputs: channels of its output, nil for as many as `input` has.
     mutating func append(
         _ kind: Operation.Kind, _ name: String, skip: Int? = nil, _ input: Int, outputs: Int? = nil,
-        isRecomputed: Bool = false
+        isRecomputed: Bool = false, isComputedByReader: Bool = false
     ) -> Int {
         let inputs = [
             skip.map { Operation.Input(activation: $0, isSkip: true) }, .init(activation: input, isSkip: false),
@@ -32,7 +32,7 @@ struct OperationList {
             kind: kind, name: name, inputs: inputs, output: operations.count + 1,
             inputChannels: inputs.reduce(0) { $0 + channels[$1.activation] },
             outputChannels: outputs ?? channels[input], parameterOffset: parameterCount, segment: segment,
-            isRecomputed: isRecomputed)
+            isRecomputed: isRecomputed, isComputedByReader: isComputedByReader)
         operations.append(operation)
         channels.append(operation.outputChannels)
         parameterCount += operation.parameterCount
@@ -50,6 +50,21 @@ extension [Operation] {
     /// The shapes of all activations, from that of the image.
     func shapes(image: ImageShape) -> [ImageShape] {
         reduce(into: [image]) { shapes, operation in shapes.append(operation.outputShape(shapes)) }
+    }
+
+    /// The group normalisation right behind a convolution.
+    func normalization(behind operation: Operation) -> Operation? {
+        guard operation.output < count, case .convolution3x3 = operation.kind else { return nil }
+        let next = self[operation.output]
+        return next.normalization == nil ? nil : next
+    }
+
+    /// The group normalisation that an operation computes as it reads its input.
+    func normalization(before operation: Operation) -> Operation? {
+        guard let input = operation.inputs.last?.activation, input > 0, self[input - 1].isComputedByReader else {
+            return nil
+        }
+        return self[input - 1]
     }
 
     /// The backward pass: from the last operation to the first; as a segment is entered, what was not kept of it is

@@ -18,6 +18,7 @@ public final class UNet {
     private let operations: [Operation]
     private let backwardSteps: [BackwardStep]
     private let workspace = Workspace()
+    private let sums = ChannelSums()
     private var activations: Activations?
     private var dropout: RandomStream?
 
@@ -50,7 +51,8 @@ public final class UNet {
         self.dropout = dropout
         let activations = activations(for: image.shape)
         let pass = ImagePass(
-            engine: engine, workspace: workspace, activations: activations, image: image, parameters: parameters,
+            engine: engine, workspace: workspace, activations: activations, operations: operations, sums: sums,
+            image: image, parameters: parameters,
             dropout: dropout)
         for operation in operations { pass.forward(operation) }
         engine.profile?.leave()
@@ -80,7 +82,8 @@ public final class UNet {
             preconditionFailure("no forward pass in training on an image of \(image.shape)")
         }
         let pass = ImagePass(
-            engine: engine, workspace: workspace, activations: activations, image: image, parameters: parameters,
+            engine: engine, workspace: workspace, activations: activations, operations: operations, sums: sums,
+            image: image, parameters: parameters,
             dropout: dropout)
         return BackwardPass(pass, backwardSteps, gradient: gradient, count: layout.count, trained: trained)
     }

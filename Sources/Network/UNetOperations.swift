@@ -38,8 +38,8 @@ extension UNetArchitecture {
     /// Two 3×3 convolutions with ReLU, normalised before it if the network does so.
     ///
     /// What takes a moment to compute is not kept for the backward pass: the convolution of the image, whose output is the
-    /// largest of all, and the first normalisation. With the poolings that saves a fifth of the memory of the paper's
-    /// network for a hundredth of its time.
+    /// largest of all. With the poolings that saves a fifth of the memory of the paper's network for a hundredth of its time.
+    /// The first normalisation is not even written: the second convolution computes it as it reads.
     private func appendBlock(
         to list: inout OperationList, _ name: String, skip: Int? = nil, _ input: Int, level: Int
     ) -> Int {
@@ -51,7 +51,8 @@ extension UNetArchitecture {
             convolution, "\(name).conv1", skip: skip, input, outputs: channels,
             isRecomputed: input == OperationList.image)
         if isNormalized {
-            activation = list.append(.groupNormalization(.relu), "\(name).norm1", activation, isRecomputed: true)
+            activation = list.append(
+                .groupNormalization(.relu), "\(name).norm1", activation, isComputedByReader: true)
         }
         activation = list.append(convolution, "\(name).conv2", activation, outputs: channels)
         if isNormalized { activation = list.append(.groupNormalization(.relu), "\(name).norm2", activation) }

@@ -23,6 +23,11 @@ extension ConvolutionShape: CustomTestStringConvertible {
         .init(height: 5, width: 6, inputs: [64], outputs: 64, padding: 1),
         .init(height: 5, width: 7, inputs: [1], outputs: 70, padding: 0),
         .init(height: 4, width: 5, inputs: [70], outputs: 1, padding: 1),
+        // Few channels, whole registers of outputs and a rest, rows that groups of pixels divide and that they do not.
+        .init(height: 40, width: 18, inputs: [1], outputs: 16, padding: 0),
+        .init(height: 9, width: 16, inputs: [3], outputs: 64, padding: 1),
+        .init(height: 8, width: 21, inputs: [5], outputs: 48, padding: 0),
+        .init(height: 35, width: 23, inputs: [7], outputs: 17, padding: 1),
         // Several inputs side by side, some of them crops, as skips are.
         .init(height: 6, width: 8, inputs: [3, 5], outputs: 4, padding: 0, borders: [2, 0]),
         .init(height: 5, width: 9, inputs: [8, 8], outputs: 8, padding: 1, borders: [1, 3]),

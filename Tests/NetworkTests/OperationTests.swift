@@ -44,12 +44,11 @@ import Testing
             encoder.0.pool forward, encoder.1.conv1 forward, encoder.1.norm1 forward, encoder.1.conv2 forward, \
             encoder.1.norm2 forward, dropout forward, decoder.0.up forward, decoder.0.skip forward, \
             decoder.0.conv1 forward, decoder.0.norm1 forward, decoder.0.conv2 forward, decoder.0.norm2 forward, \
-            head forward, head backward, decoder.0.norm1 again, decoder.0.norm2 backward, decoder.0.conv2 backward, \
+            head forward, head backward, decoder.0.norm2 backward, decoder.0.conv2 backward, \
             decoder.0.norm1 backward, decoder.0.conv1 backward, decoder.0.up backward, dropout backward, \
-            encoder.0.pool again, encoder.1.norm1 again, encoder.1.norm2 backward, encoder.1.conv2 backward, \
+            encoder.0.pool again, encoder.1.norm2 backward, encoder.1.conv2 backward, \
             encoder.1.norm1 backward, encoder.1.conv1 backward, encoder.0.pool backward, encoder.0.conv1 again, \
-            encoder.0.norm1 again, encoder.0.norm2 backward, encoder.0.conv2 backward, encoder.0.norm1 backward, \
-            encoder.0.conv1 backward
+            encoder.0.norm2 backward, encoder.0.conv2 backward, encoder.0.norm1 backward, encoder.0.conv1 backward
             """
         let architecture = UNetArchitecture(baseChannels: 2, depth: 1, skip: .add, normalization: .group)
         #expect(rows(architecture, side: 20).joined(separator: ", ") == expected)

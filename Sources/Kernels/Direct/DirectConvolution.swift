@@ -21,9 +21,10 @@ extension Engine {
         }
     }
 
+    /// - Parameter gradients: nil where only those by the inputs are asked for.
     func directConvolution3x3Backward(
         _ inputs: [TensorView], _ parameters: LayerParameters, padding: Int, activation: Activation,
-        output: TensorView?, outputGradient: TensorView, inputGradients: [TensorView]?, gradients: LayerGradients,
+        output: TensorView?, outputGradient: TensorView, inputGradients: [TensorView]?, gradients: LayerGradients?,
         workspace: Workspace
     ) {
         let (n, width) = (outputGradient.channels, outputGradient.width)
@@ -36,13 +37,16 @@ extension Engine {
                 for (index, band) in bands.enumerated() {
                     let pixels = band.count * width
                     applyActivationGradient(band, activation, output: output, outputGradient, into: beforeActivation)
-                    sumPixels(beforeActivation, height: band.count, width: width, channels: n, into: biases + index * n)
-                    patches.layOut(band, into: matrix, team: team)
-                    product.multiply(
-                        Matrix(matrix, rowStride: patches.length, transposed: true),
-                        Matrix(beforeActivation, rowStride: n),
-                        into: gradients.weights, rowStride: n, rows: patches.length, columns: n, inner: pixels,
-                        accumulate: index > 0, team: team, workspace: workspace)
+                    if let gradients {
+                        sumPixels(
+                            beforeActivation, height: band.count, width: width, channels: n, into: biases + index * n)
+                        patches.layOut(band, into: matrix, team: team)
+                        product.multiply(
+                            Matrix(matrix, rowStride: patches.length, transposed: true),
+                            Matrix(beforeActivation, rowStride: n),
+                            into: gradients.weights, rowStride: n, rows: patches.length, columns: n, inner: pixels,
+                            accumulate: index > 0, team: team, workspace: workspace)
+                    }
                     guard let inputGradients else { continue }
                     product.multiply(
                         Matrix(beforeActivation, rowStride: n),
@@ -52,7 +56,9 @@ extension Engine {
                     patches.add(band, matrix, to: inputGradients, team: team)
                 }
             }
-            sumPixels(biases, height: 1, width: bands.count, channels: n, into: gradients.bias)
+            if let gradients {
+                sumPixels(biases, height: 1, width: bands.count, channels: n, into: gradients.bias)
+            }
         }
     }
 

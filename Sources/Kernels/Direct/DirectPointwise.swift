@@ -34,6 +34,11 @@ extension Engine {
         sumPixels(
             outputGradient.base, height: outputGradient.height, width: outputGradient.width, channels: n,
             into: gradients.bias)
+        if kind == .native && n <= PointwiseGradients.mostOutputs {
+            PointwiseGradients(input: input, outputGradient: outputGradient, inputGradient: inputGradient).run(
+                weights: parameters.weights, into: gradients.weights, workspace: workspace, team: team)
+            return
+        }
         product.multiply(
             Matrix(outputGradient.base, rowStride: n), Matrix(parameters.weights, rowStride: n, transposed: true),
             into: inputGradient.base, rowStride: input.channels, rows: input.shape.pixels, columns: input.channels,

@@ -40,7 +40,7 @@ public struct Engine: Sendable {
     public enum Convolution: String, Sendable, CaseIterable {
         /// Winograd or direct, whichever is faster for a layer and an image size.
         case automatic
-        /// Direct: im2col, then a matrix product.
+        /// Direct: im2col, then a matrix product; with few channels a kernel of its own.
         case direct
         /// By Winograd's F(4×4, 3×3); native engine only.
         case winograd
@@ -84,15 +84,41 @@ public struct Engine: Sendable {
         _ inputs: [TensorView], _ parameters: LayerParameters, padding: Int, activation: Activation = .relu,
         output: TensorView, workspace: Workspace
     ) {
+        convolution3x3(
+            inputs, parameters, padding: padding, activation: activation, normalization: nil, output: output,
+            moments: nil, workspace: workspace)
+    }
+
+    /// The same beside group normalisations before and behind it.
+    ///
+    /// - Parameters:
+    ///   - normalization: what its only input passes through first.
+    ///   - moments: takes Σ x and Σ x² of the output.
+    package func convolution3x3(
+        _ inputs: [TensorView], _ parameters: LayerParameters, padding: Int, activation: Activation,
+        normalization: NormalizedInput?, output: TensorView, moments: ChannelSums?, workspace: Workspace
+    ) {
         checkConvolution3x3(inputs, padding: padding, output: output)
+        precondition(normalization == nil || inputs.count == 1, "normalisation of \(inputs.count) inputs")
         precondition(output.isContiguous, "convolution into a crop")
         note3x3(inputs, output: output, passes: 1)
         if usesWinograd(inputs, output: output) {
             winogradConvolution3x3(
-                inputs, parameters, padding: padding, activation: activation, output: output, workspace: workspace)
-        } else {
-            directConvolution3x3(
-                inputs, parameters, padding: padding, activation: activation, output: output, workspace: workspace)
+                inputs, parameters, padding: padding, activation: activation, normalization: normalization,
+                output: output, moments: moments, workspace: workspace)
+            return
+        }
+        withNormalized(inputs, normalization, workspace: workspace) { inputs in
+            if let few = fewChannels(inputs, padding: padding, output: output) {
+                few.forward(
+                    parameters, activation: activation, output: output, moments: moments, workspace: workspace,
+                    team: team)
+            } else {
+                directConvolution3x3(
+                    inputs, parameters, padding: padding, activation: activation, output: output,
+                    workspace: workspace)
+                moments?.takeMoments(output, team: team)
+            }
         }
     }
 
@@ -106,6 +132,24 @@ public struct Engine: Sendable {
         output: TensorView?, outputGradient: TensorView, inputGradients: [TensorView]?, gradients: LayerGradients,
         workspace: Workspace
     ) {
+        convolution3x3Backward(
+            inputs, parameters, padding: padding, activation: activation, output: output,
+            outputGradient: outputGradient, inputGradients: inputGradients, gradients: gradients, normalization: nil,
+            gradientNormalization: nil, workspace: workspace)
+    }
+
+    /// The same beside group normalisations before and behind it.
+    ///
+    /// - Parameters:
+    ///   - outputGradient: where there is a `gradientNormalization`, the one by its output; it may be overwritten.
+    ///   - normalization: what the only input passes through first; `inputGradients` are those by its output.
+    ///   - gradientNormalization: the backward of a normalisation of the convolution's output.
+    package func convolution3x3Backward(
+        _ inputs: [TensorView], _ parameters: LayerParameters, padding: Int, activation: Activation,
+        output: TensorView?, outputGradient: TensorView, inputGradients: [TensorView]?, gradients: LayerGradients,
+        normalization: NormalizedInput?, gradientNormalization: NormalizedGradient?, workspace: Workspace
+    ) {
+        precondition(normalization == nil || inputs.count == 1, "normalisation of \(inputs.count) inputs")
         precondition(activation.readsOutput == (output != nil), "backward of \(activation)")
         checkConvolution3x3(inputs, padding: padding, output: outputGradient)
         precondition(
@@ -116,13 +160,49 @@ public struct Engine: Sendable {
             winogradConvolution3x3Backward(
                 inputs, parameters, padding: padding, activation: activation, output: output,
                 outputGradient: outputGradient, inputGradients: inputGradients, gradients: gradients,
-                workspace: workspace)
-        } else {
+                normalization: normalization, gradientNormalization: gradientNormalization, workspace: workspace)
+            return
+        }
+        withNormalized(inputs, normalization, workspace: workspace) { inputs in
+            let few = fewChannels(inputs, padding: padding, output: outputGradient)
+            // The few channels' own kernel reads the gradient once.
+            let once = few != nil && inputGradients == nil
+            if !once { gradientNormalization?.apply(outputGradient, team: team) }
+            few?.gradients(
+                activation: activation, output: output, outputGradient: outputGradient,
+                normalization: once ? gradientNormalization : nil, into: gradients, workspace: workspace, team: team)
+            if once { return }
             directConvolution3x3Backward(
                 inputs, parameters, padding: padding, activation: activation, output: output,
-                outputGradient: outputGradient, inputGradients: inputGradients, gradients: gradients,
-                workspace: workspace)
+                outputGradient: outputGradient, inputGradients: inputGradients,
+                gradients: few == nil ? gradients : nil, workspace: workspace)
         }
+    }
+
+    /// Calls `body` with the inputs, normalised as a whole where they pass through a normalisation.
+    func withNormalized(
+        _ inputs: [TensorView], _ normalization: NormalizedInput?, workspace: Workspace, _ body: ([TensorView]) -> Void
+    ) {
+        guard let normalization else { return body(inputs) }
+        let input = inputs[0]
+        let rowStride = input.width * input.channels
+        // The last values are read as a whole vector.
+        workspace.lendAside(input.shape.count + 16) { whole in
+            let normalized = TensorView(base: whole, shape: input.shape, rowStride: rowStride)
+            team.forEach(input.height) { _, y in
+                let row = PixelRectangle(rows: y..<y + 1, columns: 0..<input.width)
+                _ = normalization.read(input, row, into: normalized.row(y))
+            }
+            body([normalized])
+        }
+    }
+
+    /// The kernel of a layer that Winograd does not serve and that reads one activation of few channels.
+    private func fewChannels(_ inputs: [TensorView], padding: Int, output: TensorView) -> FewChannelsConvolution? {
+        guard kind == .native, inputs.count == 1, inputs[0].channels <= FewChannelsConvolution.mostChannels else {
+            return nil
+        }
+        return FewChannelsConvolution(inputs[0], padding: padding, output: output)
     }
 
     /// Which kernel a layer gets: a function of the layer and the image size alone, found by measurement.

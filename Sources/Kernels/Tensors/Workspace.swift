@@ -6,6 +6,7 @@ public final class Workspace {
     /// One for each depth; nil where nothing has been lent yet.
     private var buffers: [Buffer?] = []
     private var depth = 0
+    private var aside: Buffer?
 
     public init() {}
 
@@ -15,6 +16,18 @@ public final class Workspace {
         let buffer = buffer(of: count)
         depth += 1
         defer { depth -= 1 }
+        return try body(buffer.memory.base)
+    }
+
+    /// As `lend`, beside the nesting, one loan at a time: for what only some calls borrow around others, which would have buffers
+    /// at two depths.
+    func lendAside<R>(_ count: Int, _ body: (UnsafeMutablePointer<Float>) throws -> R) rethrows -> R {
+        if aside.map({ $0.memory.count < count }) ?? true {
+            // Freed before the larger one is asked for.
+            aside = nil
+            aside = Buffer(count)
+        }
+        guard let buffer = aside else { preconditionFailure("no buffer") }
         return try body(buffer.memory.base)
     }
 

@@ -4,15 +4,22 @@ extension Engine {
     func winogradConvolution3x3Backward(
         _ inputs: [TensorView], _ parameters: LayerParameters, padding: Int, activation: Activation,
         output: TensorView?, outputGradient: TensorView, inputGradients: [TensorView]?, gradients: LayerGradients,
-        workspace: Workspace
+        normalization: NormalizedInput?, gradientNormalization: NormalizedGradient?, workspace: Workspace
     ) {
-        let tiles = WinogradTiles(inputs, padding: padding, output: outputGradient)
-        let blocking = WinogradBlocking(tiles, .backward)
-        let pass = WinogradBackward(
-            engine: self, tiles: tiles, blocking: blocking, parameters: parameters, activation: activation,
-            output: output,
-            outputGradient: outputGradient, inputGradients: inputGradients ?? [], gradients: gradients)
-        if blocking.sharesTiles { pass.byTiles(workspace) } else { pass.byChannels(workspace) }
+        let pass = { (inputs: [TensorView]) in
+            let tiles = WinogradTiles(inputs, padding: padding, output: outputGradient)
+            return WinogradBackward(
+                engine: self, tiles: tiles, blocking: WinogradBlocking(tiles, .backward), parameters: parameters,
+                activation: activation, output: output, outputGradient: outputGradient,
+                inputGradients: inputGradients ?? [], gradients: gradients, normalization: normalization,
+                gradientNormalization: gradientNormalization)
+        }
+        if pass(inputs).blocking.sharesTiles {
+            pass(inputs).byTiles(workspace)
+        } else {
+            gradientNormalization?.apply(outputGradient, team: team)
+            withNormalized(inputs, normalization, workspace: workspace) { pass($0).byChannels(workspace) }
+        }
     }
 }
 
@@ -29,6 +36,9 @@ private struct WinogradBackward {
     /// Empty where nothing lies below the layer.
     let inputGradients: [TensorView]
     let gradients: LayerGradients
+    /// Used by tiles alone: channel by channel input and gradient come as they are to be read.
+    let normalization: NormalizedInput?
+    let gradientNormalization: NormalizedGradient?
 
     private var team: ThreadTeam { engine.team }
     private var inputs: Int { tiles.inputChannels }
@@ -41,7 +51,9 @@ private struct WinogradBackward {
         let rows = bandBlocks.flatMap { $0.map(\.count) }.max() ?? 0
         let vCount = WinogradMatrices.count(rows: rows, row: tiles.inputRow)
         let mCount = WinogradMatrices.count(rows: rows, row: tiles.outputRow)
-        let laneCount = vCount + mCount + tiles.scratch
+        let normalizedCount = normalization == nil ? 0 : tiles.normalizedInputCount
+        let gradientCount = gradientNormalization == nil ? 0 : tiles.normalizedGradientCount
+        let laneCount = vCount + mCount + tiles.scratch + normalizedCount + gradientCount
         let uCount = WinogradMatrices.count(rows: inputs, row: tiles.outputRow)
         let borders = WinogradBorders(inputGradients, bands: bands.count)
         let filterCount = WinogradFilters.count(panels: tiles.inputPanels, inner: outputs)
@@ -69,12 +81,18 @@ private struct WinogradBackward {
                     for (number, block) in blocks.enumerated() {
                         let next = number + 1 < blocks.count ? blocks[number + 1] : block.upperBound..<block.upperBound
                         profile?.enter(.transforms)
-                        for tile in block {
-                            let index = tile - block.lowerBound
-                            tiles.transformInput(tile, to: v, index: index, scratch: scratch)
-                            tiles.transformGradient(
-                                tile, gradient: outputGradient, activation: activation, output: output, to: m,
-                                index: index, scratch: scratch)
+                        for piece in tiles.pieces(of: block) {
+                            let normalized = scratch + tiles.scratch
+                            let tiles = tiles.normalizing(piece, normalization, scratch: normalized)
+                            let gradient = tiles.gradient(
+                                piece, outputGradient, gradientNormalization, scratch: normalized + normalizedCount)
+                            for tile in piece {
+                                let index = tile - block.lowerBound
+                                tiles.transformInput(tile, to: v, index: index, scratch: scratch)
+                                tiles.transformGradient(
+                                    tile, gradient: gradient, activation: activation, output: output, to: m,
+                                    index: index, scratch: scratch)
+                            }
                         }
                         profile?.enter(.products)
                         addBias(m, rows: block.count, to: biases + band * tiles.outputRow)
@@ -88,7 +106,9 @@ private struct WinogradBackward {
                         filters.multiply(
                             m, rows: block.count, into: v,
                             ahead: PrefetchSchedule(
-                                tiles.outputRows(of: next, in: [outputGradient, output].compactMap { $0 })))
+                                tiles.outputRows(
+                                    of: next,
+                                    in: [outputGradient, output, gradientNormalization?.values].compactMap { $0 })))
                         profile?.enter(.transforms)
                         for tile in block {
                             tiles.addInputGradient(

@@ -3,20 +3,28 @@
 extension Engine {
     func winogradConvolution3x3(
         _ inputs: [TensorView], _ parameters: LayerParameters, padding: Int, activation: Activation,
-        output: TensorView, workspace: Workspace
+        normalization: NormalizedInput?, output: TensorView, moments: ChannelSums?, workspace: Workspace
     ) {
         let tiles = WinogradTiles(inputs, padding: padding, output: output)
         let blocking = WinogradBlocking(tiles, .forward)
         if blocking.sharesTiles {
-            forwardByTiles(blocking, parameters, activation: activation, output: output, workspace: workspace)
+            forwardByTiles(
+                blocking, parameters, activation: activation, normalization: normalization, output: output,
+                moments: moments, workspace: workspace)
         } else {
-            forwardByChannels(blocking, parameters, activation: activation, output: output, workspace: workspace)
+            withNormalized(inputs, normalization, workspace: workspace) { inputs in
+                let tiles = WinogradTiles(inputs, padding: padding, output: output)
+                forwardByChannels(
+                    WinogradBlocking(tiles, .forward), parameters, activation: activation, output: output,
+                    workspace: workspace)
+            }
+            moments?.takeMoments(output, team: team)
         }
     }
 
     private func forwardByTiles(
-        _ blocking: WinogradBlocking, _ parameters: LayerParameters, activation: Activation, output: TensorView,
-        workspace: Workspace
+        _ blocking: WinogradBlocking, _ parameters: LayerParameters, activation: Activation,
+        normalization: NormalizedInput?, output: TensorView, moments: ChannelSums?, workspace: Workspace
     ) {
         let tiles = blocking.tiles
         let (inputs, outputs, panels) = (tiles.inputChannels, tiles.outputChannels, tiles.outputPanels)
@@ -24,7 +32,9 @@ extension Engine {
         let rows = blocks.map(\.count).max() ?? 0
         let vCount = WinogradMatrices.count(rows: rows, row: tiles.inputRow)
         let mCount = WinogradMatrices.count(rows: rows, row: tiles.outputRow)
-        let laneCount = vCount + mCount + tiles.scratch
+        let normalizedCount = normalization == nil ? 0 : tiles.normalizedInputCount
+        let laneCount = vCount + mCount + tiles.scratch + normalizedCount
+        moments?.begin(channels: outputs, parts: blocks.count)
         workspace.lend(WinogradFilters.count(panels: panels, inner: inputs)) { base in
             profile?.enter(.filters)
             let filters = WinogradFilters(base: base, panels: panels, inner: inputs)
@@ -40,16 +50,26 @@ extension Engine {
                     let m = WinogradMatrices(v.base + vCount, rows: rows, row: tiles.outputRow)
                     let scratch = m.base + mCount
                     profile?.enter(.transforms)
-                    for tile in block {
-                        tiles.transformInput(tile, to: v, index: tile - block.lowerBound, scratch: scratch)
+                    let pieces = tiles.pieces(of: block)
+                    for piece in pieces {
+                        let tiles = tiles.normalizing(piece, normalization, scratch: scratch + tiles.scratch)
+                        for tile in piece {
+                            tiles.transformInput(tile, to: v, index: tile - block.lowerBound, scratch: scratch)
+                        }
                     }
                     profile?.enter(.products)
                     filters.multiply(v, rows: block.count, into: m, ahead: ahead)
                     profile?.enter(.transforms)
-                    for tile in block {
-                        tiles.writeOutput(
-                            tile, channels: 0..<outputs, from: m, index: tile - block.lowerBound,
-                            bias: parameters.bias, activation: activation, output: output, scratch: scratch)
+                    for piece in pieces {
+                        for tile in piece {
+                            tiles.writeOutput(
+                                tile, channels: 0..<outputs, from: m, index: tile - block.lowerBound,
+                                bias: parameters.bias, activation: activation, output: output, scratch: scratch)
+                        }
+                        guard let moments else { continue }
+                        for pixels in tiles.outputRows(of: piece, in: [output]) {
+                            moments.addMoments(pixels, to: index)
+                        }
                     }
                 }
             }

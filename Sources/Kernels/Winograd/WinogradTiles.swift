@@ -1,6 +1,6 @@
 /// A layer's output cut into 4×4 tiles, and how a tile's pixels go into the Winograd domain and come back.
 struct WinogradTiles {
-    let inputs: [TensorView]
+    var inputs: [TensorView]
     let padding: Int
     /// Channels of all inputs, and of the output.
     let inputChannels: Int
@@ -55,16 +55,21 @@ struct WinogradTiles {
     }
 
     private func pixelRows(of block: Range<Int>, in view: TensorView, offset: Int, overlap: Int) -> PixelRows? {
+        guard let rectangle = rectangle(of: block, in: view.shape, offset: offset, overlap: overlap) else { return nil }
+        return PixelRows(
+            base: view.row(rectangle.rows.lowerBound) + rectangle.columns.lowerBound * view.channels,
+            rowStride: view.rowStride, rows: rectangle.rows.count, count: rectangle.columns.count * view.channels)
+    }
+
+    func rectangle(of block: Range<Int>, in shape: ImageShape, offset: Int, overlap: Int) -> PixelRectangle? {
         guard let last = block.last else { return nil }
         let (first, end) = (corner(block.lowerBound), corner(last))
         let top = max(first.y + offset, 0)
-        let bottom = min(end.y + 4 + overlap + offset, view.height)
+        let bottom = min(end.y + 4 + overlap + offset, shape.height)
         let left = end.y > first.y ? 0 : max(first.x + offset, 0)
-        let right = end.y > first.y ? view.width : min(end.x + 4 + overlap + offset, view.width)
+        let right = end.y > first.y ? shape.width : min(end.x + 4 + overlap + offset, shape.width)
         guard top < bottom, left < right else { return nil }
-        return PixelRows(
-            base: view.row(top) + left * view.channels, rowStride: view.rowStride, rows: bottom - top,
-            count: (right - left) * view.channels)
+        return PixelRectangle(rows: top..<bottom, columns: left..<right)
     }
 
     /// Row and column of a tile's first output pixel.
