@@ -11,8 +11,8 @@ package enum Tolerances {
     /// Sums in Double of values in float32, whatever their order.
     package static let doubleSum = 1e-12
 
-    /// Winograd's F(4×4, 3×3), forward and input gradient: the transforms' factors of up to 5 cancel (0.6·10⁻⁶ at 1
-    /// channel and 3.1·10⁻⁶ at 1,024 were measured).
+    /// Winograd's convolutions, forward and input gradient: what the transforms' factors have enlarged cancels, in a sum
+    /// over channels the more the longer it is. F(4×4) stays below it up to 2,048 channels, F(6×6) up to 512.
     package static let winograd = 1e-5
 
     /// Winograd's weight gradient: the filter transform's transpose adds its own cancellation, over all tiles.

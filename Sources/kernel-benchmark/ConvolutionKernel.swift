@@ -26,8 +26,11 @@ struct ConvolutionKernel: Benchmarked {
     static let all: [any Benchmarked] = Pass.allCases.flatMap { pass in
         [
             ConvolutionKernel(
-                engine: Engine(.native, threads: 1, convolution: .winograd), pass: pass,
-                name: "winograd \(pass)", sizes: deep),
+                engine: Engine(.native, threads: 1, convolution: .winograd4), pass: pass,
+                name: "winograd4 \(pass)", sizes: deep),
+            ConvolutionKernel(
+                engine: Engine(.native, threads: 1, convolution: .winograd6), pass: pass,
+                name: "winograd6 \(pass)", sizes: deep.dropLast()),
             ConvolutionKernel(
                 engine: Engine(.native, threads: 1, convolution: .direct), pass: pass,
                 name: "direct \(pass)", sizes: [first, deep[0], deep[3]]),
@@ -47,7 +50,7 @@ struct ConvolutionKernel: Benchmarked {
     ]
 
     func deviations() -> [Deviation] {
-        let isWinograd = engine.convolution == .winograd
+        let isWinograd = engine.convolution.isWinograd
         let tolerance = isWinograd ? Tolerances.winograd : Tolerances.float32Sum
         // One for all, so that what earlier work has left in it would show.
         let workspace = Workspace()

@@ -136,7 +136,7 @@ extension ProgramTests {
             Case("bench of an impossible size", ["bench", "--size", "100"], says: ["--size 100"]),
             Case(
                 "bench of a kernel that the engine lacks",
-                ["bench", "--engine", "openblas", "--convolution", "winograd"], says: ["--convolution winograd"]),
+                ["bench", "--engine", "openblas", "--convolution", "winograd4"], says: ["--convolution winograd4"]),
             Case("a sweep file that is missing", ["sweep", "none.yaml"], says: ["none.yaml"], ranks: [0]),
         ]
 

@@ -46,7 +46,7 @@ extension ConvolutionShape: CustomTestStringConvertible {
 
     static let engines = [
         Engine(.openblas, threads: 1), Engine(.native, threads: 1, convolution: .direct),
-        Engine(.native, threads: 1, convolution: .winograd),
+        Engine(.native, threads: 1, convolution: .winograd4), Engine(.native, threads: 1, convolution: .winograd6),
     ]
 
     @Test("forward agrees with the reference", arguments: ConvolutionShape.all, engines)
@@ -62,7 +62,7 @@ extension ConvolutionShape: CustomTestStringConvertible {
         run.forward(engine)
         run.backward(engine)
         let expected = run.referenceGradients
-        let weightTolerance = engine.convolution == .winograd ? Tolerances.winogradWeightGradient : engine.tolerance
+        let weightTolerance = engine.convolution.isWinograd ? Tolerances.winogradWeightGradient : engine.tolerance
         #expect(relativeL2(run.layer.weightGradient.values, expected.weights) <= weightTolerance)
         #expect(relativeL2(run.layer.biasGradient.values, expected.bias) <= Tolerances.float32Sum)
         let parts = ReferenceKernels.split(expected.input, channels: shape.inputs)
@@ -152,5 +152,5 @@ extension ConvolutionShape: CustomTestStringConvertible {
 
 extension Engine {
     /// What this engine's convolutions may be off by.
-    var tolerance: Double { convolution == .winograd ? Tolerances.winograd : Tolerances.float32Sum }
+    var tolerance: Double { convolution.isWinograd ? Tolerances.winograd : Tolerances.float32Sum }
 }

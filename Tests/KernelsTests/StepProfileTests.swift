@@ -46,8 +46,15 @@ import Testing
             ConvolutionShape(height: 9, width: 8, inputs: [130], outputs: 131, padding: 1),
         ])
     func winograd(threads: Int, _ shape: ConvolutionShape) {
+        operations(threads: threads, shape, .winograd4, outputs: 4)
+        operations(threads: threads, shape, .winograd6, outputs: 6)
+    }
+
+    private func operations(
+        threads: Int, _ shape: ConvolutionShape, _ convolution: Engine.Convolution, outputs: Int
+    ) {
         let profile = StepProfile()
-        let engine = Engine(.native, threads: threads, convolution: .winograd, profile: profile)
+        let engine = Engine(.native, threads: threads, convolution: convolution, profile: profile)
         let problem = ConvolutionProblem(shape)
         profile.enter("layer", "forward")
         problem.forward(engine)
@@ -58,10 +65,12 @@ import Testing
         profile.leave()
 
         let pairs = Double(shape.inputs.reduce(0, +) * shape.outputs)
-        let tiles = Double((shape.output.height + 3) / 4 * ((shape.output.width + 3) / 4))
+        let tiles = Double(
+            (shape.output.height + outputs - 1) / outputs * ((shape.output.width + outputs - 1) / outputs))
+        let positions = Double((outputs + 2) * (outputs + 2))
         for (row, passes) in zip(profile.rows, [1.0, 2, 1]) {
-            #expect(row.kernel == "winograd")
-            #expect(row.operations == passes * 2 * 36 * pairs * tiles)
+            #expect(row.kernel == "winograd\(outputs)")
+            #expect(row.operations == passes * 2 * positions * pairs * tiles)
             #expect(row.directOperations == passes * 2 * 9 * pairs * Double(shape.output.pixels))
             #expect(abs(row.phases.reduce(0, +) - row.seconds) <= 1e-9)
             for phase in [StepProfile.Phase.filters, .transforms, .products] {

@@ -5,7 +5,7 @@ import Testing
 /// Winograd's convolutions on layers that are large enough for every way in which their work is cut. The direct engine is
 /// what they are compared with: it agrees with the Double reference (`ConvolutionTests`), which would take too long here.
 @Suite struct WinogradTests {
-    /// Layers of which threads share out the tiles: at most 128·128 pairs of channels and at least 64 tiles.
+    /// Layers of which threads share out the tiles: at most 128·128 pairs of channels and at least 1,024 pixels.
     private static let byTiles: [ConvolutionShape] = [
         // 8 bands of rows of tiles, blocks of whole rows.
         .init(height: 45, width: 39, inputs: [13], outputs: 7, padding: 0),
@@ -25,7 +25,7 @@ import Testing
         .init(height: 13, width: 10, inputs: [131], outputs: 137, padding: 0),
         .init(height: 9, width: 14, inputs: [67, 70], outputs: 150, padding: 1, borders: [2, 0]),
         .init(height: 35, width: 37, inputs: [300], outputs: 61, padding: 0),
-        // Fewer than 64 tiles.
+        // Fewer than 1,024 pixels.
         .init(height: 14, width: 9, inputs: [31, 17], outputs: 33, padding: 0, borders: [0, 1]),
         // A chunk of one panel: two would hold more rows than its share of the cache.
         .init(height: 6, width: 7, inputs: [1500], outputs: 90, padding: 1),
@@ -35,16 +35,24 @@ import Testing
     private static let manyBlocks = ConvolutionShape(
         height: 74, width: 74, inputs: [1021, 3], outputs: 17, padding: 0, borders: [1, 0])
 
-    static let shapes = byTiles + byChannels
+    static let both = [Engine.Convolution.winograd4, .winograd6]
     /// One of each way.
     static let few = [byTiles[2], byTiles[4], byChannels[1], byChannels[3]]
+    /// Each layer by both sizes of tiles, but for what is too wide for the rounding of the larger.
+    static let all = (byTiles + byChannels + [manyBlocks]).flatMap { shape in
+        both.filter { $0 == .winograd4 || shape.inputs.reduce(0, +) <= 512 }.map { (shape, $0) }
+    }
 
     private let direct = Engine(.native, threads: 1, convolution: .direct)
-    private let winograd = Engine(.native, threads: 1, convolution: .winograd)
+
+    private static func engine(_ convolution: Engine.Convolution, threads: Int = 1) -> Engine {
+        Engine(.native, threads: threads, convolution: convolution)
+    }
 
     /// Both engines take ReLU's mask from the same output, lest a sign that rounding decides differ.
-    @Test("forward and backward agree with the direct engine", arguments: shapes + [manyBlocks])
-    func direct(_ shape: ConvolutionShape) {
+    @Test("forward and backward agree with the direct engine", arguments: all)
+    func direct(_ shape: ConvolutionShape, _ convolution: Engine.Convolution) {
+        let winograd = Self.engine(convolution)
         let expected = ConvolutionProblem(shape)
         let run = ConvolutionProblem(shape)
         expected.forward(direct)
@@ -66,11 +74,11 @@ import Testing
         }
     }
 
-    @Test("one thread, two and three give the same bits", arguments: shapes + [manyBlocks])
-    func threads(_ shape: ConvolutionShape) {
+    @Test("one thread, two and three give the same bits", arguments: all)
+    func threads(_ shape: ConvolutionShape, _ convolution: Engine.Convolution) {
         let problem = ConvolutionProblem(shape)
         let results = [1, 2, 3].map { threads in
-            let engine = Engine(.native, threads: threads, convolution: .winograd)
+            let engine = Self.engine(convolution, threads: threads)
             problem.forward(engine)
             problem.backward(engine)
             return Results(problem)
@@ -78,11 +86,12 @@ import Testing
         for (index, result) in results.enumerated() { #expect(result.isSame(as: results[0]), "\(index + 1) threads") }
     }
 
-    @Test("without an input gradient the other results are the same", arguments: few)
-    func withoutInputGradient(_ shape: ConvolutionShape) {
+    @Test("without an input gradient the other results are the same", arguments: few, both)
+    func withoutInputGradient(_ shape: ConvolutionShape, _ convolution: Engine.Convolution) {
+        let winograd = Self.engine(convolution)
         let problem = ConvolutionProblem(shape)
         problem.forward(winograd)
-        problem.backward(Engine(.native, threads: 2, convolution: .winograd), inputGradients: false)
+        problem.backward(Self.engine(convolution, threads: 2), inputGradients: false)
         #expect(problem.inputGradients.allSatisfy { $0.whole.values.allSatisfy { $0.isNaN } })
         let without = Results(problem)
         problem.backward(winograd)
@@ -90,8 +99,9 @@ import Testing
     }
 
     /// Scratch memory is lent with whatever the last borrower left in it.
-    @Test("what scratch memory holds does not matter", arguments: few)
-    func scratch(_ shape: ConvolutionShape) {
+    @Test("what scratch memory holds does not matter", arguments: few, both)
+    func scratch(_ shape: ConvolutionShape, _ convolution: Engine.Convolution) {
+        let winograd = Self.engine(convolution)
         let problem = ConvolutionProblem(shape)
         problem.forward(winograd)
         problem.backward(winograd)
@@ -109,18 +119,33 @@ import Testing
         #expect(Results(problem).isSame(as: clean))
     }
 
-    /// The transforms' factors of up to 5 cancel, the more the more channels are added up.
-    @Test("forward is accurate at few channels and at many", arguments: [(1, 20), (64, 20), (1024, 10)])
-    func forwardError(_ channels: Int, _ side: Int) {
+    /// The transforms' factors cancel, the more the more channels are added up.
+    @Test(
+        "forward is accurate at few channels and at many",
+        arguments: [(1, 20), (64, 20), (512, 14), (1024, 10), (2048, 10)], both)
+    func forwardError(_ size: (channels: Int, side: Int), _ convolution: Engine.Convolution) {
+        if convolution == .winograd6 && size.channels > 512 { return }
         let problem = ConvolutionProblem(
-            ConvolutionShape(height: side, width: side, inputs: [channels], outputs: 17, padding: 0))
-        problem.forward(winograd)
+            ConvolutionShape(height: size.side, width: size.side, inputs: [size.channels], outputs: 17, padding: 0))
+        problem.forward(Self.engine(convolution))
         #expect(relativeL2(problem.output.view, problem.referenceOutput) <= Tolerances.winograd)
     }
 
+    @Test("the input gradient is accurate at few channels and at many", arguments: [1, 64, 512, 2048], both)
+    func inputGradientError(_ channels: Int, _ convolution: Engine.Convolution) {
+        if convolution == .winograd6 && channels > 512 { return }
+        let problem = ConvolutionProblem(
+            ConvolutionShape(height: 14, width: 14, inputs: [17], outputs: channels, padding: 0))
+        problem.output.view.fill(1)
+        problem.backward(Self.engine(convolution))
+        #expect(
+            relativeL2(problem.inputGradients[0].view, problem.referenceGradients.input) <= Tolerances.winograd)
+    }
+
     /// Random signs cancel and positive values do not: the sums of the latter grow with the pixels, as rounding may.
-    @Test("the weight gradient's error grows no faster than the pixels' square root", arguments: [-1, 0] as [Float])
-    func weightGradientError(lowest: Float) {
+    @Test(
+        "the weight gradient's error grows no faster than the pixels' square root", arguments: [-1, 0] as [Float], both)
+    func weightGradientError(lowest: Float, _ convolution: Engine.Convolution) {
         let errors = [10, 34, 130].map { side in
             let problem = ConvolutionProblem(
                 ConvolutionShape(height: side, width: side, inputs: [6], outputs: 5, padding: 0))
@@ -128,7 +153,7 @@ import Testing
             stream.fill(problem.inputs[0].view, in: lowest...1)
             stream.fill(problem.outputGradient.view, in: lowest...1)
             problem.output.view.fill(1)
-            problem.backward(winograd)
+            problem.backward(Self.engine(convolution))
             return relativeL2(problem.layer.weightGradient.values, problem.referenceGradients.weights)
         }
         for error in errors { #expect(error <= Tolerances.winogradWeightGradient) }

@@ -173,11 +173,12 @@ judge_words() {
     [ "$count" -eq 1 ] || echo "$3: $count lines of error: $(grep -m 2 '^error: ' "$1" | tr '\n' '|')"
     grep '^error: ' "$1" | grep -qF "${reasons[$2]}" ||
         echo "$3: the line lacks the reason '${reasons[$2]}': $(grep -m 1 '^error: ' "$1")"
-    # A temporary file's name is nobody's business: the path that it stands for is.
+    # A temporary file's name is nobody's business: the path that it stands for is. What is read and written at a time fails
+    # in any order.
     name="${3##*/}"
     name="${name#.}"
     name="${name%.part}"
-    grep '^error: ' "$1" | grep -qF -e "${name%%.*}" -e "run/" -e cells/ -e "${3%%/*}" ||
+    grep '^error: ' "$1" | grep -qF -e "${name%%.*}" -e "run/" -e cells/ -e pictures/ -e "${3%%/*}" ||
         echo "$3: the line names no path: $(grep -m 1 '^error: ' "$1")"
 }
 

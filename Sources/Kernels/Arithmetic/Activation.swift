@@ -69,19 +69,21 @@ public enum Activation: Hashable, Sendable {
 #endif
 
 extension Activation {
-    /// The gradients of four vectors: one decision for all. With a decision each the loops of Winograd's transforms grow so
-    /// long that the compiler no longer inlines loads and stores, and they take twice as long.
+    /// A column of vectors: one decision for all. With a decision each the loops of Winograd's transforms grow so long that
+    /// the compiler no longer inlines loads and stores, and they take twice as long.
     @inline(__always)
-    func gradient(
-        _ gradients: WinogradTransforms.Four, outputs: WinogradTransforms.Four
-    ) -> WinogradTransforms.Four {
+    func applied<C: Column<Lanes>>(to column: C) -> C {
+        switch self {
+        case .identity: column
+        case .relu: column.map { Self.relu.applied(to: $0) }
+        }
+    }
+
+    @inline(__always)
+    func gradient<C: Column<Lanes>>(_ gradients: C, outputs: C) -> C {
         switch self {
         case .identity: gradients
-        case .relu:
-            (
-                Self.relu.gradient(gradients.0, output: outputs.0), Self.relu.gradient(gradients.1, output: outputs.1),
-                Self.relu.gradient(gradients.2, output: outputs.2), Self.relu.gradient(gradients.3, output: outputs.3)
-            )
+        case .relu: gradients.map(with: outputs) { Self.relu.gradient($0, output: $1) }
         }
     }
 }

@@ -34,7 +34,7 @@ public struct Engine: Sendable {
     }
 
     /// Raised whenever results of the native engine get other bits than before, by design. Checkpoints carry it.
-    public static let version = 1
+    public static let version = 2
 
     /// The algorithm of 3×3 convolutions.
     public enum Convolution: String, Sendable, CaseIterable {
@@ -42,8 +42,11 @@ public struct Engine: Sendable {
         case automatic
         /// Direct: im2col, then a matrix product; with few channels a kernel of its own.
         case direct
-        /// By Winograd's F(4×4, 3×3); native engine only.
-        case winograd
+        /// By Winograd's F(4×4, 3×3) or F(6×6, 3×3); native engine only.
+        case winograd4, winograd6
+
+        /// Whether it is the native engine's alone.
+        public var isWinograd: Bool { self == .winograd4 || self == .winograd6 }
     }
 
     public let kind: Kind
@@ -60,7 +63,7 @@ public struct Engine: Sendable {
     public init(
         _ kind: Kind, threads: Int, convolution: Convolution = .automatic, profile: StepProfile? = nil
     ) {
-        precondition(kind == .native || convolution != .winograd, "Winograd with OpenBLAS")
+        precondition(kind == .native || !convolution.isWinograd, "Winograd with OpenBLAS")
         self.kind = kind
         self.convolution = convolution
         self.profile = profile
@@ -101,10 +104,10 @@ public struct Engine: Sendable {
         checkConvolution3x3(inputs, padding: padding, output: output)
         precondition(normalization == nil || inputs.count == 1, "normalisation of \(inputs.count) inputs")
         precondition(output.isContiguous, "convolution into a crop")
-        note3x3(inputs, output: output, passes: 1)
-        if usesWinograd(inputs, output: output) {
+        note3x3(inputs, output: output, .forward, passes: 1)
+        if let size = winogradSize(inputs, output: output, .forward) {
             winogradConvolution3x3(
-                inputs, parameters, padding: padding, activation: activation, normalization: normalization,
+                size, inputs, parameters, padding: padding, activation: activation, normalization: normalization,
                 output: output, moments: moments, workspace: workspace)
             return
         }
@@ -155,10 +158,10 @@ public struct Engine: Sendable {
         precondition(
             output.map { $0.shape == outputGradient.shape } ?? true,
             "gradient \(outputGradient.shape) of \(output?.shape ?? outputGradient.shape)")
-        note3x3(inputs, output: outputGradient, passes: inputGradients == nil ? 1 : 2)
-        if usesWinograd(inputs, output: outputGradient) {
+        note3x3(inputs, output: outputGradient, .backward, passes: inputGradients == nil ? 1 : 2)
+        if let size = winogradSize(inputs, output: outputGradient, .backward) {
             winogradConvolution3x3Backward(
-                inputs, parameters, padding: padding, activation: activation, output: output,
+                size, inputs, parameters, padding: padding, activation: activation, output: output,
                 outputGradient: outputGradient, inputGradients: inputGradients, gradients: gradients,
                 normalization: normalization, gradientNormalization: gradientNormalization, workspace: workspace)
             return
@@ -205,28 +208,31 @@ public struct Engine: Sendable {
         return FewChannelsConvolution(inputs[0], padding: padding, output: output)
     }
 
-    /// Which kernel a layer gets: a function of the layer and the image size alone, found by measurement.
-    ///
-    /// Winograd's F(4×4, 3×3) wins by 1.5 to 3.8 times from 16×16 pixels on. Below about 12×12 its filters, 36/9 of the
-    /// weights, cost more than they save; with fewer than 8 channels reading and writing the activations takes most of the
-    /// time. Beyond 2,048 channels its rounding would pass 1e-5 of a result.
-    private func usesWinograd(_ inputs: [TensorView], output: TensorView) -> Bool {
-        guard kind == .native, convolution == .automatic else { return convolution == .winograd }
-        let channels = inputs.reduce(0) { $0 + $1.channels }
-        return channels >= 8 && max(channels, output.channels) <= 2048 && output.shape.pixels >= 256
+    /// The Winograd convolution that computes a layer, or nil for a direct one.
+    private func winogradSize(_ inputs: [TensorView], output: TensorView, _ pass: WinogradPass) -> WinogradSize? {
+        guard kind == .native else { return nil }
+        switch convolution {
+        case .direct: return nil
+        case .winograd4: return .four
+        case .winograd6: return .six
+        case .automatic:
+            return WinogradSize.fastest(
+                inputs: inputs.reduce(0) { $0 + $1.channels }, output: output.shape, pass)
+        }
     }
 
     /// Tells the profile which kernel computes a 3×3 layer, and with how many floating-point operations.
-    private func note3x3(_ inputs: [TensorView], output: TensorView, passes: Double) {
+    private func note3x3(_ inputs: [TensorView], output: TensorView, _ pass: WinogradPass, passes: Double) {
         guard let profile else { return }
         let products = 2 * Double(inputs.reduce(0) { $0 + $1.channels }) * Double(output.channels) * passes
         let direct = products * Double(9 * output.shape.pixels)
-        let usesWinograd = usesWinograd(inputs, output: output)
-        let tiles = ((output.height + 3) / 4) * ((output.width + 3) / 4)
-        profile.note(
-            kernel: usesWinograd ? "winograd" : "direct",
-            operations: usesWinograd ? products * Double(WinogradMatrices.positions * tiles) : direct,
-            directOperations: direct)
+        if let size = winogradSize(inputs, output: output, pass) {
+            profile.note(
+                kernel: "winograd\(size.outputs)",
+                operations: products * Double(size.positions * size.tiles(output.shape)), directOperations: direct)
+        } else {
+            profile.note(kernel: "direct", operations: direct, directOperations: direct)
+        }
     }
 
     /// Tells the profile of a layer that is one matrix product, or two going backward.

@@ -44,6 +44,7 @@ public final class Workspace {
     private final class Buffer {
         let memory: AlignedBuffer<Float>
 
-        init(_ count: Int) { memory = AlignedBuffer(count) }
+        /// No less than a huge page where it is not tiny: transforms write to dozens of places in turn.
+        init(_ count: Int) { memory = AlignedBuffer(count < 1 << 15 ? count : max(count, 1 << 19)) }
     }
 }

@@ -15,10 +15,10 @@ struct PrefetchSchedule {
     private var pieces: [(base: UnsafePointer<Float>, count: Int)] = []
 
     /// Cuts rectangles into pieces of whole rows, or of parts of rows where there are fewer rows than products.
-    init(_ rectangles: [PixelRows]) {
+    init(_ rectangles: [PixelRows], products: Int) {
         let rows = rectangles.reduce(0) { $0 + $1.rows }
         guard rows > 0 else { return }
-        let cuts = max(1, WinogradMatrices.positions / rows)
+        let cuts = max(1, products / rows)
         pieces.reserveCapacity(rows * cuts)
         for rectangle in rectangles {
             for row in 0..<rectangle.rows {

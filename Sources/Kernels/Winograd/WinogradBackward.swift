@@ -2,32 +2,35 @@
 /// by the weights and by the input.
 extension Engine {
     func winogradConvolution3x3Backward(
-        _ inputs: [TensorView], _ parameters: LayerParameters, padding: Int, activation: Activation,
+        _ size: WinogradSize, _ inputs: [TensorView], _ parameters: LayerParameters, padding: Int,
+        activation: Activation,
         output: TensorView?, outputGradient: TensorView, inputGradients: [TensorView]?, gradients: LayerGradients,
         normalization: NormalizedInput?, gradientNormalization: NormalizedGradient?, workspace: Workspace
     ) {
-        let pass = { (inputs: [TensorView]) in
-            let tiles = WinogradTiles(inputs, padding: padding, output: outputGradient)
-            return WinogradBackward(
-                engine: self, tiles: tiles, blocking: WinogradBlocking(tiles, .backward), parameters: parameters,
-                activation: activation, output: output, outputGradient: outputGradient,
-                inputGradients: inputGradients ?? [], gradients: gradients, normalization: normalization,
-                gradientNormalization: gradientNormalization)
-        }
-        if pass(inputs).blocking.sharesTiles {
-            pass(inputs).byTiles(workspace)
-        } else {
-            gradientNormalization?.apply(outputGradient, team: team)
-            withNormalized(inputs, normalization, workspace: workspace) { pass($0).byChannels(workspace) }
+        switch size {
+        case .four:
+            WinogradBackward<FourPoints>(
+                self, inputs, parameters, padding: padding, activation: activation, output: output,
+                outputGradient: outputGradient, inputGradients: inputGradients, gradients: gradients,
+                normalization: normalization, gradientNormalization: gradientNormalization
+            ).run(workspace)
+        case .six:
+            WinogradBackward<SixPoints>(
+                self, inputs, parameters, padding: padding, activation: activation, output: output,
+                outputGradient: outputGradient, inputGradients: inputGradients, gradients: gradients,
+                normalization: normalization, gradientNormalization: gradientNormalization
+            ).run(workspace)
         }
     }
 }
 
 /// One layer's backward pass.
-private struct WinogradBackward {
+private struct WinogradBackward<Points: WinogradPoints> {
+    typealias Filters = WinogradFilters<Points>
+
     let engine: Engine
-    let tiles: WinogradTiles
-    let blocking: WinogradBlocking
+    var tiles: WinogradTiles<Points>
+    let blocking: WinogradBlocking<Points>
     let parameters: LayerParameters
     let activation: Activation
     /// Nil where the activation function's gradient does not need it.
@@ -40,27 +43,56 @@ private struct WinogradBackward {
     let normalization: NormalizedInput?
     let gradientNormalization: NormalizedGradient?
 
+    init(
+        _ engine: Engine, _ inputs: [TensorView], _ parameters: LayerParameters, padding: Int, activation: Activation,
+        output: TensorView?, outputGradient: TensorView, inputGradients: [TensorView]?, gradients: LayerGradients,
+        normalization: NormalizedInput?, gradientNormalization: NormalizedGradient?
+    ) {
+        self.engine = engine
+        tiles = WinogradTiles(inputs, padding: padding, output: outputGradient)
+        blocking = WinogradBlocking(tiles, .backward)
+        self.parameters = parameters
+        self.activation = activation
+        self.output = output
+        self.outputGradient = outputGradient
+        self.inputGradients = inputGradients ?? []
+        self.gradients = gradients
+        self.normalization = normalization
+        self.gradientNormalization = gradientNormalization
+    }
+
+    func run(_ workspace: Workspace) {
+        guard !blocking.sharesTiles else { return byTiles(workspace) }
+        gradientNormalization?.apply(outputGradient, team: team)
+        engine.withNormalized(tiles.inputs, normalization, workspace: workspace) { inputs in
+            var pass = self
+            pass.tiles.inputs = inputs
+            pass.byChannels(workspace)
+        }
+    }
+
     private var team: ThreadTeam { engine.team }
     private var inputs: Int { tiles.inputChannels }
     private var outputs: Int { tiles.outputChannels }
 
     /// Each band of rows of tiles has sums of its own, and is one thread's.
-    func byTiles(_ workspace: Workspace) {
+    private func byTiles(_ workspace: Workspace) {
         let bands = blocking.bands
         let bandBlocks = bands.map { blocking.blocks($0) }
         let rows = bandBlocks.flatMap { $0.map(\.count) }.max() ?? 0
-        let vCount = WinogradMatrices.count(rows: rows, row: tiles.inputRow)
-        let mCount = WinogradMatrices.count(rows: rows, row: tiles.outputRow)
+        let vCount = WinogradMatrices.count(tiles.size, rows: rows, row: tiles.inputRow)
+        let mCount = WinogradMatrices.count(tiles.size, rows: rows, row: tiles.outputRow)
+        let sumCount = rows * tiles.outputRow
         let normalizedCount = normalization == nil ? 0 : tiles.normalizedInputCount
         let gradientCount = gradientNormalization == nil ? 0 : tiles.normalizedGradientCount
-        let laneCount = vCount + mCount + tiles.scratch + normalizedCount + gradientCount
-        let uCount = WinogradMatrices.count(rows: inputs, row: tiles.outputRow)
+        let laneCount = vCount + mCount + sumCount + tiles.scratch + normalizedCount + gradientCount
+        let uCount = WinogradMatrices.count(tiles.size, rows: inputs, row: tiles.outputRow)
         let borders = WinogradBorders(inputGradients, bands: bands.count)
-        let filterCount = WinogradFilters.count(panels: tiles.inputPanels, inner: outputs)
+        let filterCount = Filters.count(panels: tiles.inputPanels, inner: outputs)
         workspace.lend(filterCount + bands.count * (uCount + tiles.outputRow) + borders.count) { base in
-            let filters = WinogradFilters(base: base, panels: tiles.inputPanels, inner: outputs)
+            let filters = Filters(base: base, panels: tiles.inputPanels, inner: outputs)
             let u = (0..<bands.count).map {
-                WinogradMatrices(base + (filterCount + $0 * uCount), rows: inputs, row: tiles.outputRow)
+                WinogradMatrices(base + (filterCount + $0 * uCount), tiles.size, rows: inputs, row: tiles.outputRow)
             }
             let biases = base + (filterCount + bands.count * uCount)
             let border = biases + bands.count * tiles.outputRow
@@ -72,9 +104,10 @@ private struct WinogradBackward {
             workspace.lend(team.threads * laneCount) { lanes in
                 team.forEach(bands.count) { lane, band in
                     let profile = lane == 0 ? engine.profile : nil
-                    let v = WinogradMatrices(lanes + lane * laneCount, rows: rows, row: tiles.inputRow)
-                    let m = WinogradMatrices(v.base + vCount, rows: rows, row: tiles.outputRow)
-                    let scratch = m.base + mCount
+                    let v = WinogradMatrices(lanes + lane * laneCount, tiles.size, rows: rows, row: tiles.inputRow)
+                    let m = WinogradMatrices(v.base + vCount, tiles.size, rows: rows, row: tiles.outputRow)
+                    let sums = m.base + mCount
+                    let scratch = sums + sumCount
                     let lastRow = bands[band].upperBound - 1
                     let below = band + 1 < bands.count ? borders.views(band, border) : nil
                     let blocks = bandBlocks[band]
@@ -91,24 +124,26 @@ private struct WinogradBackward {
                                 tiles.transformInput(tile, to: v, index: index, scratch: scratch)
                                 tiles.transformGradient(
                                     tile, gradient: gradient, activation: activation, output: output, to: m,
-                                    index: index, scratch: scratch)
+                                    sums: sums, index: index, scratch: scratch)
                             }
                         }
                         profile?.enter(.products)
-                        addBias(m, rows: block.count, to: biases + band * tiles.outputRow)
+                        addBias(sums, rows: block.count, to: biases + band * tiles.outputRow)
                         weightProduct(
                             v, m, rows: block.count, first: 0, panels: tiles.outputPanels,
                             into: u[band], accumulate: number > 0,
                             ahead: PrefetchSchedule(
                                 tiles.inputRows(of: next, in: tiles.inputs)
-                                    + tiles.inputRows(of: block, in: inputGradients)))
+                                    + tiles.inputRows(of: block, in: inputGradients),
+                                products: tiles.size.positions))
                         if inputGradients.isEmpty { continue }
                         filters.multiply(
                             m, rows: block.count, into: v,
                             ahead: PrefetchSchedule(
                                 tiles.outputRows(
                                     of: next,
-                                    in: [outputGradient, output, gradientNormalization?.values].compactMap { $0 })))
+                                    in: [outputGradient, output, gradientNormalization?.values].compactMap { $0 }),
+                                products: tiles.size.positions))
                         profile?.enter(.transforms)
                         for tile in block {
                             tiles.addInputGradient(
@@ -120,14 +155,14 @@ private struct WinogradBackward {
                 }
             }
             for band in 0..<bands.count - 1 {
-                borders.add(band, border, fromRow: 4 * bands[band].upperBound - tiles.padding)
+                borders.add(band, border, fromRow: tiles.size.outputs * bands[band].upperBound - tiles.padding)
             }
             gradients.bias.update(from: biases, count: outputs)
             for band in 1..<max(bands.count, 1) {
                 for c in 0..<outputs { gradients.bias[c] += biases[band * tiles.outputRow + c] }
             }
             engine.profile?.enter(.filters)
-            WinogradFilters.gradient(
+            Filters.gradient(
                 u[0], terms: bands.count, distance: uCount, inputs: inputs, outputs: outputs, first: 0,
                 panels: tiles.outputPanels, into: gradients.weights, team: team)
         }
@@ -135,25 +170,26 @@ private struct WinogradBackward {
 
     /// All tiles of a block together; the outputs' channels are shared out for the weights' gradient, the inputs' for
     /// the input's.
-    func byChannels(_ workspace: Workspace) {
+    private func byChannels(_ workspace: Workspace) {
         let blocks = blocking.blocks(0..<tiles.down)
         let rows = blocks.map(\.count).max() ?? 0
-        let vCount = WinogradMatrices.count(rows: rows, row: tiles.inputRow)
-        let mCount = WinogradMatrices.count(rows: rows, row: tiles.outputRow)
-        let outputChunks = WinogradBlocking.chunks(tiles.outputPanels, inner: inputs)
-        let inputChunks = WinogradBlocking.chunks(tiles.inputPanels, inner: outputs)
+        let vCount = WinogradMatrices.count(tiles.size, rows: rows, row: tiles.inputRow)
+        let mCount = WinogradMatrices.count(tiles.size, rows: rows, row: tiles.outputRow)
+        let outputChunks = WinogradBlocking<Points>.chunks(tiles.outputPanels, inner: inputs)
+        let inputChunks = WinogradBlocking<Points>.chunks(tiles.inputPanels, inner: outputs)
         let uRow = 16 * outputChunks[0].count
-        let uCount = WinogradMatrices.count(rows: inputs, row: uRow)
-        let filterCount = WinogradFilters.count(panels: inputChunks[0].count, inner: outputs)
+        let uCount = WinogradMatrices.count(tiles.size, rows: inputs, row: uRow)
+        let filterCount = Filters.count(panels: inputChunks[0].count, inner: outputs)
         let chunkRow = 16 * inputChunks[0].count
-        let chunkCount = WinogradMatrices.count(rows: rows, row: chunkRow)
+        let chunkCount = WinogradMatrices.count(tiles.size, rows: rows, row: chunkRow)
         let laneCount = max(filterCount + chunkCount, blocks.count > 1 ? 0 : uCount) + tiles.scratch
         // Where there are several blocks, the sums of all chunks wait for the last.
         let waiting = blocks.count > 1 ? outputChunks.count * uCount : 0
-        workspace.lend(vCount + mCount + waiting) { base in
+        workspace.lend(vCount + mCount + waiting + rows * tiles.outputRow) { base in
             workspace.lend(team.threads * laneCount) { lanes in
-                let v = WinogradMatrices(base, rows: rows, row: tiles.inputRow)
-                let m = WinogradMatrices(base + vCount, rows: rows, row: tiles.outputRow)
+                let v = WinogradMatrices(base, tiles.size, rows: rows, row: tiles.inputRow)
+                let m = WinogradMatrices(base + vCount, tiles.size, rows: rows, row: tiles.outputRow)
+                let sums = m.base + (mCount + waiting)
                 gradients.bias.update(repeating: 0, count: outputs)
                 for block in blocks {
                     engine.profile?.enter(.transforms)
@@ -162,24 +198,24 @@ private struct WinogradBackward {
                         let scratch = lanes + lane * laneCount
                         tiles.transformInput(tile, to: v, index: index, scratch: scratch)
                         tiles.transformGradient(
-                            tile, gradient: outputGradient, activation: activation, output: output, to: m, index: index,
-                            scratch: scratch)
+                            tile, gradient: outputGradient, activation: activation, output: output, to: m,
+                            sums: sums, index: index, scratch: scratch)
                     }
                     engine.profile?.enter(.products)
-                    addBias(m, rows: block.count, to: gradients.bias)
+                    addBias(sums, rows: block.count, to: gradients.bias)
                     team.forEach(outputChunks.count) { lane, index in
                         let profile = lane == 0 ? engine.profile : nil
                         let chunk = outputChunks[index]
                         let u = WinogradMatrices(
-                            waiting > 0 ? m.base + (mCount + index * uCount) : lanes + lane * laneCount, rows: inputs,
-                            row: uRow)
+                            waiting > 0 ? m.base + (mCount + index * uCount) : lanes + lane * laneCount, tiles.size,
+                            rows: inputs, row: uRow)
                         profile?.enter(.products)
                         weightProduct(
                             v, m, rows: block.count, first: chunk.lowerBound, panels: chunk.count,
                             into: u, accumulate: block.lowerBound > 0)
                         guard block.upperBound == tiles.count else { return }
                         profile?.enter(.filters)
-                        WinogradFilters.gradient(
+                        Filters.gradient(
                             u, inputs: inputs, outputs: outputs, first: chunk.lowerBound, panels: chunk.count,
                             into: gradients.weights, team: .solo)
                     }
@@ -187,9 +223,9 @@ private struct WinogradBackward {
                     team.forEach(inputChunks.count) { lane, index in
                         let profile = lane == 0 ? engine.profile : nil
                         let chunk = inputChunks[index]
-                        let filters = WinogradFilters(
+                        let filters = Filters(
                             base: lanes + lane * laneCount, panels: chunk.count, inner: outputs)
-                        let part = WinogradMatrices(filters.base + filterCount, rows: rows, row: chunkRow)
+                        let part = WinogradMatrices(filters.base + filterCount, tiles.size, rows: rows, row: chunkRow)
                         profile?.enter(.filters)
                         filters.packTransposed(
                             parameters.weights, inputs: inputs, outputs: outputs, first: chunk.lowerBound, team: .solo)
@@ -213,7 +249,7 @@ private struct WinogradBackward {
         _ v: WinogradMatrices, _ m: WinogradMatrices, rows: Int, first: Int, panels: Int, into u: WinogradMatrices,
         accumulate: Bool, ahead schedule: PrefetchSchedule? = nil
     ) {
-        for p in 0..<WinogradMatrices.positions {
+        for p in 0..<tiles.size.positions {
             let ahead = schedule.map { $0[position: p] } ?? v.ahead(of: p, rows: rows)
             let operands = MicroKernel.Operands(
                 a: v[position: p], aRow: 1, aStep: v.row, b: m[position: p] + 16 * first, bStep: m.row, bPanel: 16,
@@ -223,13 +259,13 @@ private struct WinogradBackward {
         }
     }
 
-    /// A tile's element (1, 1) is the sum of its 16 gradients: the bias's gradient is the sum of those.
-    private func addBias(_ m: WinogradMatrices, rows: Int, to sums: UnsafeMutablePointer<Float>) {
+    /// The bias's gradient is the sum of all tiles' sums.
+    private func addBias(_ tileSums: UnsafePointer<Float>, rows: Int, to sums: UnsafeMutablePointer<Float>) {
         withUnsafeTemporaryAllocation(of: Float.self, capacity: outputs) { partial in
             guard let partial = partial.baseAddress else { return }
             partial.initialize(repeating: 0, count: outputs)
             for index in 0..<rows {
-                let values = m[position: 7] + index &* m.row
+                let values = tileSums + index &* tiles.outputRow
                 for c in 0..<outputs { partial[c] += values[c] }
             }
             for c in 0..<outputs { sums[c] += partial[c] }

@@ -1,26 +1,27 @@
+/// A direction through a layer.
+enum WinogradPass {
+    case forward, backward
+}
+
 /// The blocking of a layer's work into tiles, channels and bands: a function of the layer and the image size alone, found by measurement.
 ///
 /// A narrow layer's transformed filters stay in the caches, and threads share out its tiles, each in blocks whose
 /// transforms stay in the caches too. A wide layer's tiles are transformed together, and threads share out its
 /// channels: each chunk's filters are transformed where they are used and never reach the memory.
-struct WinogradBlocking {
-    enum Pass {
-        case forward, backward
-    }
-
-    let tiles: WinogradTiles
+struct WinogradBlocking<Points: WinogradPoints> {
+    let tiles: WinogradTiles<Points>
     /// Whether threads share out the tiles rather than the channels. Going backward, a block's sums for the weights are
     /// read and written too: less fits.
     let sharesTiles: Bool
     /// Floats that a block of tiles may take in the Winograd domain.
     private let capacity: Int
 
-    init(_ tiles: WinogradTiles, _ pass: Pass) {
+    init(_ tiles: WinogradTiles<Points>, _ pass: WinogradPass) {
         self.tiles = tiles
         let filters = tiles.inputChannels * tiles.outputChannels
         let narrow = pass == .forward ? 256 * 256 : 128 * 128
-        sharesTiles = filters <= narrow && tiles.count >= 64
-        capacity = sharesTiles ? 300_000 : filters <= 128 * 256 ? 4_000_000 : 12_500_000
+        sharesTiles = filters <= narrow && tiles.count * tiles.size.outputs * tiles.size.outputs >= 1024
+        capacity = sharesTiles ? 150_000 : filters <= 128 * 256 ? 4_000_000 : 12_500_000
     }
 
     /// Cuts so many panels of a wide layer's channels into chunks. A panel has `inner` rows.
@@ -30,12 +31,12 @@ struct WinogradBlocking {
     }
 
     /// Floats of a tile in the Winograd domain, as input and as output.
-    private var tileFloats: Int { WinogradMatrices.positions * (tiles.inputRow + tiles.outputRow) }
+    private var tileFloats: Int { Points.size.positions * (tiles.inputRow + tiles.outputRow) }
 
     /// Cuts some rows of tiles into blocks: parts of a row or whole rows for the second-level cache, or, of a wide
     /// layer, as many as 16 or 50 MB hold.
     func blocks(_ rows: Range<Int>) -> [Range<Int>] {
-        let most = max(capacity / tileFloats, sharesTiles ? 24 : 48)
+        let most = max(capacity / tileFloats, sharesTiles ? 36 : 48)
         let across = tiles.across
         if sharesTiles && across > most {
             let parts = (across + most - 1) / most

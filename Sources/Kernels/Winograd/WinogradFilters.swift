@@ -1,12 +1,13 @@
 internal import CTarget
 
-/// The filters' side of Winograd's F(4×4, 3×3): G g Gᵀ, and for the gradient its transpose Gᵀ u G.
+/// The filters' side of Winograd's F(m×m, 3×3): G g Gᵀ, and for the gradient its transpose Gᵀ u G.
 ///
-/// Transformed filters are 36 matrices in panels of 16 columns, as the products read them.
+/// Transformed filters are matrices, one for each position in a tile, in panels of 16 columns, as the products read them.
 ///
 /// The transforms of a layer's weights are never inlined, for the same reason as `WinogradTransforms`.
-struct WinogradFilters {
-    private static let width = MicroKernel.columns
+struct WinogradFilters<Points: WinogradPoints> {
+    private static var width: Int { MicroKernel.columns }
+    private static var positions: Int { Points.size.positions }
 
     let base: UnsafeMutablePointer<Float>
     /// Columns, in panels, and rows of a panel.
@@ -18,9 +19,9 @@ struct WinogradFilters {
     /// Floats from one panel to the next.
     var panel: Int { inner &* Self.width }
 
-    /// Floats of 36 matrices.
+    /// Floats of all matrices.
     static func count(panels: Int, inner: Int) -> Int {
-        WinogradMatrices.positions * (panels * inner * width + 16)
+        Self.positions * (panels * inner * width + 16)
     }
 
     /// The tiles of `a` times these filters, for all positions.
@@ -28,7 +29,7 @@ struct WinogradFilters {
     /// - Parameters:
     ///   - ahead: what to prefetch meanwhile; nil for the next position's tiles.
     func multiply(_ a: WinogradMatrices, rows: Int, into c: WinogradMatrices, ahead schedule: PrefetchSchedule? = nil) {
-        for p in 0..<WinogradMatrices.positions {
+        for p in 0..<Self.positions {
             let ahead = schedule.map { $0[position: p] } ?? a.ahead(of: p, rows: rows)
             let operands = MicroKernel.Operands(
                 a: a[position: p], aRow: a.row, aStep: 1, b: base + p &* position, bStep: Self.width, bPanel: panel,
@@ -87,24 +88,36 @@ struct WinogradFilters {
         }
     }
 
-    private typealias Six = (Vector, Vector, Vector, Vector, Vector, Vector)
-
     /// G g Gᵀ of 16 filters side by side, whose taps are `tap` floats apart, into one row of a panel; those that follow
     /// `ahead` floats later are prefetched.
     @inline(__always)
     private func transform(_ g: UnsafePointer<Float>, tap: Int, ahead: Int, panel index: Int, row: Int) {
         if ahead > 0 { Self.prefetch(g + ahead, step: tap, count: 9) }
-        let a = Self.g6(load(g), load(g + 3 &* tap), load(g + 6 &* tap))
-        let b = Self.g6(load(g + tap), load(g + 4 &* tap), load(g + 7 &* tap))
-        let c = Self.g6(load(g + 2 &* tap), load(g + 5 &* tap), load(g + 8 &* tap))
+        let left = Points.g(InlineArray(g, step: 3 &* tap))
+        let middle = Points.g(InlineArray(g + tap, step: 3 &* tap))
+        let right = Points.g(InlineArray(g + 2 &* tap, step: 3 &* tap))
         let p = base + (index &* panel &+ row &* Self.width)
-        let step = 6 &* position
-        put(Self.g6(a.0, b.0, c.0), p)
-        put(Self.g6(a.1, b.1, c.1), p + step)
-        put(Self.g6(a.2, b.2, c.2), p + 2 &* step)
-        put(Self.g6(a.3, b.3, c.3), p + 3 &* step)
-        put(Self.g6(a.4, b.4, c.4), p + 4 &* step)
-        put(Self.g6(a.5, b.5, c.5), p + 5 &* step)
+        // Written out: only what the compiler unrolls stays in registers.
+        putRow(0, left, middle, right, p)
+        putRow(1, left, middle, right, p)
+        putRow(2, left, middle, right, p)
+        putRow(3, left, middle, right, p)
+        putRow(4, left, middle, right, p)
+        putRow(5, left, middle, right, p)
+        if Points.size.side == 8 {
+            putRow(6, left, middle, right, p)
+            putRow(7, left, middle, right, p)
+        }
+    }
+
+    /// One row of positions.
+    @inline(__always)
+    private func putRow(
+        _ y: Int, _ left: Points.Filter, _ middle: Points.Filter, _ right: Points.Filter,
+        _ p: UnsafeMutablePointer<Float>
+    ) {
+        Points.g([left.at(y), middle.at(y), right.at(y)])
+            .store(p + Points.size.side &* y &* position, step: position)
     }
 
     /// Prefetches lines that lie so far apart that no processor guesses them.
@@ -117,18 +130,6 @@ struct WinogradFilters {
             p += step
             n &-= 1
         }
-    }
-
-    /// Six positions of one row.
-    @inline(__always)
-    private func put(_ v: Six, _ p: UnsafeMutablePointer<Float>) {
-        let position = position
-        store(p, v.0)
-        store(p + position, v.1)
-        store(p + 2 &* position, v.2)
-        store(p + 3 &* position, v.3)
-        store(p + 4 &* position, v.4)
-        store(p + 5 &* position, v.5)
     }
 
     /// The gradient of weights `[3][3][inputs][outputs]`, from output panel `first` on, from that of the transformed
@@ -148,7 +149,7 @@ struct WinogradFilters {
                 for panel in 0..<panels {
                     let output = (first &+ panel) &* width
                     let u = transformed.base + (input &* transformed.row &+ panel &* width)
-                    prefetch(u + transformed.row, step: transformed.position, count: WinogradMatrices.positions)
+                    prefetch(u + transformed.row, step: transformed.position, count: Self.positions)
                     gradient(
                         u,
                         position: transformed.position, terms: terms, distance: distance,
@@ -165,79 +166,57 @@ struct WinogradFilters {
         _ u: UnsafePointer<Float>, position: Int, terms: Int, distance: Int,
         into weights: UnsafeMutablePointer<Float>, tap: Int, count: Int
     ) {
-        let a = column(u, position, terms, distance)
-        let b = column(u + position, position, terms, distance)
-        let c = column(u + 2 &* position, position, terms, distance)
-        let d = column(u + 3 &* position, position, terms, distance)
-        let e = column(u + 4 &* position, position, terms, distance)
-        let f = column(u + 5 &* position, position, terms, distance)
-        put(g3(a.0, b.0, c.0, d.0, e.0, f.0), weights, tap: tap, count)
-        put(g3(a.1, b.1, c.1, d.1, e.1, f.1), weights + 3 &* tap, tap: tap, count)
-        put(g3(a.2, b.2, c.2, d.2, e.2, f.2), weights + 6 &* tap, tap: tap, count)
+        var rows = (
+            Points.Filter(repeating: .zero), Points.Filter(repeating: .zero), Points.Filter(repeating: .zero)
+        )
+        // Written out: only what the compiler unrolls stays in registers.
+        addColumn(0, u, position, terms, distance, &rows)
+        addColumn(1, u, position, terms, distance, &rows)
+        addColumn(2, u, position, terms, distance, &rows)
+        addColumn(3, u, position, terms, distance, &rows)
+        addColumn(4, u, position, terms, distance, &rows)
+        addColumn(5, u, position, terms, distance, &rows)
+        if Points.size.side == 8 {
+            addColumn(6, u, position, terms, distance, &rows)
+            addColumn(7, u, position, terms, distance, &rows)
+        }
+        put(Points.gt(rows.0), weights, tap: tap, count)
+        put(Points.gt(rows.1), weights + 3 &* tap, tap: tap, count)
+        put(Points.gt(rows.2), weights + 6 &* tap, tap: tap, count)
     }
 
-    /// Gᵀ of one column of u.
+    /// Gᵀ of one column of u, the sum of all terms.
     @inline(__always)
-    private static func column(
-        _ u: UnsafePointer<Float>, _ position: Int, _ terms: Int, _ distance: Int
-    ) -> (Vector, Vector, Vector) {
-        let row = 6 &* position
-        return g3(
-            sum(u, terms, distance), sum(u + row, terms, distance), sum(u + 2 &* row, terms, distance),
-            sum(u + 3 &* row, terms, distance), sum(u + 4 &* row, terms, distance), sum(u + 5 &* row, terms, distance))
-    }
-
-    @inline(__always)
-    private static func sum(_ u: UnsafePointer<Float>, _ terms: Int, _ distance: Int) -> Vector {
-        var sum = load(u)
+    private static func addColumn(
+        _ x: Int, _ u: UnsafePointer<Float>, _ position: Int, _ terms: Int, _ distance: Int,
+        _ rows: inout (Points.Filter, Points.Filter, Points.Filter)
+    ) {
+        let side = Points.size.side
+        var column = Points.Filter(u + x &* position, step: side &* position)
         var n = 1
         while n < terms {
-            sum += load(u + n &* distance)
+            column.add(u + (n &* distance &+ x &* position), step: side &* position, length: side)
             n &+= 1
         }
-        return sum
+        let taps = Points.gt(column)
+        rows.0.set(x, taps[0])
+        rows.1.set(x, taps[1])
+        rows.2.set(x, taps[2])
     }
 
     /// Stores the first `count` elements of three taps.
     @inline(__always)
     private static func put(
-        _ v: (Vector, Vector, Vector), _ target: UnsafeMutablePointer<Float>, tap: Int, _ count: Int
+        _ v: InlineArray<3, Vector>, _ target: UnsafeMutablePointer<Float>, tap: Int, _ count: Int
     ) {
         if count == width {
-            store(target, v.0)
-            store(target + tap, v.1)
-            store(target + 2 &* tap, v.2)
+            v.store(target, step: tap)
         } else {
             for i in 0..<count {
-                target[i] = v.0[i]
-                target[tap &+ i] = v.1[i]
-                target[2 &* tap &+ i] = v.2[i]
+                target[i] = v[0][i]
+                target[tap &+ i] = v[1][i]
+                target[2 &* tap &+ i] = v[2][i]
             }
         }
-    }
-
-    /// G g, one column.
-    @inline(__always)
-    private static func g6(_ g0: Vector, _ g1: Vector, _ g2: Vector) -> Six {
-        let sixth = Vector(repeating: -1 / 6)
-        let twelfth = Vector(repeating: 1 / 12)
-        let sum = g0 + g2
-        let far = (g0 * 0.25 + g2) * Vector(repeating: 1 / 6)
-        let near = twelfth * g1
-        return (g0 * 0.25, sixth * (sum + g1), sixth * (sum - g1), far + near, far - near, g2)
-    }
-
-    /// Gᵀ u, one column: the transpose of `g6`.
-    @inline(__always)
-    private static func g3(
-        _ u0: Vector, _ u1: Vector, _ u2: Vector, _ u3: Vector, _ u4: Vector, _ u5: Vector
-    ) -> (Vector, Vector, Vector) {
-        let sixth = Vector(repeating: 1 / 6)
-        let near = u1 + u2
-        let far = u3 + u4
-        return (
-            0.25 * u0 + sixth * (0.25 * far - near), sixth * (u2 - u1) + Vector(repeating: 1 / 12) * (u3 - u4),
-            sixth * (far - near) + u5
-        )
     }
 }

@@ -13,11 +13,11 @@ extension WinogradTiles {
         return pieces
     }
 
-    private static let pieceTiles = 8
+    private static var pieceTiles: Int { 8 }
 
     /// Floats of scratch memory for the normalised input of a piece, and for its gradient.
-    var normalizedInputCount: Int { 6 * (4 * Self.pieceTiles + 2) * inputChannels + 16 }
-    var normalizedGradientCount: Int { 16 * Self.pieceTiles * outputChannels + 16 }
+    var normalizedInputCount: Int { size.side * (size.outputs * Self.pieceTiles + 2) * inputChannels + 16 }
+    var normalizedGradientCount: Int { size.outputs * size.outputs * Self.pieceTiles * outputChannels + 16 }
 
     /// The tiles with an input for one piece, which is normalised into `scratch`.
     func normalizing(

@@ -1,5 +1,5 @@
-/// A layer's output cut into 4×4 tiles, and how a tile's pixels go into the Winograd domain and come back.
-struct WinogradTiles {
+/// A layer's output cut into tiles, and how a tile's pixels go into the Winograd domain and come back.
+struct WinogradTiles<Points: WinogradPoints> {
     var inputs: [TensorView]
     let padding: Int
     /// Channels of all inputs, and of the output.
@@ -17,8 +17,9 @@ struct WinogradTiles {
         width = output.width
     }
 
-    var across: Int { (width + 3) / 4 }
-    var down: Int { (height + 3) / 4 }
+    var size: WinogradSize { Points.size }
+    var across: Int { (width + size.outputs - 1) / size.outputs }
+    var down: Int { (height + size.outputs - 1) / size.outputs }
     var count: Int { across * down }
 
     /// Panels of 16 channels.
@@ -41,7 +42,13 @@ struct WinogradTiles {
     }
 
     /// Floats of scratch memory that a thread needs.
-    var scratch: Int { WinogradTransforms.scratch + 72 * max(inputRow, outputRow) }
+    var scratch: Int {
+        // At the edge: a whole tile, or gradients and outputs, and a row of biases.
+        let pixels = max(size.positions, 2 * size.outputs * size.outputs) + 1
+        return transformScratch + pixels * max(inputRow, outputRow)
+    }
+    /// Those of them that a transform needs.
+    private var transformScratch: Int { size.positions * Lanes.scalarCount }
 
     /// The rows of pixels that some tiles' input is read from, or their input gradient goes to. Tiles of one row, or of whole
     /// rows.
@@ -65,15 +72,17 @@ struct WinogradTiles {
         guard let last = block.last else { return nil }
         let (first, end) = (corner(block.lowerBound), corner(last))
         let top = max(first.y + offset, 0)
-        let bottom = min(end.y + 4 + overlap + offset, shape.height)
+        let bottom = min(end.y + size.outputs + overlap + offset, shape.height)
         let left = end.y > first.y ? 0 : max(first.x + offset, 0)
-        let right = end.y > first.y ? shape.width : min(end.x + 4 + overlap + offset, shape.width)
+        let right = end.y > first.y ? shape.width : min(end.x + size.outputs + overlap + offset, shape.width)
         guard top < bottom, left < right else { return nil }
         return PixelRectangle(rows: top..<bottom, columns: left..<right)
     }
 
     /// Row and column of a tile's first output pixel.
-    private func corner(_ tile: Int) -> (y: Int, x: Int) { (tile / across &* 4, tile % across &* 4) }
+    private func corner(_ tile: Int) -> (y: Int, x: Int) {
+        (tile / across &* size.outputs, tile % across &* size.outputs)
+    }
 
     /// Transforms the input of one tile into row `index` of `v`.
     func transformInput(_ tile: Int, to v: WinogradMatrices, index: Int, scratch: UnsafeMutablePointer<Float>) {
@@ -83,46 +92,46 @@ struct WinogradTiles {
         var target = v.base + index * v.row
         for input in inputs {
             let n = input.channels
-            if y >= 0 && x >= 0 && y + 6 <= input.height && x + 6 <= input.width {
-                WinogradTransforms.input(
+            if y >= 0 && x >= 0 && y + size.side <= input.height && x + size.side <= input.width {
+                WinogradTransforms<Points>.input(
                     input.row(y) + x * n, pixel: n, row: input.rowStride, channels: n, to: target,
                     position: v.position, scratch: scratch)
             } else {
                 // At the edge: a copy with zeros for what the input does not have.
-                let patch = scratch + WinogradTransforms.scratch
-                Self.copy(input, y: y, x: x, side: 6, to: patch)
-                WinogradTransforms.input(
-                    patch, pixel: n, row: 6 * n, channels: n, to: target, position: v.position, scratch: scratch)
+                let patch = scratch + transformScratch
+                Self.copy(input, y: y, x: x, side: size.side, to: patch)
+                WinogradTransforms<Points>.input(
+                    patch, pixel: n, row: size.side * n, channels: n, to: target, position: v.position, scratch: scratch
+                )
             }
             target += n
         }
     }
 
-    /// Transforms a tile's gradient before the activation function into row `index` of `m`; `output` is nil where that
-    /// does not need it.
+    /// Transforms a tile's gradient before the activation function into row `index` of `m`, and their sum into that of
+    /// `sums`; `output` is nil where the activation function does not need it.
     func transformGradient(
         _ tile: Int, gradient: TensorView, activation: Activation, output: TensorView?, to m: WinogradMatrices,
-        index: Int,
-        scratch: UnsafeMutablePointer<Float>
+        sums: UnsafeMutablePointer<Float>, index: Int, scratch: UnsafeMutablePointer<Float>
     ) {
         let (y, x) = corner(tile)
         let n = outputChannels
+        let side = size.outputs
         let target = m.base + index * m.row
-        if y + 4 <= height && x + 4 <= width {
-            WinogradTransforms.outputGradient(
+        let sums = sums + index * m.row
+        if y + side <= height && x + side <= width {
+            WinogradTransforms<Points>.outputGradient(
                 gradient.row(y) + x * n, row: gradient.rowStride, activation: activation,
                 values: output.map { $0.row(y) + x * n }, row: output?.rowStride ?? 0, pixel: n, channels: n,
-                to: target, position: m.position, scratch: scratch)
+                to: target, position: m.position, sums: sums, scratch: scratch)
         } else {
-            let gradients = scratch + WinogradTransforms.scratch
-            let values = gradients + 16 * n
-            Self.copy(gradient, y: y, x: x, side: 4, to: gradients)
-            if let output { Self.copy(output, y: y, x: x, side: 4, to: values) }
-            WinogradTransforms.outputGradient(
-                gradients, row: 4 * n, activation: activation, values: output.map { _ in UnsafePointer(values) },
-                row: 4 * n, pixel: n,
-                channels: n, to: target,
-                position: m.position, scratch: scratch)
+            let gradients = scratch + transformScratch
+            let values = gradients + side * side * n
+            Self.copy(gradient, y: y, x: x, side: side, to: gradients)
+            if let output { Self.copy(output, y: y, x: x, side: side, to: values) }
+            WinogradTransforms<Points>.outputGradient(
+                gradients, row: side * n, activation: activation, values: output.map { _ in UnsafePointer(values) },
+                row: side * n, pixel: n, channels: n, to: target, position: m.position, sums: sums, scratch: scratch)
         }
     }
 
@@ -148,24 +157,25 @@ struct WinogradTiles {
         let (y, x) = corner(tile)
         let n = outputChannels
         let source = m.base + index * m.row
+        let side = size.outputs
         let target = output.row(y) + (x * n + channels.lowerBound)
-        if y + 4 <= height && x + 4 <= width && channels.count % Lanes.scalarCount == 0 {
-            WinogradTransforms.output(
+        if y + side <= height && x + side <= width && channels.count % Lanes.scalarCount == 0 {
+            WinogradTransforms<Points>.output(
                 source, position: m.position, channels: channels.count, bias: bias + channels.lowerBound,
                 activation: activation, to: target, pixel: n, row: output.rowStride, scratch: scratch)
         } else {
-            let dense = scratch + WinogradTransforms.scratch
+            let dense = scratch + transformScratch
             let pixel = m.row
             // A register of biases may reach beyond the last: a copy can be read that far.
-            let biases = dense + 16 * pixel
+            let biases = dense + side * side * pixel
             biases.update(from: bias + channels.lowerBound, count: channels.count)
-            WinogradTransforms.output(
+            WinogradTransforms<Points>.output(
                 source, position: m.position, channels: channels.count, bias: biases,
-                activation: activation, to: dense, pixel: pixel, row: 4 * pixel, scratch: scratch)
-            for row in 0..<min(4, height - y) {
-                for column in 0..<min(4, width - x) {
+                activation: activation, to: dense, pixel: pixel, row: side * pixel, scratch: scratch)
+            for row in 0..<min(side, height - y) {
+                for column in 0..<min(side, width - x) {
                     (target + (row * output.rowStride + column * n)).update(
-                        from: dense + (4 * row + column) * pixel, count: channels.count)
+                        from: dense + (side * row + column) * pixel, count: channels.count)
                 }
             }
         }
@@ -184,6 +194,7 @@ struct WinogradTiles {
         let corner = corner(tile)
         let y = corner.y - padding
         let x = corner.x - padding
+        let (side, outputs) = (size.side, size.outputs)
         let addsTop = tile / across > first
         let addsLeft = tile % across > 0
         var offset = 0
@@ -195,28 +206,29 @@ struct WinogradTiles {
             let source = v.base + (index * v.row + own.lowerBound - channels.lowerBound)
             let start = own.lowerBound - (offset - n)
             let lower = below?[part]
-            if y >= 0 && x >= 0 && y + 6 <= gradient.height && x + 6 <= gradient.width
+            if y >= 0 && x >= 0 && y + side <= gradient.height && x + side <= gradient.width
                 && own.count % Lanes.scalarCount == 0
             {
                 let upper = gradient.row(y) + (x * n + start)
-                let target = WinogradTransforms.GradientTarget(
+                let target = WinogradGradientTarget(
                     pixel: n, upper: upper, upperRow: gradient.rowStride,
-                    lower: lower.map { $0.base + (x * n + start) } ?? upper + 4 * gradient.rowStride,
+                    lower: lower.map { $0.base + (x * n + start) } ?? upper + outputs * gradient.rowStride,
                     lowerRow: lower?.rowStride ?? gradient.rowStride, addsTop: addsTop, addsLeft: addsLeft)
-                WinogradTransforms.inputGradient(
+                WinogradTransforms<Points>.inputGradient(
                     source, position: v.position, channels: own.count, to: target, scratch: scratch)
             } else {
-                let dense = scratch + WinogradTransforms.scratch
+                let dense = scratch + transformScratch
                 let pixel = v.row
-                let target = WinogradTransforms.GradientTarget(
-                    pixel: pixel, upper: dense, upperRow: 6 * pixel, lower: dense + 24 * pixel, lowerRow: 6 * pixel,
+                let target = WinogradGradientTarget(
+                    pixel: pixel, upper: dense, upperRow: side * pixel, lower: dense + outputs * side * pixel,
+                    lowerRow: side * pixel,
                     addsTop: false, addsLeft: false)
-                WinogradTransforms.inputGradient(
+                WinogradTransforms<Points>.inputGradient(
                     source, position: v.position, channels: own.count, to: target, scratch: scratch)
-                for row in 0..<6 where y + row >= 0 && y + row < gradient.height {
-                    let line = (row < 4 ? nil : lower?.row(row - 4)) ?? gradient.row(y + row)
-                    for column in 0..<6 where x + column >= 0 && x + column < gradient.width {
-                        let from = dense + (6 * row + column) * pixel
+                for row in 0..<side where y + row >= 0 && y + row < gradient.height {
+                    let line = (row < outputs ? nil : lower?.row(row - outputs)) ?? gradient.row(y + row)
+                    for column in 0..<side where x + column >= 0 && x + column < gradient.width {
+                        let from = dense + (side * row + column) * pixel
                         let to = line + ((x + column) * n + start)
                         if (row < 2 && addsTop) || (column < 2 && addsLeft) {
                             for c in 0..<own.count { to[c] += from[c] }

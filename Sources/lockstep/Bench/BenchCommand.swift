@@ -52,7 +52,7 @@ struct BenchCommand: JobCommand {
     @Option(help: "native or openblas.")
     var engine = Engine.Kind.native
 
-    @Option(help: "How 3×3 layers are computed: automatic (as each is best served), direct or winograd.")
+    @Option(help: "How 3×3 layers are computed: automatic (as each is best served), direct, winograd4 or winograd6.")
     var convolution = Engine.Convolution.automatic
 
     @Flag(
@@ -88,8 +88,9 @@ struct BenchCommand: JobCommand {
         if inference, let (name, _) = given.first(where: \.1) {
             throw ValidationError("\(name) is about gradients, and --inference has none: leave one of them out")
         }
-        guard engine == .native || convolution != .winograd else {
-            throw ValidationError("--convolution winograd is the native engine's: leave out --engine openblas")
+        guard engine == .native || !convolution.isWinograd else {
+            throw ValidationError(
+                "--convolution \(convolution.rawValue) is the native engine's: leave out --engine openblas")
         }
         guard (0...12).contains(depth) else { throw ValidationError("--depth \(depth): give 0 to 12") }
     }

@@ -58,7 +58,8 @@ import Testing
         let (network, weights, image) = problem(example)
         let tiled = try probabilities(network, weights, image, tile: nil)
         let whole = try probabilities(network, weights, image, tile: 1344)
-        #expect(distance(tiled, whole) < 1e-5)
+        // The two may go through Winograd convolutions of different sizes.
+        #expect(distance(tiled, whole) < 3e-5)
     }
 
     @Test("every legal tile gives the whole image's probabilities", arguments: examples.indices)

@@ -273,12 +273,12 @@ def worst(result, truth):
             "change": max(distance(c, truth["change"][n]) for n, c in result["change"].items())}
 
 
-# What two ways of adding in float32, and a float64 with noise of 3e-6 deviations in every pre-activation (as much as a
-# Winograd convolution errs), may be off. NetworkTests allow 1e-5, 1e-4 and 1e-3.
+# What two ways of adding in float32, and a float64 with noise in every pre-activation (as much as a Winograd convolution
+# errs), may be off. NetworkTests allow 1e-5, 1e-4 and 1e-3.
 LIMITS = {
     "float32": {"logits": 2e-6, "gradients": 1e-5, "change": 1e-4},
     "float32, other order": {"logits": 2e-6, "gradients": 1e-5, "change": 1e-4},
-    "noise": {"logits": 3e-5, "gradients": 3e-5, "change": 1e-4},
+    "noise": {"logits": 1e-4, "gradients": 1e-4, "change": 3e-4},
 }
 
 
@@ -294,7 +294,7 @@ def choose(spec):
         for kind, limits in LIMITS.items():
             dtype = torch.float64 if kind == "noise" else torch.float32
             with torch.backends.mkldnn.flags(enabled=kind != "float32, other order"):
-                result = run(spec, parameters, batch(spec, trial, dtype), dtype, 3e-6 if kind == "noise" else 0)
+                result = run(spec, parameters, batch(spec, trial, dtype), dtype, spec["noise"] if kind == "noise" else 0)
             off = worst(result, truth)
             clear = clear and all(off[key] <= limits[key] for key in limits)
             print(f"  trial {trial}, {kind}:", ", ".join(f"{key} {value:.1e}" for key, value in off.items()), flush=True)
@@ -390,9 +390,11 @@ NETWORKS = [
      "step": {"learning_rate": 0.05, "momentum": 0.9, "weight_decay": 0.001, "nesterov": True}},
     {"name": "valid-rectangular", "input_channels": 1, "classes": 2, "base_channels": 16, "depth": 4,
      "padding": "valid", "height": 188, "width": 204, "margin": 92,
+     # Its pixels are too many for more.
+     "noise": 3e-6,
      "step": {"learning_rate": 0.05, "momentum": 0.99, "weight_decay": 0.0005, "nesterov": False}},
     {"name": "group-normalization", "input_channels": 2, "classes": 3, "base_channels": 16, "depth": 2,
-     "padding": "valid", "normalization": "group", "height": 52, "width": 48, "margin": 20,
+     "padding": "valid", "normalization": "group", "height": 52, "width": 48, "margin": 20, "noise": 3e-6,
      "step": {"learning_rate": 0.05, "momentum": 0.9, "weight_decay": 0.001, "nesterov": False}},
     {"name": "added-skips", "input_channels": 1, "classes": 2, "base_channels": 8, "depth": 2, "padding": "valid",
      "skip": "add", "height": 60, "width": 52, "margin": 20,
@@ -401,7 +403,7 @@ NETWORKS = [
      "skip": "none", "height": 20, "width": 24, "margin": 0,
      "step": {"learning_rate": 0.05, "momentum": 0.9, "weight_decay": 0.0, "nesterov": False}},
 ]
-NETWORKS = [{"skip": "concatenate", "normalization": "none"} | network for network in NETWORKS]
+NETWORKS = [{"skip": "concatenate", "normalization": "none", "noise": 1e-5} | network for network in NETWORKS]
 
 if __name__ == "__main__":
     for network in NETWORKS:
