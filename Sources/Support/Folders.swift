@@ -17,7 +17,7 @@ package func isFolder(_ path: String) -> Bool? {
 package func makeFolder(_ path: String, called caller: String, advice: String) throws {
     let code = makeFolder(path)
     guard code != 0 else { return }
-    let passing = [EIO, ENOSPC, EDQUOT, EMFILE, ENFILE, ENOMEM, ESTALE, ETIMEDOUT, EINTR, EAGAIN]
+    let passing = [EIO, ENOSPC, EDQUOT, EROFS, EMFILE, ENFILE, ENOMEM, ESTALE, ETIMEDOUT, EINTR, EAGAIN]
     throw Failure(
         passing.contains(code) ? .running : .request,
         "\(caller) cannot be made: \(Failure.systemReason(code)); \(advice)")
