@@ -30,13 +30,17 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
+        .package(url: "https://github.com/apple/swift-protobuf", exact: "1.39.0"),
+        .package(url: "https://github.com/hummingbird-project/swift-mustache", exact: "2.1.1"),
+        .package(url: "https://github.com/swhitty/FlyingFox", exact: "0.27.1"),
     ],
     targets: [
         .executableTarget(
             name: "lockstep",
             dependencies: [
-                "Sweeps", "Training", "Inference", "Checkpoints", "Configurations", "Datasets", "Metrics", "Network",
-                "FailureDetection", "MPIBackend", "Communication", "Kernels", "Images", "Support",
+                "Reports", "Interchange", "Preparation", "Sweeps", "Training", "Inference", "Checkpoints",
+                "Configurations", "Datasets", "Metrics", "Network", "FailureDetection", "MPIBackend", "Communication",
+                "Kernels", "Images", "Support",
                 "CProcessor", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(
@@ -46,19 +50,38 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             exclude: ["baseline.json"], swiftSettings: kernelSettings),
+        .target(
+            name: "Reports",
+            dependencies: [
+                "Sweeps", "Inference", "Checkpoints", "Configurations", "Pictures", "Datasets", "Metrics", "Kernels",
+                "Images", "Support", .product(name: "Mustache", package: "swift-mustache"),
+                .product(name: "FlyingFox", package: "FlyingFox"),
+            ]),
+        .target(
+            name: "Interchange",
+            dependencies: [
+                "Inference", "Checkpoints", "Configurations", "Pictures", "Datasets", "Network", "Kernels", "Images",
+                "Support", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ]),
+        .target(
+            name: "Preparation",
+            dependencies: [
+                "Configurations", "Pictures", "Datasets", "Metrics", "Network", "Kernels", "Images", "Support",
+            ]
+        ),
         .target(name: "Sweeps", dependencies: ["Checkpoints", "Configurations", "Metrics", "Kernels", "Support"]),
         .target(
             name: "Training",
             dependencies: [
                 "Inference", "Checkpoints", "Configurations", "Pictures", "Datasets", "Metrics", "Network",
-                "Optimization", "FailureDetection", "Communication", "Kernels", "Images", "Support",
+                "Optimization", "FailureDetection", "EventFiles", "Communication", "Kernels", "Images", "Support",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .target(
             name: "Inference",
             dependencies: [
-                "Checkpoints", "Configurations", "Pictures", "Datasets", "Metrics", "Network", "Communication",
-                "Kernels", "Images", "Support",
+                "Checkpoints", "Configurations", "ObjectFiles", "Pictures", "Datasets", "Metrics", "Network",
+                "Communication", "Kernels", "Images", "Support",
             ]),
         .target(
             name: "Checkpoints", dependencies: ["Configurations", "Network", "Kernels", "Support"],
@@ -70,6 +93,10 @@ let package = Package(
                 "Support", .product(name: "Yams", package: "Yams"),
             ]),
         .target(name: "Pictures", dependencies: ["Datasets", "Metrics", "Kernels", "Images"]),
+        .target(name: "ObjectFiles", dependencies: ["Metrics", "Kernels", "Images", "Support", "CZip"]),
+        .target(
+            name: "EventFiles",
+            dependencies: ["Images", "Support", .product(name: "SwiftProtobuf", package: "swift-protobuf")]),
         .target(name: "Datasets", dependencies: ["Metrics", "Network", "Kernels", "Images", "Support"]),
         .target(name: "Metrics", dependencies: ["Kernels", "Images", "Support"]),
         .target(name: "Network", dependencies: ["Kernels"]),
@@ -83,6 +110,7 @@ let package = Package(
         .systemLibrary(name: "CMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CZip", pkgConfig: "libzip", providers: [.apt(["libzip-dev"])]),
         .target(name: "CTarget", cSettings: [.unsafeFlags(["-march=\(march)"])]),
         .target(name: "CProcessor", dependencies: ["CTarget"]),
         .target(name: "CPNG", linkerSettings: [.linkedLibrary("png"), .linkedLibrary("z")]),
@@ -132,6 +160,11 @@ let package = Package(
                 "Training", "Inference", "Checkpoints", "Configurations", "Datasets", "Network", "Communication",
                 "Kernels", "Support", "TestSupport",
             ]),
+        .testTarget(name: "ReportsTests", dependencies: ["Reports", "Support", "TestSupport"]),
+        .testTarget(name: "InterchangeTests", dependencies: ["Interchange", "Support", "TestSupport"]),
+        .testTarget(name: "PreparationTests", dependencies: ["Preparation", "Support", "TestSupport"]),
+        .testTarget(name: "ObjectFilesTests", dependencies: ["ObjectFiles", "Support", "TestSupport"]),
+        .testTarget(name: "EventFilesTests", dependencies: ["EventFiles", "Support", "TestSupport"]),
         .testTarget(name: "SweepsTests", dependencies: ["Sweeps", "Configurations", "Support"]),
         .testTarget(
             name: "CommandTests",

@@ -75,17 +75,17 @@ find_fuzzer() {
 }
 
 # What building and running need; a script that needs more adds to it.
-packages=(openmpi-bin libopenmpi-dev libopenblas-dev libpng-dev libtiff-dev libjpeg-dev libssl-dev pkg-config git ca-certificates)
+packages=(openmpi-bin libopenmpi-dev libopenblas-dev libpng-dev libtiff-dev libjpeg-dev libssl-dev libzip-dev pkg-config git ca-certificates)
 
 # Installs the packages that are missing, or says how.
 install_packages() {
     if ! command -v dpkg-query >/dev/null; then
         # Not a Debian: whoever has the libraries can go on all the same.
         if command -v mpirun >/dev/null && command -v git >/dev/null &&
-            pkg-config --exists ompi-c openblas libpng libtiff-4 libjpeg libcrypto 2>/dev/null; then
+            pkg-config --exists ompi-c openblas libpng libtiff-4 libjpeg libcrypto libzip 2>/dev/null; then
             return
         fi
-        fail 2 "this system has no apt: install Open MPI, OpenBLAS, libpng, libtiff, libjpeg and OpenSSL with their headers, pkg-config and git"
+        fail 2 "this system has no apt: install Open MPI, OpenBLAS, libpng, libtiff, libjpeg, OpenSSL and libzip with their headers, pkg-config and git"
     fi
 
     local missing=() package
