@@ -82,7 +82,12 @@ parse_arguments() {
 
 # Makes the program, unless --program names one that is there.
 prepare() {
-    if [ -z "$program" ]; then
+    if [ -z "$program" ] && [ -x "$root/bin/lockstep" ]; then
+        # An archive's or an installed copy, which has all but Open MPI.
+        packages=(openmpi-bin)
+        install_packages
+        program="$root/bin/lockstep"
+    elif [ -z "$program" ]; then
         install_packages
         find_swift
         build --product lockstep

@@ -34,6 +34,41 @@ import Testing
         }
     }
 
+    @Test("installs a program that is built, twice, with completions, and takes it away again")
+    func installs() throws {
+        let folder = try TemporaryFolder()
+        let prefix = folder.path("own")
+        for _ in 1...2 {
+            let (status, output, errors) = try Self.run(
+                "launch/install", ["--prefix", prefix, "--program", Program.executable])
+            #expect(status == 0 && output.contains("installed as \(prefix)/bin/lockstep"), "\(errors)")
+        }
+        let files = Set(try folder.files().keys)
+        for name in [
+            "lib/lockstep/bin/lockstep", "lib/lockstep/launch/train", "lib/lockstep/configs/sample.yaml",
+            "share/bash-completion/completions/lockstep", "share/zsh/site-functions/_lockstep",
+            "share/fish/vendor_completions.d/lockstep.fish",
+        ] {
+            #expect(files.contains("own/\(name)"))
+        }
+        #expect(!files.contains { $0.hasPrefix("own/lib/.lockstep") })
+        let program = try Self.run("../\(prefix)/bin/lockstep", ["--version"])
+        #expect(program.status == 0 && program.output.hasPrefix("lockstep "))
+        #expect(try Self.run("launch/install", ["--prefix", prefix, "--remove"]).status == 0)
+        #expect(try folder.files().isEmpty)
+        #expect(try Self.run("launch/install", ["--prefix", prefix, "--remove"]).status == 2)
+    }
+
+    @Test("what somebody else put there is not replaced")
+    func installsOverNothing() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("another", to: "bin/lockstep")
+        let (status, _, errors) = try Self.run(
+            "launch/install", ["--prefix", folder.path, "--program", Program.executable])
+        #expect(status == 2 && errors.hasPrefix("error: \(folder.path)/bin/lockstep is there"), "\(errors)")
+        #expect(try folder.files().count == 1)
+    }
+
     @Test func refusesWorkersWithoutANumber() throws {
         let (status, _, errors) = try Self.run("launch/train", ["--workers"])
         #expect(status == 2)
@@ -42,6 +77,8 @@ import Testing
 
     @Test(arguments: [
         "launch/train", "launch/cluster", "launch/supervise", "launch/test", "launch/setup", "launch/bench",
+        "launch/install",
+        "launch/package",
     ]) func explains(script: String)
         throws
     {

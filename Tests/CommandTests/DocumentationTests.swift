@@ -1,0 +1,100 @@
+import Foundation
+import Images
+import TestSupport
+import Testing
+
+extension ProgramTests {
+    /// The commands of the READMEs that people follow, run as they stand there, one after the other.
+    @Suite struct Documentation {
+        /// What a test makes of a command.
+        private enum Way {
+            /// Runs it with these words behind it, so that it takes seconds.
+            case run(String)
+            /// Leaves it out, and why.
+            case leave(String)
+        }
+
+        /// By how a command begins, the first that fits. Every command of a README has its line here.
+        private static let ways: [(beginning: String, way: Way)] = [
+            ("launch/train my-images.yaml", .run("--program lockstep --workers 2 \(short)")),
+            ("launch/train", .run("--program lockstep --set training.steps=4")),
+            ("launch/test", .leave("it is what runs this")),
+            ("launch/install", .run("--program lockstep --prefix installed")),
+            ("launch/package", .leave("builds all anew: .ci/run package")),
+            ("tar xf", .leave("as launch/package")),
+            ("lockstep-0", .leave("as launch/package")),
+            ("apt-get", .leave("changes the machine")),
+            ("launch/cluster", .leave("needs several machines: ClusterTests")),
+            ("launch/supervise", .leave("needs several machines: SuperviseTests")),
+            ("mpirun", .run(short)),
+            ("cp ", .run("")),
+            ("lockstep init", .run("")),
+            ("lockstep synthesize", .run("--count 6 --size 64")),
+            ("lockstep sweep", .leave("trains for minutes: SweepTests")),
+            ("lockstep predict", .run("")),
+            ("lockstep evaluate", .run("")),
+            ("lockstep inspect", .run("")),
+            ("lockstep report", .run("")),
+            ("lockstep train", .run(short)),
+        ]
+
+        /// A training of a few steps with a tiny network.
+        private static let short = """
+            --set training.minutes=null --set training.steps=4 --set training.batch=2 --set model.base_channels=2 \
+            --set model.depth=2 --set data.tile=52
+            """
+
+        private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+
+        /// The commands in the blocks of a README that are meant for a shell; a line that ends in \ goes on in the next.
+        static func commands(_ file: String) throws -> [String] {
+            let text = try String(contentsOf: root.appending(path: file), encoding: .utf8)
+            var (commands, isShell): ([String], Bool) = ([], false)
+            for line in text.replacingOccurrences(of: "\\\n", with: " ").split(separator: "\n") {
+                if line.hasPrefix("```") {
+                    isShell = line == "```sh"
+                } else if isShell {
+                    // A remark begins behind spaces.
+                    let command = line.prefix(upTo: line.range(of: "  #")?.lowerBound ?? line.endIndex)
+                        .trimmingCharacters(in: .whitespaces)
+                    if !command.isEmpty, !command.hasPrefix("#") { commands.append(command) }
+                }
+            }
+            return commands
+        }
+
+        @Test("each command of a README ends well", arguments: ["README.md", "configs/README.md", "launch/README.md"])
+        func commands(of file: String) throws {
+            let place = try Place()
+            try prepare(place)
+            let commands = try Self.commands(file)
+            #expect(!commands.isEmpty)
+            for command in commands {
+                guard let way = Self.ways.first(where: { command.hasPrefix($0.beginning) })?.way else {
+                    Issue.record("\(file): \(command): nothing here says how this is run")
+                    continue
+                }
+                guard case .run(let addition) = way else { continue }
+                let outcome = try RunningProgram(
+                    ["bash", "-c", "PATH=\"$PWD/bin:$PATH\"; \(command) \(addition)"], in: place.folder
+                ).outcome(within: 120)
+                try #require(outcome.status == 0, "\(file): \(command) \(addition): \(outcome.errors)")
+            }
+        }
+
+        /// The images, runs and programs that the commands name.
+        private func prepare(_ place: Place) throws {
+            let files = FileManager.default
+            for name in ["launch", "configs", "README.md"] {
+                try files.createSymbolicLink(
+                    atPath: place.folder.path(name), withDestinationPath: Self.root.appending(path: name).path)
+            }
+            try files.createDirectory(atPath: place.folder.path("bin"), withIntermediateDirectories: false)
+            try files.createSymbolicLink(
+                atPath: place.folder.path("bin/lockstep"), withDestinationPath: Program.executable)
+            try files.copyItem(atPath: place.folder.path("cells"), toPath: place.folder.path("my-images"))
+            try files.copyItem(atPath: place.folder.path("cells/images"), toPath: place.folder.path("new"))
+        }
+    }
+}
