@@ -44,6 +44,10 @@ extension ProgramTests {
             --set model.depth=2 --set data.tile=52
             """
 
+        /// More ranks than cores, as the README says.
+        private static let surroundings =
+            "export PATH=\"$PWD/bin:$PATH\" OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none;"
+
         private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()
 
@@ -77,7 +81,7 @@ extension ProgramTests {
                 }
                 guard case .run(let addition) = way else { continue }
                 let outcome = try RunningProgram(
-                    ["bash", "-c", "PATH=\"$PWD/bin:$PATH\"; \(command) \(addition)"], in: place.folder
+                    ["bash", "-c", "\(Self.surroundings) \(command) \(addition)"], in: place.folder
                 ).outcome(within: 120)
                 try #require(outcome.status == 0, "\(file): \(command) \(addition): \(outcome.errors)")
             }
@@ -95,6 +99,23 @@ extension ProgramTests {
                 atPath: place.folder.path("bin/lockstep"), withDestinationPath: Program.executable)
             try files.copyItem(atPath: place.folder.path("cells"), toPath: place.folder.path("my-images"))
             try files.copyItem(atPath: place.folder.path("cells/images"), toPath: place.folder.path("new"))
+            try place.succeed(["train", "cells.yaml", "--set", "training.steps=2"])
+            for name in ["ctc", "em"] {
+                try files.createSymbolicLink(atPath: place.folder.path("runs/\(name)"), withDestinationPath: "cells")
+            }
+            // The Cell Tracking Challenge's folders, and two stacks.
+            for (kind, stack, frame) in [
+                ("images", "test-volume", "02/t00"), ("labels", "test-labels", "02_ST/SEG/man_seg00"),
+            ] {
+                let pages = try (1...3).map { number in
+                    let image = try PNG.read(place.folder.path("cells/\(kind)/cell-000\(number).png"))
+                    return TinyTIFF.Page(64, image.samples.map(UInt8.init))
+                }
+                try place.folder.write(TinyTIFF.data(pages), to: "\(stack).tif")
+                for (number, page) in pages.enumerated() {
+                    try place.folder.write(TinyTIFF.data([page]), to: "ctc/\(frame)\(number).tif")
+                }
+            }
         }
     }
 }

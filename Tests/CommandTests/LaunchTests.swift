@@ -52,10 +52,10 @@ import Testing
             #expect(files.contains("own/\(name)"))
         }
         #expect(!files.contains { $0.hasPrefix("own/lib/.lockstep") })
-        let program = try Self.run("../\(prefix)/bin/lockstep", ["--version"])
+        let program = try RunningProgram(["\(prefix)/bin/lockstep", "--version"], in: folder).outcome()
         #expect(program.status == 0 && program.output.hasPrefix("lockstep "))
         #expect(try Self.run("launch/install", ["--prefix", prefix, "--remove"]).status == 0)
-        #expect(try folder.files().isEmpty)
+        #expect(try !folder.files().keys.contains { $0.hasPrefix("own/") })
         #expect(try Self.run("launch/install", ["--prefix", prefix, "--remove"]).status == 2)
     }
 
