@@ -60,8 +60,8 @@ let package = Package(
         .target(
             name: "Interchange",
             dependencies: [
-                "Inference", "Checkpoints", "Configurations", "Pictures", "Datasets", "Network", "Kernels", "Images",
-                "Support", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+                "Inference", "Checkpoints", "Pictures", "Datasets", "Network", "Kernels", "Images", "Support", "CZip",
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ]),
         .target(
             name: "Preparation",
