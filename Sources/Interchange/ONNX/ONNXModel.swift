@@ -58,14 +58,18 @@ package struct ONNXModel {
         self.proto = proto
     }
 
+    /// The file's bytes.
+    func bytes() throws -> Data {
+        do {
+            return try proto.serializedData()
+        } catch {
+            throw Failure.running("the ONNX model could not be encoded: \(error)")
+        }
+    }
+
     /// Writes the file, whole or not at all.
     package func write(to path: String) throws {
-        let bytes: Data
-        do {
-            bytes = try proto.serializedData()
-        } catch {
-            throw AtomicFile.failure(path, "\(error)")
-        }
+        let bytes = try bytes()
         try AtomicFile.write(path) { try $0.write(contentsOf: bytes) }
     }
 
@@ -110,7 +114,8 @@ private struct OperationWriter {
             let joined =
                 inputs.count == 1 ? last : graph.add("Concat", "\(name).input", inputs, ["axis": .integer(1)])
             let convolved = convolution(
-                name, joined, ["kernel_shape": .integers([3, 3]), "pads": .integers([padding, padding, padding, padding])]
+                name, joined,
+                ["kernel_shape": .integers([3, 3]), "pads": .integers([padding, padding, padding, padding])]
             )
             output = activated(convolved, activation)
         case .groupNormalization(let activation):

@@ -62,7 +62,9 @@ struct PyTorchModule {
     var text: String {
         let parts =
             [heading, constants, block]
-            + (model.architecture.depth > 0 ? [decoder, isCropped ? centre : nil] : []) + [network, loading, normalization]
+            + (model.architecture.depth > 0 ? [decoder, isCropped ? centre : nil] : []) + [
+                network, loading, normalization,
+            ]
             + [prediction]
         return parts.compactMap { $0 }.joined(separator: "\n\n\n") + "\n"
     }
@@ -123,7 +125,8 @@ struct PyTorchModule {
             if layers.isNormalized { made.append("self.norm\(number) = nn.GroupNorm(groups, outputs)") }
         }
         func step(_ number: Int) -> String {
-            layers.activated(layers.isNormalized ? "self.norm\(number)(self.conv\(number)(x))" : "self.conv\(number)(x)")
+            layers.activated(
+                layers.isNormalized ? "self.norm\(number)(self.conv\(number)(x))" : "self.conv\(number)(x)")
         }
         return """
             class Block(nn.Module):
@@ -146,7 +149,8 @@ struct PyTorchModule {
             layers.concatenates ? "torch.cat([\(skip), x], dim=1)" : layers.adds ? "\(skip) + x" : "x"
         let words =
             layers.concatenates
-            ? "An up-convolution, whose output goes on beside the encoder's." : layers.adds
+            ? "An up-convolution, whose output goes on beside the encoder's."
+            : layers.adds
                 ? "An up-convolution, to whose output the encoder's is added." : "An up-convolution and a block."
         return """
             class Decoder(Block):

@@ -17,15 +17,21 @@ struct ExportCommand: JobCommand {
 
             --to safetensors: the weights alone, and beside them a Python file of the same name that holds the network \
             for PyTorch, reads them, and segments images as predict does.
+
+            --to bioimageio: a package (.zip) of the BioImage Model Zoo, specification 0.5, for deepImageJ, ilastik, \
+            napari and others: the ONNX model, its description with normalisation, sizes and halo, a README, a cover \
+            picture, and an image with its result to test it by: the centre of --image, or cells drawn by the computer. \
+            bioimage.io itself asks for --author and --license too.
             """)
 
     /// What can be written.
     enum Format: String, ExpressibleByArgument, CaseIterable {
-        case onnx, safetensors
+        case onnx, bioimageio, safetensors
 
         var suffix: String {
             switch self {
             case .onnx: ".onnx"
+            case .bioimageio: ".zip"
             case .safetensors: ".safetensors"
             }
         }
@@ -40,10 +46,33 @@ struct ExportCommand: JobCommand {
     @Option(name: .customLong("to"), help: "The format.")
     var format: Format
 
+    @Option(help: "With --to bioimageio: the image that its test and cover show.")
+    var image: String?
+
+    @Option(help: "With --to bioimageio: the model's name (default: made of the run's).")
+    var name: String?
+
+    @Option(help: "With --to bioimageio: what the model does, in a sentence.")
+    var description: String?
+
+    @Option(name: .customLong("author"), help: "With --to bioimageio: an author's name; repeat it for several.")
+    var authors: [String] = []
+
+    @Option(help: "With --to bioimageio: the licence, as SPDX calls it: CC-BY-4.0.")
+    var license: String?
+
     @Flag(help: "Prints what was written as JSON.")
     var json = false
 
     @OptionGroup var network: NetworkOptions
+
+    func validate() throws {
+        let isDescribed = image != nil || name != nil || description != nil || !authors.isEmpty || license != nil
+        guard format == .bioimageio || !isDescribed else {
+            throw ValidationError(
+                "--image, --name, --description, --author and --license are for --to bioimageio: leave them out")
+        }
+    }
 
     func run(in job: Job) throws {
         guard out.hasSuffix(format.suffix) else {
@@ -60,6 +89,11 @@ struct ExportCommand: JobCommand {
         switch format {
         case .onnx:
             try ONNXModel(model).write(to: out)
+            files = [out]
+        case .bioimageio:
+            let words = BioImagePackage.Words(
+                name: name, description: description, authors: authors, license: license)
+            try BioImagePackage(model, image: image, words: words).write(to: out)
             files = [out]
         case .safetensors:
             files = try PyTorchExport(model).write(to: out)
