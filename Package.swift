@@ -60,9 +60,10 @@ let package = Package(
         .target(
             name: "Interchange",
             dependencies: [
-                "Inference", "Checkpoints", "Configurations", "Pictures", "Datasets", "Network", "Kernels", "Images",
-                "Support", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
-            ]),
+                "Inference", "Checkpoints", "Configurations", "ObjectFiles", "Pictures", "Datasets", "Network", "Kernels",
+                "Images", "Support", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            exclude: ["Generated/README.md"]),
         .target(
             name: "Preparation",
             dependencies: [
@@ -161,7 +162,12 @@ let package = Package(
                 "Kernels", "Support", "TestSupport",
             ]),
         .testTarget(name: "ReportsTests", dependencies: ["Reports", "Support", "TestSupport"]),
-        .testTarget(name: "InterchangeTests", dependencies: ["Interchange", "Support", "TestSupport"]),
+        .testTarget(
+            name: "InterchangeTests",
+            dependencies: [
+                "Interchange", "Inference", "Checkpoints", "Network", "Kernels", "Support", "TestSupport",
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ]),
         .testTarget(name: "PreparationTests", dependencies: ["Preparation", "Support", "TestSupport"]),
         .testTarget(name: "ObjectFilesTests", dependencies: ["ObjectFiles", "Support", "TestSupport"]),
         .testTarget(name: "EventFilesTests", dependencies: ["EventFiles", "Support", "TestSupport"]),

@@ -40,7 +40,7 @@ enum ForeignFile {
 
     /// How tensors must be called and laid out.
     private static let naming =
-        "its tensors named as ours and laid out as PyTorch's (lockstep inspect RUN lists both)"
+        "its tensors named as ours and laid out as PyTorch's (lockstep inspect RUN lists both, lockstep import takes others)"
 
     private static func quoted(_ path: String, _ suffix: String) -> String {
         "\"\(((path as NSString).lastPathComponent as NSString).deletingPathExtension).\(suffix)\""

@@ -22,7 +22,9 @@ public struct SafetensorsFile {
     private let contents: Data
 
     /// Reads a file, and checks that it is whole. Nothing is taken of memory but for the file's own bytes.
-    public init(reading path: String) throws {
+    ///
+    /// - Parameter isLeftOut: whether a tensor of this name is passed over, of whatever type it is.
+    public init(reading path: String, leavingOut isLeftOut: (String) -> Bool = { _ in false }) throws {
         func bad(_ what: String) -> Failure {
             .request("\(path) is no usable safetensors file: \(what)")
         }
@@ -53,15 +55,19 @@ public struct SafetensorsFile {
         }
         metadata = header.metadata
         var tensors: [Tensor] = []
+        var places: [(name: String, range: Range<Int>)] = []
         let entries = header.entries.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
         let names = entries.map(\.name)
         let wrapper = Self.wrapper(of: names)
         for entry in entries {
             let name = entry.name.shortened
-            guard entry.type == "F32" else { throw Self.failure(ofType: entry.type, name, among: names, path: path) }
+            let isLeftOut = isLeftOut(entry.name)
+            guard entry.type == "F32" || isLeftOut else { throw Self.failure(ofType: entry.type, name, among: names, path: path) }
             guard entry.end <= contents.count - start else {
                 throw bad("it ends before \(name) does: it was cut off, copy it again")
             }
+            places.append((name, start + entry.begin..<start + entry.end))
+            if isLeftOut { continue }
             guard Self.byteCount(entry.shape) == entry.end - entry.begin else {
                 throw bad("\(name) has shape \(entry.shape) but \(entry.end - entry.begin) bytes")
             }
@@ -73,13 +79,13 @@ public struct SafetensorsFile {
         }
         // The format allows no bytes that belong to no tensor or to two.
         var end = start
-        for tensor in tensors.sorted(by: {
+        for place in places.sorted(by: {
             ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound)
         }) {
-            guard tensor.range.lowerBound == end else {
-                throw bad("\(tensor.name) does not begin where the tensor before it ends: write it again")
+            guard place.range.lowerBound == end else {
+                throw bad("\(place.name) does not begin where the tensor before it ends: write it again")
             }
-            end = tensor.range.upperBound
+            end = place.range.upperBound
         }
         guard end == contents.count else { throw bad("\(contents.count - end) bytes at its end are of no tensor") }
         self.tensors = tensors.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }

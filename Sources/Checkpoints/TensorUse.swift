@@ -89,9 +89,8 @@ extension SafetensorsFile {
         guard let first = found.first else { return nil }
         let more = found.count == 1 ? "" : " and \(found.count - 1) more tensors"
         return .request(
-            "\(path) has batch normalisation (\(first)\(more)), which this U-Net has not: fold each into the convolution "
-                + "before it, in Python with torch.nn.utils.fusion.fuse_conv_bn_eval(conv.eval(), bn.eval()), and save "
-                + "the convolutions' weights and biases alone")
+            "\(path) has batch normalisation (\(first)\(more)), which this U-Net has not: lockstep import makes a checkpoint of "
+                + "it, with each folded into the convolution before it")
     }
 
     /// The name without what a checkpoint of ours puts before those of momentum and averages.

@@ -3,8 +3,8 @@ import Kernels
 /// One operation of a network: it reads activations, and makes one.
 ///
 /// Activations are numbered as they are made: 0 is the image, and operation `i` of the list makes activation `i + 1`.
-struct Operation: Hashable {
-    enum Kind: Hashable {
+package struct Operation: Hashable {
+    package enum Kind: Hashable {
         /// 3×3 convolution of its inputs' channels side by side, with bias and activation function.
         case convolution3x3(padding: Int, Activation)
         /// Group normalisation with activation function.
@@ -21,21 +21,21 @@ struct Operation: Hashable {
     }
 
     /// An activation that an operation reads.
-    struct Input: Hashable {
-        let activation: Int
+    package struct Input: Hashable {
+        package let activation: Int
         /// Whether it comes over a skip connection: it is read as the centre that fits the operation's last input.
-        let isSkip: Bool
+        package let isSkip: Bool
     }
 
-    let kind: Kind
+    package let kind: Kind
     /// Its rows in a profile, and the beginning of its parameters' names in a checkpoint: `encoder.0.conv1`.
-    let name: String
-    let inputs: [Input]
+    package let name: String
+    package let inputs: [Input]
     /// The activation that it makes.
-    let output: Int
+    package let output: Int
     /// Channels of its inputs together.
     let inputChannels: Int
-    let outputChannels: Int
+    package let outputChannels: Int
     /// First float of its parameters, weights before bias, in a flat buffer.
     let parameterOffset: Int
     /// Operations between two activations that are kept; see `isRecomputed`.
@@ -68,7 +68,7 @@ extension Operation {
     }
 
     /// The shape in which it reads an input.
-    func inputShape(_ input: Input, _ shapes: [ImageShape]) -> ImageShape {
+    package func inputShape(_ input: Input, _ shapes: [ImageShape]) -> ImageShape {
         let own = shapes[input.activation]
         guard input.isSkip, let last = inputs.last else { return own }
         return ImageShape(shapes[last.activation].height, shapes[last.activation].width, own.channels)
@@ -128,7 +128,7 @@ extension Operation {
     }
 
     /// The kernel of a group normalisation.
-    var normalization: GroupNormalization? {
+    package var normalization: GroupNormalization? {
         guard case .groupNormalization(let activation) = kind else { return nil }
         return GroupNormalization(channels: outputChannels, activation: activation)
     }

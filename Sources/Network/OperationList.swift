@@ -48,7 +48,7 @@ enum BackwardStep {
 
 extension [Operation] {
     /// The shapes of all activations, from that of the image.
-    func shapes(image: ImageShape) -> [ImageShape] {
+    package func shapes(image: ImageShape) -> [ImageShape] {
         reduce(into: [image]) { shapes, operation in shapes.append(operation.outputShape(shapes)) }
     }
 

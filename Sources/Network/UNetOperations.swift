@@ -2,7 +2,7 @@ import Kernels
 
 extension UNetArchitecture {
     /// The U-Net, as the list of its operations in the order of the forward pass.
-    var operations: [Operation] {
+    package var operations: [Operation] {
         var list = OperationList(imageChannels: inputChannels)
         var activation = OperationList.image
         var skips: [Int] = []

@@ -46,6 +46,7 @@ struct LockstepCommand: ParsableCommand {
         subcommands: [
             TrainCommand.self, PredictCommand.self, EvaluateCommand.self, SweepCommand.self, InspectCommand.self,
             SynthesizeCommand.self, BenchCommand.self, PlanCommand.self, DoctorCommand.self, ConfigCommand.self,
+            ExportCommand.self, ImportCommand.self,
         ])
 
     static var versionText: String {

@@ -17,7 +17,7 @@ public struct TrainedModel {
     public let classColors: [RGBColor]?
     /// What was assumed of a network whose file has weights alone, or that its file could not be verified, for the user; nil
     /// where there is nothing of the kind.
-    let assumption: String?
+    package let assumption: String?
     /// The run's, where the file is a checkpoint of a run.
     public let configuration: Configuration?
     /// `SamplePair.digest` of the run's images, where the file says it.
@@ -31,22 +31,6 @@ public struct TrainedModel {
         case raw
         /// Their moving average, which is what was validated.
         case ema
-    }
-
-    /// Properties of the network that a file with weights alone does not have.
-    public struct Hints: Sendable {
-        public var padding: UNetArchitecture.Padding?
-        public var skip: UNetArchitecture.Skip?
-        public var normalization: IntensityNormalization?
-
-        public init(
-            padding: UNetArchitecture.Padding? = nil, skip: UNetArchitecture.Skip? = nil,
-            normalization: IntensityNormalization? = nil
-        ) {
-            self.padding = padding
-            self.skip = skip
-            self.normalization = normalization
-        }
     }
 
     /// Reads a `.safetensors` file; a run's folder stands for its best checkpoint, or its latest.
@@ -67,30 +51,27 @@ public struct TrainedModel {
             assumption = checkpoint.remark(on: path)
             classNames = configuration.model.classNames
             classColors = configuration.model.classColors
-            if let padding = hints.padding, padding != architecture.padding {
-                throw Failure.request("\(path) was trained with padding \(architecture.padding): leave out --padding")
-            }
-            if let skip = hints.skip, skip != architecture.skip {
-                throw Failure.request("\(path) was trained with skip \(architecture.skip): leave out --skip")
-            }
-            if let given = hints.normalization, given != normalization {
-                throw Failure.request("\(path) was trained with normalize \(normalization): leave out --normalize")
-            }
+            try hints.check(
+                against: Hints(padding: architecture.padding, skip: architecture.skip, normalization: normalization),
+                of: path)
         } else {
             configuration = nil
-            architecture = try file.architecture(padding: hints.padding ?? .valid, skip: hints.skip)
-            normalization = hints.normalization ?? .unit
+            let noted = try Hints(notedIn: file)
+            try hints.check(against: noted, of: path)
+            let (padding, scaling) = (hints.padding ?? noted.padding, hints.normalization ?? noted.normalization)
+            architecture = try file.architecture(padding: padding ?? .valid, skip: hints.skip ?? noted.skip)
+            normalization = scaling ?? .unit
             tile = 0
             let assumed = [
-                hints.padding == nil && architecture.depth > 0 ? "--padding valid" : nil,
-                hints.normalization == nil ? "--normalize unit" : nil,
+                padding == nil && architecture.depth > 0 ? "--padding valid" : nil,
+                scaling == nil ? "--normalize unit" : nil,
             ].compactMap(\.self)
             assumption =
                 assumed.isEmpty
                 ? nil
                 : "\(path) has weights alone: \(assumed.joined(separator: " and ")) assumed; give the options if it was trained "
                     + "otherwise"
-            classNames = nil
+            classNames = try noted.names(classes: architecture.classes, of: path)
             classColors = nil
         }
         // What the file does not hold takes no memory.
@@ -159,8 +140,7 @@ extension SafetensorsFile {
         }
         let what = names.first.map { "its first tensor is \($0.shortened)" } ?? "it is empty"
         return .request(
-            "\(path) holds no U-Net: \(first) or head.weight is missing, \(what): name its tensors as lockstep inspect RUN "
-                + "lists them")
+            "\(path) holds no U-Net: \(first) or head.weight is missing, \(what): make a checkpoint of it with lockstep import")
     }
 
     /// What the decoder takes from the encoder over the skip connections: its first convolution has twice as many inputs
@@ -220,7 +200,7 @@ extension SafetensorsFile {
             by: buffer.layout, entirely: false,
             deeper: "one of model.depth \(architecture.depth) has not such a layer, set model.depth as it was")
         // Tensors cannot tell networks whose skips are added from those without; a run's file says it.
-        if let skip = try checkpoint?.configuration.model.architecture.skip {
+        if let skip = try checkpoint?.configuration.model.architecture.skip ?? TrainedModel.Hints(notedIn: self).skip {
             guard skip == architecture.skip else {
                 throw Failure.request(
                     "\(path) was trained with skip \(skip): set model.skip: \(skip) in a run that starts from it")

@@ -21,6 +21,12 @@ public struct TiledPrediction: Sendable {
         }
     }
 
+    /// How many pixels of the output beside an inner cut depend on the padding there, rounded up to 2^depth; 0 without
+    /// padding.
+    package static func spoiledBorder(_ geometry: UNetGeometry) -> Int {
+        geometry.padding == .same ? TileAxis.spoiled(geometry) : 0
+    }
+
     /// - Parameters:
     ///   - parameters: the weights; kept.
     ///   - tile: side of the network's input, or nil for one that suits the image.

@@ -17,7 +17,7 @@ package struct GroupNormalization: Hashable, Sendable {
     /// ε, added to the variance.
     package static let epsilon = 1e-5
     /// Groups of a layer, at most.
-    static let mostGroups = 8
+    package static let mostGroups = 8
 
     /// The largest number of groups, up to eight, that divides the channels.
     package init(channels: Int, activation: Activation = .relu) {

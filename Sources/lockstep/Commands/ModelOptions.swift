@@ -27,14 +27,8 @@ enum EncodingName: String, ExpressibleByArgument, CaseIterable {
     }
 }
 
-/// What `predict` and `evaluate` need to load models.
-struct ModelOptions: ParsableArguments {
-    @Option(
-        help:
-            "Side of the network's input in pixels (default: one that suits the image). The result depends on it only with model.normalization: group."
-    )
-    var tile: Int?
-
+/// Which weights of a file, and what it may not say of its network.
+struct NetworkOptions: ParsableArguments {
     @Option(help: "For a file with weights alone: how its 3×3 convolutions treat the edge (default: valid).")
     var padding: UNetArchitecture.Padding?
 
@@ -53,6 +47,26 @@ struct ModelOptions: ParsableArguments {
     )
     var weights: TrainedModel.Weights?
 
+    var hints: TrainedModel.Hints {
+        TrainedModel.Hints(padding: padding, skip: skip, normalization: normalize)
+    }
+
+    /// Loads a checkpoint.
+    func load(_ checkpoint: String) throws -> TrainedModel {
+        try TrainedModel(reading: checkpoint, weights: weights, hints: hints)
+    }
+}
+
+/// What `predict` and `evaluate` need to load models.
+struct ModelOptions: ParsableArguments {
+    @Option(
+        help:
+            "Side of the network's input in pixels (default: one that suits the image). The result depends on it only with model.normalization: group."
+    )
+    var tile: Int?
+
+    @OptionGroup var network: NetworkOptions
+
     @Option(help: "Threads of each process.")
     var threads = 1
 
@@ -65,10 +79,7 @@ struct ModelOptions: ParsableArguments {
 
     /// Loads the checkpoints as an ensemble; with `augment` for test-time augmentation.
     func load(_ checkpoints: [String], augment: Bool) throws -> ModelEnsemble {
-        let hints = TrainedModel.Hints(padding: padding, skip: skip, normalization: normalize)
-        return try ModelEnsemble(
-            checkpoints.map { try TrainedModel(reading: $0, weights: weights, hints: hints) }, tile: tile,
-            augment: augment,
-            engine: Engine(.native, threads: threads))
+        try ModelEnsemble(
+            checkpoints.map(network.load), tile: tile, augment: augment, engine: Engine(.native, threads: threads))
     }
 }
