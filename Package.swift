@@ -93,7 +93,7 @@ let package = Package(
                 "Support", .product(name: "Yams", package: "Yams"),
             ]),
         .target(name: "Pictures", dependencies: ["Datasets", "Metrics", "Kernels", "Images"]),
-        .target(name: "ObjectFiles", dependencies: ["Metrics", "Kernels", "Images", "Support", "CZip"]),
+        .target(name: "ObjectFiles", dependencies: ["Kernels", "Images", "Support", "CZip"]),
         .target(
             name: "EventFiles",
             dependencies: ["Images", "Support", .product(name: "SwiftProtobuf", package: "swift-protobuf")]),
@@ -163,7 +163,8 @@ let package = Package(
         .testTarget(name: "ReportsTests", dependencies: ["Reports", "Support", "TestSupport"]),
         .testTarget(name: "InterchangeTests", dependencies: ["Interchange", "Support", "TestSupport"]),
         .testTarget(name: "PreparationTests", dependencies: ["Preparation", "Support", "TestSupport"]),
-        .testTarget(name: "ObjectFilesTests", dependencies: ["ObjectFiles", "Support", "TestSupport"]),
+        .testTarget(
+            name: "ObjectFilesTests", dependencies: ["ObjectFiles", "Metrics", "Kernels", "Images", "TestSupport"]),
         .testTarget(name: "EventFilesTests", dependencies: ["EventFiles", "Support", "TestSupport"]),
         .testTarget(name: "SweepsTests", dependencies: ["Sweeps", "Configurations", "Support"]),
         .testTarget(
