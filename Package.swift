@@ -135,7 +135,8 @@ let package = Package(
             name: "MetricsTests",
             dependencies: ["Metrics", "Kernels", "Images", "TestSupport", "TestTraits"],
             exclude: ["Vectors"]),
-        .testTarget(name: "PicturesTests", dependencies: ["Pictures", "Datasets", "Kernels", "Images"]),
+        .testTarget(
+            name: "PicturesTests", dependencies: ["Pictures", "Datasets", "Metrics", "Kernels", "Images"]),
         .testTarget(
             name: "InferenceTests",
             dependencies: [

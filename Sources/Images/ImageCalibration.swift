@@ -69,6 +69,11 @@ public struct ImageCalibration: Sendable, Equatable {
         }
     }
 
+    /// Whether ImageJ shows it with several of its sliders.
+    public var isHyperstack: Bool {
+        channels > 1 || stack.map { $0.slices > 1 && $0.frames > 1 } == true
+    }
+
     /// The place of the file's image number `image`, from 0; nil where the file does not say how its images lie.
     public func place(ofImage image: Int, of images: Int) -> (slice: Int, frame: Int)? {
         guard let stack, stack.slices > 0, stack.slices * stack.frames == images else { return nil }

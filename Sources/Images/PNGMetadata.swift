@@ -32,7 +32,9 @@ struct PNGMetadata {
                 frames = try file.bytes(at: at + 8, count: 4).reduce(0) { $0 << 8 | Int($1) }
             } else if name == "pHYs", length == 9 {
                 let bytes = try file.bytes(at: at + 8, count: 9)
-                let perMetre = [bytes.prefix(4), bytes.dropFirst(4).prefix(4)].map { $0.reduce(0) { $0 << 8 | Int($1) } }
+                let perMetre = [bytes.prefix(4), bytes.dropFirst(4).prefix(4)].map { part in
+                    part.reduce(0) { $0 << 8 | Int($1) }
+                }
                 // Without a unit it gives the pixels' shape alone.
                 if bytes.count == 9, bytes[8] == 1, perMetre.allSatisfy({ $0 > 0 }) {
                     tags = TIFFTags(

@@ -33,7 +33,7 @@ public enum ImageJROIArchive {
                 zip_discard(archive)
                 throw failure(Failure.systemReason(ENOMEM))
             }
-            _ = bytes.withUnsafeBytes { memcpy(copy, $0.baseAddress, bytes.count) }
+            UnsafeMutableRawBufferPointer(start: copy, count: bytes.count).copyBytes(from: bytes)
             guard let entry = zip_source_buffer(archive, copy, UInt64(bytes.count), 1) else {
                 free(copy)
                 zip_discard(archive)
