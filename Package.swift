@@ -94,7 +94,7 @@ let package = Package(
                 "Support", .product(name: "Yams", package: "Yams"),
             ]),
         .target(name: "Pictures", dependencies: ["Datasets", "Metrics", "Kernels", "Images"]),
-        .target(name: "ObjectFiles", dependencies: ["Metrics", "Kernels", "Images", "Support", "CZip"]),
+        .target(name: "ObjectFiles", dependencies: ["Kernels", "Images", "Support", "CZip"]),
         .target(
             name: "EventFiles",
             dependencies: ["Images", "Support", .product(name: "SwiftProtobuf", package: "swift-protobuf")]),
@@ -136,7 +136,8 @@ let package = Package(
             name: "MetricsTests",
             dependencies: ["Metrics", "Kernels", "Images", "TestSupport", "TestTraits"],
             exclude: ["Vectors"]),
-        .testTarget(name: "PicturesTests", dependencies: ["Pictures", "Datasets", "Kernels", "Images"]),
+        .testTarget(
+            name: "PicturesTests", dependencies: ["Pictures", "Datasets", "Metrics", "Kernels", "Images"]),
         .testTarget(
             name: "InferenceTests",
             dependencies: [
@@ -169,7 +170,8 @@ let package = Package(
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ]),
         .testTarget(name: "PreparationTests", dependencies: ["Preparation", "Support", "TestSupport"]),
-        .testTarget(name: "ObjectFilesTests", dependencies: ["ObjectFiles", "Support", "TestSupport"]),
+        .testTarget(
+            name: "ObjectFilesTests", dependencies: ["ObjectFiles", "Metrics", "Kernels", "Images", "TestSupport"]),
         .testTarget(name: "EventFilesTests", dependencies: ["EventFiles", "Support", "TestSupport"]),
         .testTarget(name: "SweepsTests", dependencies: ["Sweeps", "Configurations", "Support"]),
         .testTarget(

@@ -361,6 +361,22 @@ ctiff_status ctiff_write_strip(
     return error->status;
 }
 
+ctiff_status ctiff_next_page(
+    ctiff_writer *writer, const ctiff_header *header, const uint16_t *palette, const char *description,
+    ctiff_error *error) {
+    clear(error);
+    writer->sink.current = error;
+    errno = 0;
+    if (!TIFFWriteDirectory(writer->tiff)) {
+        if (errno != 0) refuse(error, CTIFF_SYSTEM, errno, "");
+        conclude(error, "its directory cannot be written");
+    } else if (!write_header(writer->tiff, header, palette, description)) {
+        conclude(error, "out of memory");
+    }
+    writer->sink.current = NULL;
+    return error->status;
+}
+
 ctiff_status ctiff_finish(ctiff_writer *writer, int whole, ctiff_error *error) {
     clear(error);
     writer->sink.current = error;

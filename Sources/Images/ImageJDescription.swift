@@ -6,8 +6,12 @@ struct ImageJDescription {
     /// Images of the stack, channels counted one by one; nil where it does not say.
     private let images: Int?
     let channels: Int
-    private let slices: Int
-    private let frames: Int
+    let slices: Int
+    let frames: Int
+    /// Of lengths; nil where it does not say, and where it says that it is a pixel.
+    let unit: String?
+    /// The lines that say what units and distances are.
+    let calibration: [String]
     /// The axes, the fastest first; those of ImageJ itself: czt.
     private let order: String
 
@@ -31,6 +35,11 @@ struct ImageJDescription {
             return (named + ["c", "z", "t"].filter { !named.contains($0) }).joined()
         }
         order = values["order"]?.lowercased() ?? axes ?? "czt"
+        unit = values["unit"].map(String.init).flatMap { ["pixel", "pixels", ""].contains($0) ? nil : $0 }
+        let kept: [Substring] = [
+            "unit", "yunit", "zunit", "spacing", "finterval", "tunit", "fps", "xorigin", "yorigin", "zorigin",
+        ]
+        calibration = kept.compactMap { key in values[key].map { "\(key)=\($0)" } }
     }
 
     /// Images of the stack, channels counted one by one.

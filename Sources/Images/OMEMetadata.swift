@@ -20,6 +20,9 @@ struct OMEMetadata {
         var order = "XYCZT"
         var (c, z, t) = (1, 1, 1)
         var blocks: [Block] = []
+        /// PhysicalSizeX, Y and Z in micrometres, and TimeIncrement in seconds.
+        var lengths: [String: Double] = [:]
+        var interval: Double?
     }
 
     private var images: [Image] = []
@@ -56,6 +59,17 @@ struct OMEMetadata {
                         let z = number("SizeZ"), let t = number("SizeT")
                     else { return false }
                     images.append(Image(order: String(order.dropFirst(2)), c: c, z: z, t: t))
+                    for axis in ["X", "Y", "Z"] {
+                        let unit = attributes["PhysicalSize\(axis)Unit"] ?? "µm"
+                        guard let length = attributes["PhysicalSize\(axis)"].flatMap({ Double($0) }),
+                            let micrometres = PixelSize.micrometres(of: unit)
+                        else { continue }
+                        images[images.count - 1].lengths[axis] = length * micrometres
+                    }
+                    let seconds = ["s": 1, "ms": 1e-3, "min": 60, "h": 3600]
+                    images[images.count - 1].interval = attributes["TimeIncrement"].flatMap { Double($0) }.flatMap {
+                        time in seconds[attributes["TimeIncrementUnit"] ?? "s"].map { time * $0 }
+                    }
                 case "TiffData" where !images.isEmpty:
                     let planes = number("PlaneCount") ?? number("NumPlanes")
                     images[images.count - 1].blocks.append(
@@ -82,6 +96,17 @@ struct OMEMetadata {
     private mutating func setFile(_ file: File) {
         let image = images.count - 1
         images[image].blocks[images[image].blocks.count - 1].file = file
+    }
+
+    /// What is said of the file's only image: its axes, and lines as ImageJ would write them. Nil of several.
+    var calibration: (slices: Int, frames: Int, channels: Int, pixelSize: PixelSize?, lines: [String])? {
+        guard let image = images.first, images.count == 1 else { return nil }
+        let size = image.lengths["X"].flatMap { x in PixelSize(x: x, y: image.lengths["Y"] ?? x) }
+        let lines = [
+            size.map { _ in "unit=micron" }, image.lengths["Z"].map { "spacing=\($0)" },
+            image.interval.map { "finterval=\($0)" },
+        ]
+        return (image.z, image.t, image.c, size, lines.compactMap(\.self))
     }
 
     // MARK: - Images

@@ -8,6 +8,8 @@ struct PNGMetadata {
     let orientation: ImageOrientation
     /// Pictures that follow each other (APNG); 1 where it does not say.
     private(set) var frames = 1
+    /// The resolution that pHYs gives, of the picture as it is shown.
+    private(set) var tags = TIFFTags()
 
     /// Larger chunks than this hold no EXIF data.
     private static let mostBytes = 1 << 24
@@ -28,6 +30,17 @@ struct PNGMetadata {
             // Of each kind the first counts: others are not unpacked, however many there are.
             if name == "acTL", length >= 4 {
                 frames = try file.bytes(at: at + 8, count: 4).reduce(0) { $0 << 8 | Int($1) }
+            } else if name == "pHYs", length == 9 {
+                let bytes = try file.bytes(at: at + 8, count: 9)
+                let perMetre = [bytes.prefix(4), bytes.dropFirst(4).prefix(4)].map { part in
+                    part.reduce(0) { $0 << 8 | Int($1) }
+                }
+                // Without a unit it gives the pixels' shape alone.
+                if bytes.count == 9, bytes[8] == 1, perMetre.allSatisfy({ $0 > 0 }) {
+                    tags = TIFFTags(
+                        resolution: (Float(perMetre[0]) / 100, Float(perMetre[1]) / 100),
+                        resolutionUnit: .centimetre)
+                }
             } else if name == "eXIf", exif == nil {
                 exif = try Self.data(file, at + 8, length)
             } else if ["tEXt", "zTXt", "iTXt"].contains(name) {
@@ -46,6 +59,7 @@ struct PNGMetadata {
         orientation =
             (exif ?? profile).flatMap { ImageOrientation(exif: $0) } ?? xmp.flatMap { ImageOrientation(xmp: $0) }
             ?? .upright
+        if orientation.swapsSides, let (x, y) = tags.resolution { tags.resolution = (y, x) }
     }
 
     /// A chunk's data; nil where they are too many, or cut short.

@@ -1,7 +1,7 @@
 internal import CTIFF
 import Support
 
-/// Writes an image row by row into a TIFF of one page, in strips: the image may be far larger than memory. One that
+/// Writes images row by row into a TIFF, each a page, in strips: an image may be far larger than memory. A file that
 /// could pass 4 GiB becomes a BigTIFF.
 ///
 /// The file is written under another name beside its own and renamed by `finish()`; a writer that goes away before leaves
@@ -14,18 +14,21 @@ public final class TIFFWriter {
         case deflate = 8
     }
 
-    public let width: Int
-    public let height: Int
+    /// Of the page that is being written.
+    public private(set) var width: Int
+    public private(set) var height: Int
     public let channels: Int
     private let maximum: Int
+    private var header: ctiff_header
+    private let colors: [UInt16]?
     private var file: AtomicFile
     private var writer: OpaquePointer?
 
     /// Rows of a strip.
-    private let stripRows: Int
+    private var stripRows = 0
     private let isWide: Bool
     /// The strip that is being filled.
-    private let strip: UnsafeMutableRawPointer
+    private var strip: UnsafeMutableRawPointer
     private var rowsInStrip = 0
     private var strips = 0
     private var rows = 0
@@ -37,16 +40,14 @@ public final class TIFFWriter {
     ///   - channels: 1 (grey, or indices of `palette`) or 3 (RGB).
     ///   - maximum: full scale of the samples: up to 255 they are written in 8 bits, else in 16.
     ///   - palette: at most 256 colours.
-    ///   - tags: resolution and description.
+    ///   - tags: resolution, of all pages, and description of the first.
+    ///   - pages: that there will be, about as large as the first.
     ///
     /// Throws `Failure.running` with the system's reason.
     public init(
         _ path: String, width: Int, height: Int, channels: Int = 1, maximum: UInt16 = 255, palette: [RGBColor]? = nil,
-        tags: TIFFTags = TIFFTags(), compression: Compression = .deflate
+        tags: TIFFTags = TIFFTags(), pages: Int = 1, compression: Compression = .deflate
     ) throws {
-        precondition(
-            width > 0 && height > 0 && width <= UInt32.max && height <= UInt32.max,
-            "an image of \(height)×\(width) pixels")
         precondition(channels == 1 || channels == 3, "a TIFF of \(channels) channels")
         precondition(
             palette.map { channels == 1 && maximum <= 255 && (1...256).contains($0.count) } ?? true,
@@ -56,17 +57,11 @@ public final class TIFFWriter {
         self.channels = channels
         self.maximum = palette.map { $0.count - 1 } ?? Int(maximum)
         isWide = maximum > 255
-        let rowBytes = width * channels * (isWide ? 2 : 1)
-        stripRows = min(height, max(1, Self.stripBytes / rowBytes))
-
-        var header = ctiff_header()
-        header.width = UInt32(width)
-        header.height = UInt32(height)
+        header = ctiff_header()
         header.bits = isWide ? 16 : 8
         header.samples = UInt16(channels)
         header.photometric = palette != nil ? 3 : channels == 3 ? 2 : 1
         header.compression = compression.rawValue
-        header.block_height = UInt32(stripRows)
         if let resolution = tags.resolution {
             header.has_resolution = 1
             header.x_resolution = resolution.x
@@ -74,14 +69,45 @@ public final class TIFFWriter {
             header.resolution_unit = tags.resolutionUnit.rawValue
         }
         // What cannot be packed grows a little, and the directory lists every strip.
-        let isBig = rowBytes * height > 3_900_000_000
-        let colors = palette.map(Self.colorMap)
+        let isBig = width * channels * (isWide ? 2 : 1) * height * pages > 3_900_000_000
+        colors = palette.map(Self.colorMap)
+        strip = .allocate(byteCount: 0, alignment: 16)
         file = try ImageOutput.begin(path)
+        setSize(width: width, height: height)
         var error = ctiff_error()
         guard let writer = ctiff_create(file.duplicate(), isBig ? 1 : 0, &header, colors, tags.description, &error)
         else { throw Self.failure(path, error) }
         self.writer = writer
+    }
+
+    private func setSize(width: Int, height: Int) {
+        precondition(
+            width > 0 && height > 0 && width <= UInt32.max && height <= UInt32.max,
+            "an image of \(height)×\(width) pixels")
+        let rowBytes = width * channels * (isWide ? 2 : 1)
+        (self.width, self.height) = (width, height)
+        stripRows = min(height, max(1, Self.stripBytes / rowBytes))
+        header.width = UInt32(width)
+        header.height = UInt32(height)
+        header.block_height = UInt32(stripRows)
+        strip.deallocate()
         strip = .allocate(byteCount: stripRows * rowBytes, alignment: 16)
+    }
+
+    /// Begins another page, after all rows of the one before it.
+    ///
+    /// Throws `Failure.running` with the system's reason; what was written is gone then.
+    public func nextPage(width: Int, height: Int) throws {
+        guard let writer, rows == self.height else {
+            preconditionFailure("another page after \(rows) rows of \(self.height)")
+        }
+        setSize(width: width, height: height)
+        (rows, strips) = (0, 0)
+        var error = ctiff_error()
+        guard ctiff_next_page(writer, &header, colors, nil, &error) == CTIFF_DONE else {
+            abandon()
+            throw Self.failure(file.path, error)
+        }
     }
 
     deinit {

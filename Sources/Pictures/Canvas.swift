@@ -7,33 +7,14 @@ struct Canvas {
     let height: Int
     private var pixels: [RGBColor]
 
+    static let white = RGBColor(255, 255, 255)
+    static let black = RGBColor(0, 0, 0)
+    static let ink = RGBColor(34, 34, 34)
+
     init(width: Int, height: Int, filledWith color: RGBColor) {
         self.width = width
         self.height = height
         pixels = Array(repeating: color, count: width * height)
-    }
-
-    /// An image's values as a person wants to see them: in colour with three channels, else grey from the first;
-    /// stretched so that the darkest and the brightest half percent become black and white, since normalised values
-    /// have no full scale; each pixel `scale`×`scale` large.
-    init(_ image: Tensor, scale: Int) {
-        self.init(width: image.width * scale, height: image.height * scale, filledWith: RGBColor(0, 0, 0))
-        let isColor = image.channels == 3
-        let range = Self.visibleRange(image, channels: isColor ? 3 : 1)
-        let level = { (y: Int, x: Int, c: Int) -> UInt8 in
-            let value = (image[y, x, c] - range.low) / (range.high - range.low)
-            return value > 0 ? UInt8(min(value * 255, 255).rounded()) : 0
-        }
-        for y in 0..<image.height {
-            for x in 0..<image.width {
-                let first = level(y, x, 0)
-                let color =
-                    isColor ? RGBColor(first, level(y, x, 1), level(y, x, 2)) : RGBColor(first, first, first)
-                for row in (y * scale)..<((y + 1) * scale) {
-                    for column in (x * scale)..<((x + 1) * scale) { self[row, column] = color }
-                }
-            }
-        }
     }
 
     subscript(y: Int, x: Int) -> RGBColor {
@@ -46,54 +27,108 @@ struct Canvas {
         self[y, x] = self[y, x].mixed(with: color, opacity)
     }
 
-    /// Pictures of one size side by side, with white gaps between them.
-    static func sideBySide(_ panels: [Canvas]) -> Canvas {
-        let gap = 6
-        let (width, height) = (panels.first?.width ?? 0, panels.first?.height ?? 0)
-        var whole = Canvas(
-            width: panels.count * (width + gap) - gap, height: height, filledWith: RGBColor(255, 255, 255))
-        for (number, panel) in panels.enumerated() { whole.paste(panel, x: number * (width + gap)) }
-        return whole
-    }
+    /// Marks a pixel that counts in no score.
+    mutating func darken(y: Int, x: Int) { tint(y: y, x: x, Self.black, opacity: 0.6) }
 
     /// Copies another picture into this one.
-    private mutating func paste(_ other: Canvas, x: Int) {
-        for y in 0..<other.height {
-            for column in 0..<other.width { self[y, x + column] = other[y, column] }
+    mutating func paste(_ other: Canvas, x: Int, y: Int = 0) {
+        for row in 0..<other.height {
+            for column in 0..<other.width { self[y + row, x + column] = other[row, column] }
+        }
+    }
+
+    /// Fills a rectangle, as far as it lies inside.
+    mutating func fill(x: Int, y: Int, width: Int, height: Int, _ color: RGBColor) {
+        for row in max(y, 0)..<max(min(y + height, self.height), max(y, 0)) {
+            for column in max(x, 0)..<max(min(x + width, self.width), max(x, 0)) { self[row, column] = color }
+        }
+    }
+
+    /// Writes a line of text, its upper left corner at (x, y), each pixel of the font `scale`×`scale` large; what lies
+    /// outside is cut off.
+    ///
+    /// - Parameter halo: a colour around the letters, so that they show on any ground.
+    mutating func write(_ text: String, x: Int, y: Int, scale: Int, _ color: RGBColor, halo: RGBColor? = nil) {
+        for pass in halo == nil ? [color] : [halo ?? color, color] {
+            let edge = pass == halo && halo != nil ? 1 : 0
+            for (index, character) in text.enumerated() {
+                for (row, bits) in BitmapFont.rows(character).enumerated() where bits != 0 {
+                    for column in 0..<BitmapFont.width where bits >> UInt8(BitmapFont.width - 1 - column) & 1 == 1 {
+                        fill(
+                            x: x + (index * BitmapFont.width + column) * scale - edge, y: y + row * scale - edge,
+                            width: scale + 2 * edge, height: scale + 2 * edge, pass)
+                    }
+                }
+            }
         }
     }
 
     var raster: RasterImage {
-        var samples = [UInt16]()
-        samples.reserveCapacity(3 * pixels.count)
-        for pixel in pixels {
-            samples.append(UInt16(pixel.red))
-            samples.append(UInt16(pixel.green))
-            samples.append(UInt16(pixel.blue))
+        let samples = [UInt16](unsafeUninitializedCapacity: 3 * pixels.count) { buffer, filled in
+            for (place, pixel) in pixels.enumerated() {
+                buffer[3 * place] = UInt16(pixel.red)
+                buffer[3 * place + 1] = UInt16(pixel.green)
+                buffer[3 * place + 2] = UInt16(pixel.blue)
+            }
+            filled = 3 * pixels.count
         }
         return RasterImage(width: width, height: height, channels: 3, samples: samples)
     }
+}
 
-    /// By how much an image is enlarged, so that it is at least 256 pixels wide.
-    static func scale(forWidth width: Int) -> Int { width >= 256 ? 1 : (255 + width) / max(width, 1) }
-
-    /// The values that half a percent of the image's lie below and above; values that are not finite do not count.
-    private static func visibleRange(_ image: Tensor, channels: Int) -> (low: Float, high: Float) {
-        // A hundred thousand pixels are enough to know the distribution.
-        let step = max(1, image.shape.pixels / 100_000)
-        var values = [Float]()
-        for pixel in stride(from: 0, to: image.shape.pixels, by: step) {
-            for channel in 0..<channels {
-                let value = image.base[pixel * image.channels + channel]
-                if value.isFinite { values.append(value) }
+extension Canvas {
+    /// Draws the outlines of regions: the outermost pixels of each in its colour, and a halo around them, dark beside a
+    /// bright line and bright beside a dark one, so that they show on any ground.
+    ///
+    /// - Parameters:
+    ///   - labels: of the picture before it is enlarged.
+    ///   - scale: how large its pixels are.
+    ///   - color: of a label's outline; nil for none.
+    mutating func outline(_ labels: Reduced, scale: Int, _ color: (Int32) -> RGBColor?) {
+        let labels = labels.labels
+        precondition(labels.width * scale == width && labels.height * scale == height, "labels of another size")
+        // 0 nothing, 1 a line, 2 its dark halo, 3 its bright one.
+        var marks = [UInt8](repeating: 0, count: width * height)
+        func label(_ y: Int, _ x: Int) -> Int32 { labels[y / scale, x / scale] }
+        for y in 0..<height {
+            for x in 0..<width {
+                let here = label(y, x)
+                guard here > 0 || here == 0 && color(0) != nil, let line = color(here) else { continue }
+                let isEdge =
+                    y > 0 && label(y - 1, x) != here || y + 1 < height && label(y + 1, x) != here
+                    || x > 0 && label(y, x - 1) != here || x + 1 < width && label(y, x + 1) != here
+                guard isEdge else { continue }
+                marks[y * width + x] = 1
+                for row in max(y - 1, 0)...min(y + 1, height - 1) {
+                    for column in max(x - 1, 0)...min(x + 1, width - 1) where marks[row * width + column] != 1 {
+                        marks[row * width + column] = line.isBright ? 2 : 3
+                    }
+                }
             }
         }
-        values.sort()
-        guard let smallest = values.first, let largest = values.last else { return (0, 1) }
-        let low = values[values.count / 200]
-        let high = values[values.count - 1 - values.count / 200]
-        if low < high { return (low, high) }
-        // Nearly all values are equal: what differs is all there is to see; an empty image becomes mid grey.
-        return smallest < largest ? (smallest, largest) : (smallest - 1, smallest + 1)
+        for y in 0..<height {
+            for x in 0..<width {
+                switch marks[y * width + x] {
+                case 1: if let line = color(label(y, x)) { self[y, x] = line }
+                case 2: tint(y: y, x: x, Self.black, opacity: Self.haloOpacity)
+                case 3: tint(y: y, x: x, Self.white, opacity: Self.haloOpacity)
+                default: break
+                }
+            }
+        }
     }
+
+    private static let haloOpacity: Float = 0.65
+}
+
+/// Labels that were scaled down as the image was.
+struct Reduced {
+    let labels: LabelMap
+
+    init(_ labels: LabelMap, _ reduction: Reduction) { self.labels = reduction.labels(labels) }
+}
+
+extension RGBColor {
+    /// Whether black stands out from it more than white does.
+    var isBright: Bool { luma > 110_000 }
 }

@@ -35,6 +35,16 @@ public struct ClassColors: Hashable, Sendable {
         return colors[Int(index)]
     }
 
+    /// The colour that stands for a class beside its name, black or not.
+    public func swatch(_ index: Int) -> RGBColor {
+        colors.indices.contains(index) ? colors[index] : RGBColor(128, 128, 128)
+    }
+
+    /// What classes are called that nobody has named.
+    public static func names(classes: Int) -> [String] {
+        classes == 2 ? ["background", "foreground"] : (0..<classes).map { "class \($0)" }
+    }
+
     /// Marks, where there are two classes, foreground that the prediction misses: vermilion.
     public static let missed = RGBColor(213, 94, 0)
     /// Marks, where there are two classes, foreground that is only in the prediction: yellow.
@@ -48,6 +58,18 @@ public struct ClassColors: Hashable, Sendable {
 }
 
 extension RGBColor {
+    /// ITU-R BT.601's luma, 1000 times.
+    var luma: Int {
+        let (red, green, blue) = (Int(red), Int(green), Int(blue))
+        return 299 * red + 587 * green + 114 * blue
+    }
+
+    /// Without its colour, as bright.
+    var grey: RGBColor {
+        let level = UInt8(truncatingIfNeeded: luma / 1000)
+        return RGBColor(level, level, level)
+    }
+
     /// This colour with a `share` (0…1) of another laid over it.
     func mixed(with other: RGBColor, _ share: Float) -> RGBColor {
         let mix = { (a: UInt8, b: UInt8) in UInt8((Float(a) + (Float(b) - Float(a)) * share).rounded()) }

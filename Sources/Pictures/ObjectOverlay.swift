@@ -1,32 +1,69 @@
 import Images
 import Kernels
+import Metrics
 
-/// Draws objects over the image that they belong to: a crisp outline around each, in colours that touching objects do not
-/// share, and a faint tint within.
-public enum ObjectOverlay {
+/// Draws objects over the image that they belong to: an outline around each, in colours that touching objects do not share,
+/// a faint tint within, and below how many there are of each class.
+public struct ObjectOverlay: Sendable {
+    /// One a class.
+    public let names: [String]
+    /// Whether each object bears its number.
+    public let numbers: Bool
+
     private static let opacity: Float = 0.2
 
-    /// An RGB picture of 8 bits a channel; a narrow image is enlarged as `Overlay` does it.
+    public init(names: [String], numbers: Bool = false) {
+        self.names = names
+        self.numbers = numbers
+    }
+
+    /// An RGB picture of 8 bits a channel.
     ///
     /// - Parameters:
-    ///   - image: H×W×C values on any scale.
-    ///   - objects: H×W numbers from 1 to `count`; 0 where there is none.
-    public static func picture(image: Tensor, objects: LabelMap, count: Int) -> RasterImage {
-        precondition(
-            image.height == objects.height && image.width == objects.width,
-            "objects of \(objects.height)×\(objects.width) on an image of \(image.shape)")
-        let colors = colors(of: objects, count: count)
-        let scale = Canvas.scale(forWidth: image.width)
-        var canvas = Canvas(image, scale: scale)
+    ///   - objects: H×W numbers from 1 on; 0 where there is none.
+    ///   - table: of these objects.
+    public func picture(image: ShownImage, objects: LabelMap, table: ObjectTable) -> RasterImage {
+        let colors = Self.colors(of: objects, count: table.rows.count)
+        let scale = image.reduction.enlargement
+        let shown = Reduced(objects, image.reduction)
+        var canvas = image.canvas(scale: scale)
         for y in 0..<canvas.height {
             for x in 0..<canvas.width {
-                let number = Int(objects[y / scale, x / scale])
-                guard number > 0 else { continue }
-                let isOutline = Overlay.isOutline(objects, y: y, x: x, scale: scale)
-                canvas.tint(y: y, x: x, colors[number - 1], opacity: isOutline ? 1 : opacity)
+                let number = Int(shown.labels[y / scale, x / scale])
+                if number > 0 { canvas.tint(y: y, x: x, colors[number - 1], opacity: Self.opacity) }
             }
         }
-        return canvas.raster
+        canvas.outline(shown, scale: scale) { $0 > 0 ? colors[Int($0) - 1] : nil }
+        if numbers { write(table, of: objects, on: &canvas) }
+        return Legend.picture([("", canvas)], columns: 1, [Legend.Entry(nil, summary(table))]).raster
+    }
+
+    /// "87 objects", of several classes "87 objects: 60 round, 27 long".
+    private func summary(_ table: ObjectTable) -> String {
+        var counts = [Int](repeating: 0, count: names.count)
+        for row in table.rows where row.classIndex < counts.count { counts[row.classIndex] += 1 }
+        let kinds = names.indices.filter { counts[$0] > 0 }.map { "\(counts[$0]) \(names[$0])" }
+        let all = table.rows.count == 1 ? "1 object" : "\(table.rows.count) objects"
+        return kinds.count > 1 || names.count > 2 && !kinds.isEmpty
+            ? "\(all): \(kinds.joined(separator: ", "))" : all
+    }
+
+    /// Writes each number in the middle of its object, or on the pixel beside it in the middle's row that is the object's.
+    private func write(_ table: ObjectTable, of objects: LabelMap, on canvas: inout Canvas) {
+        let factor = Double(canvas.width) / Double(objects.width)
+        let size = canvas.width > 2000 ? 2 : 1
+        for (index, row) in table.rows.enumerated() {
+            let number = Int32(index + 1)
+            let y = min(max(Int(row.centre.row.rounded()), 0), objects.height - 1)
+            let middle = Int(row.centre.column.rounded())
+            let x =
+                row.columns.filter { objects[y, $0] == number }.min { abs($0 - middle) < abs($1 - middle) } ?? middle
+            let text = "\(index + 1)"
+            canvas.write(
+                text, x: Int((Double(x) + 0.5) * factor) - text.count * BitmapFont.width * size / 2,
+                y: Int((Double(y) + 0.5) * factor) - BitmapFont.height * size / 2, scale: size, Canvas.white,
+                halo: Canvas.black)
+        }
     }
 
     /// One colour an object: its turn's, or the first that no touching object of a smaller number has.

@@ -1,59 +1,64 @@
 import Images
 import Kernels
 
-/// Draws classes over the image that they belong to: a translucent tint and a crisp outline around each region.
-///
-/// Images less than 256 pixels wide are enlarged by a whole number, so that a person sees something.
+/// Draws classes over the image that they belong to: a translucent tint, an outline around each region, and a legend of the
+/// classes that there are.
 public struct Overlay: Sendable {
     public let colors: ClassColors
+    public let names: [String]
 
     /// Share of the classes' colours in the tint.
     static let opacity: Float = 0.3
 
-    public init(colors: ClassColors) {
+    /// - Parameter names: one a class; nil for "background" and "foreground", or numbers.
+    public init(colors: ClassColors, names: [String]? = nil) {
         self.colors = colors
+        self.names = names ?? ClassColors.names(classes: colors.colors.count)
     }
 
     /// An RGB picture of 8 bits a channel.
     ///
-    /// - Parameters:
-    ///   - image: H×W×C values on any scale; shown in colour with three channels, else its first channel in grey.
-    ///   - classes: H×W classes; ignored pixels are darkened.
-    public func picture(image: Tensor, classes: LabelMap) -> RasterImage {
-        canvas(image: image, classes: classes).raster
+    /// - Parameter classes: H×W classes; ignored pixels are darkened.
+    public func picture(image: ShownImage, classes: LabelMap) -> RasterImage {
+        Legend.picture(
+            [("", canvas(image: image, classes: classes))], columns: 1, legend(of: [classes], isMarked: true)
+        ).raster
     }
 
-    func canvas(image: Tensor, classes: LabelMap) -> Canvas {
-        precondition(
-            image.height == classes.height && image.width == classes.width,
-            "classes of \(classes.height)×\(classes.width) on an image of \(image.shape)")
-        let scale = Canvas.scale(forWidth: image.width)
-        var canvas = Canvas(image, scale: scale)
+    func canvas(image: ShownImage, classes: LabelMap, opacity: Float = opacity, isOutlined: Bool = true) -> Canvas {
+        let scale = image.reduction.enlargement
+        let shown = Reduced(classes, image.reduction)
+        var canvas = image.canvas(scale: scale)
         for y in 0..<canvas.height {
             for x in 0..<canvas.width {
-                let index = classes[y / scale, x / scale]
+                let index = shown.labels[y / scale, x / scale]
                 if index == LabelMap.ignored {
                     canvas.darken(y: y, x: x)
                 } else if let color = colors.tint(index) {
-                    let isOutline = Self.isOutline(classes, y: y, x: x, scale: scale)
-                    canvas.tint(y: y, x: x, color, opacity: isOutline ? 1 : Self.opacity)
+                    canvas.tint(y: y, x: x, color, opacity: opacity)
                 }
             }
         }
+        if isOutlined { canvas.outline(shown, scale: scale) { colors.tint($0) } }
         return canvas
     }
 
-    /// Whether another class begins beside this pixel of the enlarged picture.
-    static func isOutline(_ classes: LabelMap, y: Int, x: Int, scale: Int) -> Bool {
-        let here = classes[y / scale, x / scale]
-        return (y > 0 && classes[(y - 1) / scale, x / scale] != here)
-            || (y + 1 < classes.height * scale && classes[(y + 1) / scale, x / scale] != here)
-            || (x > 0 && classes[y / scale, (x - 1) / scale] != here)
-            || (x + 1 < classes.width * scale && classes[y / scale, (x + 1) / scale] != here)
+    /// The classes that label maps have, in their order, and what is not counted.
+    ///
+    /// - Parameter isMarked: whether a class through which the image shows is named too.
+    func legend(of maps: [LabelMap], isMarked: Bool = false) -> [Legend.Entry] {
+        var isThere = [Bool](repeating: false, count: names.count)
+        var isIgnored = false
+        for map in maps {
+            for value in map.values.prefix(map.height * map.width) {
+                if value >= 0, Int(value) < names.count { isThere[Int(value)] = true }
+                if value == LabelMap.ignored { isIgnored = true }
+            }
+        }
+        let classes = names.indices.filter { isThere[$0] }.compactMap { index in
+            colors.tint(Int32(index)).map { Legend.Entry($0, names[index]) }
+        }
+        let none = classes.isEmpty && isMarked ? [Legend.Entry(nil, "\(names.first ?? "background") alone")] : []
+        return classes + none + (isIgnored ? [Legend.Entry(RGBColor(80, 80, 80), "not counted")] : [])
     }
-}
-
-extension Canvas {
-    /// Marks a pixel that counts in no score.
-    mutating func darken(y: Int, x: Int) { tint(y: y, x: x, RGBColor(0, 0, 0), opacity: 0.6) }
 }

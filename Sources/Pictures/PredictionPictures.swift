@@ -4,7 +4,7 @@ import Metrics
 
 /// Predictions as the images that other programs read.
 public enum PredictionPictures {
-    /// 8-bit grey: the class index, or with two classes 0 and 255.
+    /// 8-bit grey, or indices of a palette: the class index, or with two classes 0 and 255.
     public static func classes(_ labels: LabelMap, count: Int) -> RasterImage {
         let samples = labels.values.prefix(labels.height * labels.width).map { label in
             UInt16(count == 2 ? label * 255 : min(label, 255))
@@ -12,11 +12,18 @@ public enum PredictionPictures {
         return RasterImage(width: labels.width, height: labels.height, channels: 1, samples: samples)
     }
 
-    /// 16-bit grey: object numbers, at most 65535.
-    public static func objects(_ objects: LabelMap) -> RasterImage {
-        let samples = objects.values.prefix(objects.height * objects.width).map { UInt16($0) }
+    /// The palette of such an image in the classes' colours: of two classes 256 colours, of which those between are grey.
+    public static func palette(_ colors: [RGBColor]) -> [RGBColor] {
+        guard colors.count == 2 else { return colors }
+        return [colors[0]] + Array(repeating: RGBColor(128, 128, 128), count: 254) + [colors[1]]
+    }
+
+    /// 16-bit grey: object numbers of some rows, at most 65535.
+    public static func objects(_ objects: LabelMap, rows: Range<Int>) -> RasterImage {
+        let pixels = rows.lowerBound * objects.width..<rows.upperBound * objects.width
         return RasterImage(
-            width: objects.width, height: objects.height, channels: 1, maximum: 65535, samples: samples)
+            width: objects.width, height: rows.count, channels: 1, maximum: 65535,
+            samples: objects.values[pixels].map { UInt16($0) })
     }
 
     /// 16-bit grey: the probability of one class, 65535 for 1.

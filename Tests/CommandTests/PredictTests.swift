@@ -77,6 +77,40 @@ extension ProgramTests {
             #expect(try overall(place.succeed(ofModel)) != overall(ofFiles))
         }
 
+        @Test("outlines for other programs, TIFF files and classes in colours score as PNG files in grey do")
+        func otherPrograms() throws {
+            let place = try Place()
+            let train = ["train", "cells.yaml", "--set", "training.steps=60", "--set", "model.base_channels=4"]
+            // The background is not black: numbers count, and not what they look like.
+            try place.succeed(train + ["--set", "model.class_colors=[\"#ffffff\", \"#102030\"]"])
+            func score(_ folder: String) throws -> NSDictionary? {
+                try place.succeed(["evaluate", "--predictions", folder, "--labels", "cells/labels", "--json"])
+                    .json["overall"] as? NSDictionary
+            }
+            let predict = ["predict", "runs/cells", "--input", "cells/images", "--geojson", "--rois", "--output"]
+            try place.succeed(predict + ["png", "--overlay", "--numbers"])
+            try place.succeed(predict + ["tif", "--format", "tif"], ranks: 2)
+            let (png, tif) = (try contents(place, "png"), try contents(place, "tif"))
+            let names = tif.keys.filter { $0.hasPrefix("cell-0001") }.sorted()
+            #expect(
+                names == [
+                    "cell-0001.geojson", "cell-0001.instances.tif", "cell-0001.objects.csv", "cell-0001.rois.zip",
+                    "cell-0001.tif",
+                ])
+            for name in names where !name.hasSuffix(".tif") { #expect(png[name] == tif[name], "\(name)") }
+            let classes = try PNG.read(place.folder.path("png/cell-0001.png"))
+            #expect(classes.palette?.first == RGBColor(255, 255, 255) && classes.palette?.last == RGBColor(16, 32, 48))
+            #expect(Set(classes.samples) == [0, 255])
+            #expect(try score("png") == score("tif"))
+            // Of each object an outline.
+            let lines = try #require(png["cell-0001.objects.csv"]).split(separator: UInt8(ascii: "\n")).count
+            let text = try #require(png["cell-0001.geojson"])
+            let outlines = try #require(try JSONSerialization.jsonObject(with: text) as? [String: Any])
+            #expect((outlines["features"] as? [Any])?.count == lines - 1 && lines > 2)
+            let wrong = try place.run(["predict", "runs/cells", "--input", "x", "--output", "y", "--numbers"])
+            #expect(wrong.status == 2 && wrong.errors.contains("--overlay --instances"))
+        }
+
         @Test("a large image is shared by the ranks, band by band, and has the same bytes")
         func largeImage() throws {
             let place = try Place()

@@ -155,6 +155,11 @@ ctiff_writer *_Nullable ctiff_create(
 ctiff_status ctiff_write_strip(
     ctiff_writer *_Nonnull writer, uint32_t strip, void *_Nonnull bytes, size_t count, ctiff_error *_Nonnull error);
 
+/// Writes the directory of the page, all of whose strips must be written, and begins another page as `ctiff_create` does.
+ctiff_status ctiff_next_page(
+    ctiff_writer *_Nonnull writer, const ctiff_header *_Nonnull header, const uint16_t *_Nullable palette,
+    const char *_Nullable description, ctiff_error *_Nonnull error);
+
 /// Writes the directory if `whole`, and closes the file in any case.
 ctiff_status ctiff_finish(ctiff_writer *_Nonnull writer, int whole, ctiff_error *_Nonnull error);
 

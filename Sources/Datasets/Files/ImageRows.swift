@@ -8,8 +8,6 @@ public protocol ImageRows: AnyObject {
     var channels: Int { get }
     /// Full scale of a sample.
     var maximum: UInt64 { get }
-    /// Resolution and description, where the file has them.
-    var tags: TIFFTags { get }
 
     /// The raw samples of some rows, as an image of their own; never indices of a palette.
     ///
@@ -37,7 +35,6 @@ public final class RasterRows: ImageRows {
     public var height: Int { raster.height }
     public var channels: Int { raster.channels }
     public var maximum: UInt64 { raster.maximum }
-    public var tags: TIFFTags { TIFFTags() }
 
     public func read(_ rows: Range<Int>) -> RasterImage { raster.rows(rows) }
 }
@@ -52,7 +49,6 @@ public final class TIFFRows: ImageRows {
     public var height: Int { reader.header.height }
     public var channels: Int { reader.header.pictureChannels }
     public var maximum: UInt64 { reader.header.isPalette ? 255 : reader.header.maximum }
-    public var tags: TIFFTags { reader.tags }
 
     public func read(_ rows: Range<Int>) throws -> RasterImage { try reader.readRows(rows).expandingPalette() }
 }
@@ -74,7 +70,6 @@ public final class ChannelRows: ImageRows {
     public var height: Int { header.height }
     public var channels: Int { header.channels }
     public var maximum: UInt64 { header.maximum }
-    public var tags: TIFFTags { readers[0].tags }
 
     public func read(_ rows: Range<Int>) throws -> RasterImage {
         .joiningChannels(try readers.map { try $0.readRows(rows) })
@@ -91,7 +86,6 @@ public final class PNGRows: ImageRows {
     public var height: Int { reader.header.height }
     public var channels: Int { reader.header.pictureChannels }
     public var maximum: UInt64 { reader.header.maximum }
-    public var tags: TIFFTags { TIFFTags() }
 
     public func read(_ rows: Range<Int>) throws -> RasterImage { try reader.readRows(rows).expandingPalette() }
 }

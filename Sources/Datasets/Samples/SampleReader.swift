@@ -90,9 +90,17 @@ public struct SampleReader: Hashable, Sendable {
 
     /// Reads labels alone: classes, and with `data.labels: instances` the numbers of their objects; H×W each.
     ///
+    /// - Parameter isPrediction: whether the classes may be two in colours as `predict` writes them: the indices 0 and 255
+    ///   of 256 colours count by themselves, whatever these colours are.
+    ///
     /// Throws `Failure.request` where the file cannot be read or a label is no class.
-    public func loadLabels(_ labels: ImagePage) throws -> DecodedLabels {
-        let (numbers, header) = try readLabels(labels)
+    public func loadLabels(_ labels: ImagePage, isPrediction: Bool = false) throws -> DecodedLabels {
+        var (numbers, header) = try readLabels(labels)
+        if isPrediction, classes == 2, numbers.palette?.count == 256,
+            numbers.samples.allSatisfy({ $0 == 0 || $0 == 255 })
+        {
+            numbers = RasterImage(width: numbers.width, height: numbers.height, channels: 1, samples: numbers.samples)
+        }
         return try decode(numbers, header, labels)
     }
 

@@ -110,12 +110,11 @@ public struct EvaluationJob {
             try SamplePair.predictions(predictions, labels: labels, probabilityServes: classes == 2)
         }
         let hasProbabilities = try world.agreeOnRoot {
-            classes == 2 && pairs.allSatisfy { Self.names($0).probabilityFound != nil }
+            classes == 2 && pairs.allSatisfy { Self.beside($0, \.probabilityFound) != nil }
         }
         let notes = try world.agreeOnRoot { try SamplePair.leftOut(ofPredictions: predictions, labels: labels, pairs) }
         return try score(classes: classes, pairs: pairs, truth: truth, notes: notes) { pair in
-            let names = Self.names(pair)
-            let path = hasProbabilities ? names.probabilityFound : nil
+            let path = hasProbabilities ? Self.beside(pair, \.probabilityFound) : nil
             let probability = try path.map(Self.readProbability)
             let likely =
                 FileManager.default.fileExists(atPath: pair.image.path) ? nil : probability.map(LabelMap.init(likely:))
@@ -129,21 +128,21 @@ public struct EvaluationJob {
                 classes: likely ?? decoded?.labels ?? LabelMap(height: 0, width: 0), decoded: decoded,
                 truth: try truthReader.loadLabels(pair.labels))
             if let path, let probability {
-                try prediction.check(path, probability.height, probability.width)
+                try prediction.check(path.name, probability.height, probability.width)
                 prediction.probability = SegmentedImage.probability(in: probability)
                 let likely = LabelMap(likely: probability)
                 let unlike = prediction.pixels.count { (likely.values[$0] > 0) != (prediction.classes.values[$0] > 0) }
                 // Of another prediction: an even chance may be rounded to either side.
-                if 1000 * unlike > prediction.pixels.count { throw Self.stale(path, pair) }
+                if 1000 * unlike > prediction.pixels.count { throw Self.stale(path.name, pair) }
             }
             prediction.objects = numbered
-            if classes == 2, FileManager.default.fileExists(atPath: names.instances) {
-                let objects = try reader(.instances).loadLabels(ImagePage(names.instances)).instances
-                if let objects { try prediction.check(names.instances, objects.height, objects.width) }
+            if classes == 2, let file = Self.beside(pair, \.instancesFound) {
+                let objects = try reader(.instances).loadLabels(file).instances
+                if let objects { try prediction.check(file.name, objects.height, objects.width) }
                 if let objects,
                     prediction.pixels.contains(where: { objects.values[$0] > 0 && prediction.classes.values[$0] != 1 })
                 {
-                    throw Self.stale(names.instances, pair)
+                    throw Self.stale(file.name, pair)
                 }
                 prediction.objects = objects
             }
@@ -161,7 +160,7 @@ public struct EvaluationJob {
     /// The class image of a prediction.
     private static func classes(of pair: SamplePair, _ reader: SampleReader) throws -> DecodedLabels {
         do {
-            return try reader.loadLabels(pair.image)
+            return try reader.loadLabels(pair.image, isPrediction: true)
         } catch let failure as Failure where failure.kind == .request {
             throw Failure.request(
                 "prediction \(pair.image.name) is no image of classes: \(failure.message); a map of class 1's probability is read "
@@ -169,19 +168,24 @@ public struct EvaluationJob {
         }
     }
 
-    /// What lies beside a prediction's classes.
-    private static func names(_ pair: SamplePair) -> PredictionNames {
-        PredictionNames(pair.image.stem(ofFile: ImagePage.withoutExtension(pair.image.path)))
+    /// A file that lies beside a prediction's classes; of a stack in one file, its image there.
+    private static func beside(_ pair: SamplePair, _ found: (PredictionNames) -> String?) -> ImagePage? {
+        let stem = ImagePage.withoutExtension(pair.image.path)
+        if pair.image.page != nil, let joined = found(PredictionNames(stem)) {
+            return ImagePage(joined, page: pair.image.page)
+        }
+        return found(PredictionNames(pair.image.stem(ofFile: stem))).map { ImagePage($0) }
     }
 
-    private static func readProbability(_ path: String) throws -> RasterImage {
-        let raster = try ImageFile.read(path)
+    private static func readProbability(_ image: ImagePage) throws -> RasterImage {
+        let path = image.name
+        let raster = try image.read()
         guard raster.channels == 1, raster.palette == nil, case .integers = raster.content else {
             throw Failure.request(
                 "\(path) is no grey image of 8 or 16 bits: save class 1's probability as integers, 65535 for 1 (of NumPy, "
                     + "(65535 * p).round().astype('uint16')), or predict anew")
         }
-        guard try ImageFile.pages(path) == 1 else {
+        guard try image.page != nil || ImageFile.pages(path) == 1 else {
             throw Failure.request("\(path) has several pages: save class 1's probability alone")
         }
         return raster

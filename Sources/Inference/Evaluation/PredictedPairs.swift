@@ -87,9 +87,16 @@ extension SamplePair {
             stems = SampleSource.stems(ofPaths: files)
         }
         var pairs: [SamplePair] = []
-        for (file, stem) in zip(files, stems) {
-            for page in try ImagePage.labels(ofFile: file) {
-                let stem = page.stem(ofFile: stem)
+        for (file, fileStem) in zip(files, stems) {
+            let pages = try ImagePage.labels(ofFile: file)
+            if let joined = try ofStack(PredictionNames(ImageFolder.join(folder, fileStem)).classes(.tif), pages) {
+                pairs += zip(joined, pages).map {
+                    SamplePair(stem: $1.stem(ofFile: fileStem), image: $0, labels: $1)
+                }
+                continue
+            }
+            for page in pages {
+                let stem = page.stem(ofFile: fileStem)
                 let names = PredictionNames(ImageFolder.join(folder, stem))
                 let classes = names.classesFound
                 let serves = probabilityServes && names.probabilityFound != nil
@@ -112,11 +119,24 @@ extension SamplePair {
         return pairs
     }
 
+    /// The predictions of all images of a stack, where these are one file, as `--format tif` writes them; nil where there is
+    /// none.
+    private static func ofStack(_ path: String, _ labels: [ImagePage]) throws -> [ImagePage]? {
+        guard labels.count > 1, FileManager.default.fileExists(atPath: path) else { return nil }
+        let images = try ImagePage.labels(ofFile: path)
+        guard images.count == labels.count else {
+            throw Failure.request(
+                "prediction \(path) has \(images.count == 1 ? "1 image" : "\(images.count) images") and the labels "
+                    + "\(labels[0].path) \(labels.count): predict that stack again")
+        }
+        return images
+    }
+
     /// Notes on predictions of a folder that no label asks for, and on label files that are not read.
     static func leftOut(ofPredictions folder: String, labels: String, _ pairs: [SamplePair]) throws -> [String] {
         var notes = try SampleSource.leftOut(labels, of: "labels", extensions: ImageFolder.labelExtensions)
         guard isFolder(folder) == true else { return notes }
-        let asked = Set(pairs.map(\.stem))
+        let asked = Set(pairs.flatMap { [$0.stem, ImagePage.stem(ofPath: $0.image.path)] })
         let stems = try ImageFolder.names(in: folder, of: "predictions")
             .filter { ImageFile.isNamedImage($0, allowed: ImageFolder.labelExtensions) }.map(ImagePage.stem(ofPath:))
         let idle = stems.filter { stem in

@@ -61,10 +61,10 @@ public final class ModelEnsemble {
         normalizations = models.map(\.normalization)
     }
 
-    /// Notes for the user: where results depend on the tile, and where a file does not say how its network was trained.
+    /// Notes for the user: where results depend on the tile and this one is not the training's, and where a file does not say how its network was trained.
     public var remarks: [String] {
-        let tile = tileMatters.map {
-            "\($0.path) normalises each tile by itself (model.normalization: group): its results depend on --tile, and scores of the run's validation are those of the default"
+        let tile = models.first { $0.architecture.normalization == .group && $0.tile != self.tile ?? $0.tile }.map {
+            "\($0.path) normalises each tile by itself (model.normalization: group) and was trained with tiles of \($0.tile): results depend on --tile, and scores of the run's validation are those without it"
         }
         return [tile].compactMap(\.self) + models.compactMap(\.assumption)
     }
@@ -82,6 +82,13 @@ public final class ModelEnsemble {
     /// What the pages of a TIFF file are to the models.
     package var pages: PageMeaning { models[0].pages }
     public var classNames: [String]? { models[0].classNames }
+    /// A name for each class, made up where the models have none.
+    package var shownClassNames: [String] { classNames ?? ClassColors.names(classes: classes) }
+    /// The colours that a class image is in: the labels', or those that the configuration names; nil where there are none.
+    package var classPalette: [RGBColor]? {
+        if case .palette(let colors)? = models[0].configuration?.data.labels { return colors }
+        return models[0].classColors
+    }
     public var classColors: ClassColors { ClassColors(models[0].classColors, classes: classes) }
 
     /// The class probabilities of an image, H×W×classes.

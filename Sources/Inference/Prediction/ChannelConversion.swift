@@ -25,7 +25,6 @@ final class ConvertedRows: ImageRows {
     var width: Int { original.width }
     var height: Int { original.height }
     var maximum: UInt64 { original.maximum }
-    var tags: TIFFTags { original.tags }
 
     func read(_ rows: Range<Int>) throws -> RasterImage {
         let raster = try original.read(rows)

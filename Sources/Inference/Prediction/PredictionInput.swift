@@ -4,20 +4,36 @@ import Images
 import Kernels
 import Support
 
-/// An image to be predicted: a file, or an image of a TIFF stack.
+/// What is predicted into files of its own: an image, alone in its file or one of a TIFF stack, or all images of a stack.
 struct PredictionInput: Codable, Sendable {
-    let image: ImagePage
-    /// What its results' names begin with: the file's without extension, and the image's number in a stack.
+    /// One, or all of a stack in their order.
+    let images: [ImagePage]
+    /// Of each image; a palette counts as three channels.
+    private let extents: [[Int]]
+    /// What its results' names begin with: the file's without extension, and the image's number where it is one of a stack.
     let stem: String
-    let width: Int
-    let height: Int
-    /// A palette counts as three.
-    let channels: Int
+    /// The file's name without extension.
+    let fileStem: String
     let file: FileState
 
-    var path: String { image.path }
-    var pixels: Int { width * height }
-    var size: ImageShape { ImageShape(height, width, channels) }
+    private init(_ images: [ImagePage], stem: String, fileStem: String, _ file: FileState) throws {
+        self.images = images
+        self.stem = stem
+        self.fileStem = fileStem
+        self.file = file
+        extents = try images.map { image in
+            let header = try image.readHeader()
+            return [header.height, header.width, header.pictureChannels]
+        }
+    }
+
+    var path: String { images[0].path }
+    var sizes: [ImageShape] { extents.map { ImageShape($0[0], $0[1], $0[2]) } }
+    /// Of all images.
+    var pixels: Int { sizes.reduce(0) { $0 + $1.pixels } }
+    var isStack: Bool { images.count > 1 }
+    /// The names of each image's own files.
+    var imageNames: [PredictionNames] { images.map { PredictionNames($0.stem(ofFile: fileStem)) } }
 
     /// What tells an image's file from others, and from what it was at another time.
     struct FileState: Codable, Hashable, Sendable {
@@ -39,8 +55,10 @@ struct PredictionInput: Codable, Sendable {
     /// The images of a folder, or of the files that match a path with wildcards, in the order of their names; or those of
     /// the one file.
     ///
-    /// - Parameter pages: what the pages of a TIFF file are.
-    static func list(_ path: String, pages: PageMeaning) throws -> [PredictionInput] {
+    /// - Parameters:
+    ///   - pages: what the pages of a TIFF file are.
+    ///   - joiningStacks: whether all images of a file are one input.
+    static func list(_ path: String, pages: PageMeaning, joiningStacks: Bool) throws -> [PredictionInput] {
         let files = try SampleSource.files(path, of: "--input")
         // A folder may hold two files of one stem, a mistake that has its own error.
         let stems =
@@ -49,11 +67,10 @@ struct PredictionInput: Codable, Sendable {
             : files.map(ImagePage.stem(ofPath:))
         return try zip(files, stems).flatMap { file, stem in
             let state = try FileState(of: file)
-            return try ImagePage.all(ofFile: file, pages: pages).map { image in
-                let header = try image.readHeader()
-                return PredictionInput(
-                    image: image, stem: image.stem(ofFile: stem),
-                    width: header.width, height: header.height, channels: header.pictureChannels, file: state)
+            let images = try ImagePage.all(ofFile: file, pages: pages)
+            if joiningStacks { return [try PredictionInput(images, stem: stem, fileStem: stem, state)] }
+            return try images.map {
+                try PredictionInput([$0], stem: $0.stem(ofFile: stem), fileStem: stem, state)
             }
         }
     }

@@ -2,7 +2,7 @@ import Communication
 import Datasets
 import Foundation
 import Kernels
-import Metrics
+import ObjectFiles
 import Support
 
 /// Segments the images of a folder, or one image; under `mpirun` the ranks share them out, and each large image too.
@@ -27,8 +27,7 @@ public struct PredictionJob {
     public struct Limits: Sendable {
         /// Above it the ranks work on one image together, band by band, instead of each on one of its own.
         public var shared: Int
-        /// Above it an image's results are TIFF files, written in strips; objects and overlays, which need the whole image
-        /// in memory, are refused.
+        /// Above it an image's results are TIFF files, written in strips.
         public var large: Int
 
         public init(shared: Int = 1 << 22, large: Int = 1 << 26) {
@@ -63,27 +62,37 @@ public struct PredictionJob {
                 !read.isFinished($0, outputs) || !read.hasFiles($0, fileNames($0), in: folder)
             }
             removeRemains(of: inputs, in: folder)
-            for input in todo where !read.knows(input) { removeOutdated(input, in: folder) }
+            for input in todo {
+                if !read.knows(input) { removeOutdated(input, in: folder) }
+                let wanted = Set(fileNames(input))
+                for name in read.files(ofFile: input.fileStem, input.stem) where !wanted.contains(name) {
+                    unlink("\(folder)/\(name)")
+                }
+            }
             return todo
         }
-        let skipped = inputs.count - todo.count
+        func count(_ inputs: [PredictionInput]) -> Int { inputs.reduce(0) { $0 + $1.images.count } }
+        let all = count(inputs)
+        let skipped = all - count(todo)
         var done = skipped
         func finish(_ inputs: [(input: PredictionInput, files: [PredictedFile])]) throws {
             _ = try world.agreeOnRoot { () throws -> Int in
                 try record?.add(inputs.map { PredictionRecord.Entry($0.input, outputs, $0.files) })
                 return 0
             }
-            done += inputs.count
-            progress("\(done) of \(todo.count + skipped) images")
+            done += count(inputs.map(\.input))
+            progress("\(done) of \(all) images")
         }
         func stopped() -> Failure {
             Failure(
                 .stopped,
-                "stopped on a signal after \(done) of \(todo.count + skipped) images: the same command goes on from there"
+                "stopped on a signal after \(done) of \(all) images: the same command goes on from there"
             )
         }
 
-        let isShared = { (input: PredictionInput) in world.size > 1 && input.pixels > limits.shared }
+        let isShared = { (input: PredictionInput) in
+            world.size > 1 && (input.isStack || input.pixels > limits.shared)
+        }
         for input in todo where isShared(input) {
             do {
                 try finish([(input, try shareOut(input, into: folder, progress))])
@@ -96,10 +105,7 @@ public struct PredictionJob {
         // This rank's, which go through the networks without a gap.
         let own = stride(from: world.rank, to: rest.count, by: world.size).map { rest[$0] }
         let stream = try world.agree {
-            try ensemble.stream(own.map(\.size)) { index in
-                let image = try open(own[index])
-                return (image, try ensemble.scales(of: image), ensemble.bands(of: own[index].size))
-            }
+            try predictions(of: own.flatMap { input in input.images.indices.map { (input, $0, nil) } })
         }
         defer { stream.stop() }
         for first in stride(from: 0, to: rest.count, by: world.size) {
@@ -124,7 +130,7 @@ public struct PredictionJob {
             try record?.sync()
             return 0
         }
-        return Outcome(images: inputs.count, skipped: skipped, notes: notes)
+        return Outcome(images: all, skipped: skipped, notes: notes)
     }
 
     /// How the segmentation of an image by one rank alone ended.
@@ -160,7 +166,8 @@ public struct PredictionJob {
                 "\(ensemble.models[0].path) has \(ensemble.classes) classes: predict writes them as 8-bit grey, at most 256"
             )
         }
-        let inputs = try PredictionInput.list(input, pages: ensemble.pages)
+        let inputs = try PredictionInput.list(
+            input, pages: ensemble.pages, joiningStacks: outputs.format == .tif)
         let originals = Dictionary(inputs.map { ($0.file.path, $0.path) }, uniquingKeysWith: { first, _ in first })
         let target = realPath(folder)
         let sources = Set(inputs.map { ($0.path as NSString).deletingLastPathComponent })
@@ -181,7 +188,7 @@ public struct PredictionJob {
             }
         }
         let notes =
-            try ensemble.checkChannels(inputs.map { ($0.image, $0.channels) })
+            try ensemble.checkChannels(inputs.flatMap { zip($0.images, $0.sizes.map(\.channels)).map { ($0, $1) } })
             + SampleSource.leftOut(input, of: "--input")
         try makeFolder(folder, called: "--output \(folder)", advice: "choose a folder that can be written")
         guard access(folder, W_OK | X_OK) == 0 else {
@@ -190,34 +197,34 @@ public struct PredictionJob {
         return (inputs, notes)
     }
 
-    private func isLarge(_ input: PredictionInput) -> Bool { input.pixels > limits.large }
+    private func format(_ input: PredictionInput) -> PredictionNames.Format {
+        input.sizes.contains { $0.pixels > limits.large } ? .tif : outputs.format
+    }
 
-    private func format(_ input: PredictionInput) -> PredictionNames.Format { isLarge(input) ? .tif : .png }
-
-    /// The names of all that is written of an image.
+    /// The names of all that is written of an input.
     private func fileNames(_ input: PredictionInput) -> [String] {
-        outputs.fileNames(PredictionNames(input.stem), classes: ensemble.classes, format(input))
+        outputs.fileNames(
+            PredictionNames(input.stem), images: input.imageNames, classes: ensemble.classes, format(input))
     }
 
     private func check(_ input: PredictionInput) throws {
-        try ensemble.checkMemory(input.path, input.size)
-        let size = "\(input.path) has \(input.width)×\(input.height) pixels, and"
-        if isLarge(input), outputs.instances || outputs.overlay {
-            throw Failure.request(
-                "\(size) \(outputs.instances ? "--instances" : "--overlay") needs the whole image in memory, at most \(limits.large) pixels: cut it into smaller ones"
-            )
-        }
-        if outputs.instances, input.width + input.height > DistanceTransform.mostSides {
-            throw Failure.request(
-                "\(size) --instances measures distances where height and width are at most \(DistanceTransform.mostSides) together: cut it into shorter ones"
-            )
+        for (image, size) in zip(input.images, input.sizes) {
+            try ensemble.checkMemory(image.name, size)
+            let side = max(size.width, size.height)
+            if outputs.rois, side > ImageJROI.mostSide {
+                throw Failure.request(
+                    "\(image.name) has \(size.width)×\(size.height) pixels, and ImageJ's ROIs reach to \(ImageJROI.mostSide) on a side: leave out --rois (--geojson has no such limit), or cut the image"
+                )
+            }
         }
     }
 
     /// Removes what another model, or this one of another image, has left beside the classes that will be written: it would
     /// pass for a part of the new results.
     private func removeOutdated(_ input: PredictionInput, in folder: String) {
-        for name in PredictionNames(input.stem).besideClasses(classes: ensemble.classes) { unlink("\(folder)/\(name)") }
+        for names in [PredictionNames(input.stem)] + input.imageNames {
+            for name in names.besideClasses(classes: ensemble.classes) { unlink("\(folder)/\(name)") }
+        }
     }
 
     /// Removes what a job that was killed has left half-written: hidden files beside their later names.
@@ -226,7 +233,9 @@ public struct PredictionJob {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
         let remains = names.filter { $0.hasPrefix(".") && $0.hasSuffix(".part") }
         guard !remains.isEmpty else { return }
-        let wanted = Set(inputs.flatMap { PredictionNames($0.stem).all(classes: ensemble.classes) })
+        let wanted = Set(
+            inputs.flatMap { [PredictionNames($0.stem)] + $0.imageNames }
+                .flatMap { $0.all(classes: ensemble.classes) })
         for name in remains {
             // ".NAME.PROCESS-NUMBER.part"
             let parts = name.dropFirst().split(separator: ".")
@@ -237,99 +246,139 @@ public struct PredictionJob {
     // MARK: - One image
 
     /// Opens an image whose header was read when the job began.
-    private func open(_ input: PredictionInput) throws -> any ImageRows {
+    private func open(_ input: PredictionInput, _ index: Int) throws -> any ImageRows {
         do {
             _ = try InputFile(input.path, called: "image \(input.path)")
         } catch let failure as Failure {
             throw failure.sinceStart
         }
-        let image = try ensemble.open(input.image)
-        let found = (image as? ConvertedRows)?.original ?? image
-        guard ImageShape(found.height, found.width, found.channels) == input.size else {
+        let image = try ensemble.open(input.images[index])
+        guard image.asFiled.size == input.sizes[index] else {
             throw Failure.running("\(input.path) was changed while the job ran: start again")
         }
         return image
     }
 
-    /// Segments an image that the ranks share: they predict its bands in turn. Called by all ranks.
+    /// The probabilities of images of inputs, one after another.
+    ///
+    /// - Parameter images: which image of which input, and its bands; nil for all of them.
+    private func predictions(
+        of images: [(input: PredictionInput, index: Int, bands: [Range<Int>]?)],
+        scales: [IntensityNormalization: IntensityScale]? = nil
+    ) throws -> PredictionStream<any ImageRows> {
+        try ensemble.stream(images.map { $0.input.sizes[$0.index] }) { place in
+            let (input, index, bands) = images[place]
+            let image = try open(input, index)
+            return (image, try scales ?? ensemble.scales(of: image), bands ?? ensemble.bands(of: input.sizes[index]))
+        }
+    }
+
+    /// A band of an image of an input.
+    private struct Part {
+        let image: Int
+        let rows: Range<Int>
+    }
+
+    /// The bands of an input, image by image.
+    private func parts(of input: PredictionInput) -> [Part] {
+        input.sizes.enumerated().flatMap { image, size in
+            ensemble.bands(of: size).map { Part(image: image, rows: $0) }
+        }
+    }
+
+    /// Segments an image, or a stack, that the ranks share: they predict its bands in turn. Called by all ranks.
     private func shareOut(
         _ input: PredictionInput, into folder: String, _ progress: (String) -> Void
     ) throws -> [PredictedFile] {
-        let image = try world.agree { try open(input) }
-        let scales = try world.agreeOnRoot { try ensemble.scales(of: image) }
-        let bands = ensemble.bands(of: input.size)
-        let own = stride(from: world.rank, to: bands.count, by: world.size).map { bands[$0] }
-        let stream = try world.agree { try ensemble.stream([input.size]) { _ in (image, scales, own) } }
+        let parts = parts(of: input)
+        let own = stride(from: world.rank, to: parts.count, by: world.size).map { parts[$0] }
+        let images = Dictionary(grouping: own, by: \.image).sorted { $0.key < $1.key }.map { image, parts in
+            (input: input, index: image, bands: Optional(parts.map(\.rows)))
+        }
+        // One measures a large image; of a stack each rank its own images.
+        let scales =
+            input.isStack
+            ? nil
+            : try world.agreeOnRoot { () throws -> [IntensityNormalization: IntensityScale] in
+                try ensemble.scales(of: open(input, 0))
+            }
+        let stream = try world.agree { try predictions(of: images, scales: scales) }
         defer { stream.stop() }
         return try segment(input, stream, into: folder, among: world, progress)
     }
 
-    /// Segments an image: the ranks predict its bands in turn, and the first rank writes them. Called by all of `ranks`.
+    /// Segments an input: the ranks predict its bands in turn, and the first rank writes them. Called by all of `ranks`.
     ///
     /// Throws `Failure.stopped` on all ranks where a signal came to one.
     ///
-    /// - Parameter stream: this rank's bands of the image come next in it.
+    /// - Parameter stream: this rank's bands of the input come next in it.
     /// - Returns: on the first rank, the files that it wrote, which are synced.
     private func segment(
         _ input: PredictionInput, _ stream: PredictionStream<any ImageRows>, into folder: String,
         among ranks: any Communicator, _ progress: (String) -> Void
     ) throws -> [PredictedFile] {
-        let bands = ensemble.bands(of: input.size)
-        var written: (files: PredictionFiles, image: any ImageRows)?
-        for first in stride(from: 0, to: bands.count, by: ranks.size) {
+        let parts = parts(of: input)
+        var files: PredictionFiles?
+        for first in stride(from: 0, to: parts.count, by: ranks.size) {
             let own = try ranks.agree { () throws -> Tensor? in
                 guard !StopSignal.isRaised else { throw Failure(.stopped, "stopped on a signal") }
                 let index = first + ranks.rank
-                guard index < bands.count else { return nil }
-                guard let band = try stream.next(), band.rows == bands[index] else {
+                guard index < parts.count else { return nil }
+                guard let band = try stream.next(), band.rows == parts[index].rows else {
                     preconditionFailure("\(input.path): band \(index) is not what comes next")
                 }
-                if ranks.rank == 0, written == nil {
-                    let tags = band.image.tags
-                    written = (
-                        try PredictionFiles(
-                            input, outputs, folder: folder, ensemble: ensemble, tags: tags, format(input)), band.image
-                    )
+                if ranks.rank == 0, files == nil {
+                    files = try PredictionFiles(
+                        input, outputs, folder: folder, ensemble: ensemble, format(input)
+                    ) { try open(input, $0).asFiled }
                 }
                 return band.probabilities
             }
-            let round = Array(bands[first..<min(first + ranks.size, bands.count)])
+            let round = Array(parts[first..<min(first + ranks.size, parts.count)])
             var failure: (any Error)?
-            try gather(own, of: round, width: input.width, among: ranks) { band, rows in
+            try gather(own, of: round, input, among: ranks) { band, part in
                 guard failure == nil else { return }
-                do { try written?.files.add(band, rows: rows) } catch { failure = error }
+                do { try files?.add(band, image: part.image, rows: part.rows) } catch { failure = error }
             }
             try ranks.agree { if let failure { throw failure } }
-            if bands.count > ranks.size {
-                progress("\(input.stem): \(first + round.count) of \(bands.count) bands")
+            if parts.count > ranks.size {
+                let what = parts.count == input.images.count ? "images" : "bands"
+                progress("\(input.stem): \(first + round.count) of \(parts.count) \(what)")
             }
         }
         return try ranks.agree { () throws -> [PredictedFile] in
-            guard let (files, image) = written else { return [] }
-            try files.finish(image)
+            guard let files else { return [] }
+            try files.finish()
             return try fileNames(input).map { try PredictedFile($0, in: folder) }
         }
     }
 
     /// Gathers the bands of a round on the first rank, which takes them in their order.
     private func gather(
-        _ own: Tensor?, of round: [Range<Int>], width: Int, among ranks: any Communicator,
-        _ take: (Tensor, Range<Int>) -> Void
+        _ own: Tensor?, of round: [Part], _ input: PredictionInput, among ranks: any Communicator,
+        _ take: (Tensor, Part) -> Void
     ) throws {
         guard ranks.rank == 0 else {
             if let own { try ranks.send(UnsafeRawBufferPointer(own.bytes), to: 0, tag: .predictedBand) }
             return
         }
-        for (owner, rows) in round.enumerated() {
+        for (owner, part) in round.enumerated() {
             if owner == 0 {
-                if let own { take(own, rows) }
+                if let own { take(own, part) }
             } else {
-                let band = Tensor(rows.count, width, ensemble.classes)
+                let band = Tensor(part.rows.count, input.sizes[part.image].width, ensemble.classes)
                 try ranks.receive(band.bytes, from: owner, tag: .predictedBand)
-                take(band, rows)
+                take(band, part)
             }
         }
     }
+}
+
+extension ImageRows {
+    /// The image as its file has it, not as the network takes it.
+    fileprivate var asFiled: any ImageRows { (self as? ConvertedRows)?.original ?? self }
+
+    fileprivate var size: ImageShape { ImageShape(height, width, channels) }
 }
 
 extension Tensor {

@@ -2,7 +2,7 @@ import Foundation
 
 /// What the files of one image's prediction are called: as `predict` writes them, and as `evaluate` looks for them.
 public struct PredictionNames: Hashable, Sendable {
-    /// How pixels are written: those of large images as TIFF, strip by strip.
+    /// How pixels are written: as PNG, or as TIFF, strip by strip and the images of a stack in one file.
     public enum Format: String, CaseIterable, Sendable {
         case png
         case tif
@@ -22,9 +22,13 @@ public struct PredictionNames: Hashable, Sendable {
     }
 
     /// Numbered objects.
-    public var instances: String { "\(stem).instances.png" }
+    public func instances(_ format: Format) -> String { "\(stem).instances.\(format)" }
     /// The table of the objects.
     public var objects: String { "\(stem).objects.csv" }
+    /// The outlines of the objects, for QuPath and napari.
+    public var geoJSON: String { "\(stem).geojson" }
+    /// The outlines of the objects, for ImageJ.
+    public var rois: String { "\(stem).rois.zip" }
     /// The image with its classes or objects drawn in.
     public var overlay: String { "\(stem).overlay.png" }
 
@@ -32,7 +36,7 @@ public struct PredictionNames: Hashable, Sendable {
     public func besideClasses(classes: Int) -> [String] {
         (1..<classes).flatMap { index in
             Format.allCases.map { probability(ofClass: index, classes: classes, $0) }
-        } + [instances, objects, overlay]
+        } + Format.allCases.map { instances($0) } + [objects, geoJSON, rois, overlay]
     }
 
     /// All that there may be of an image.
@@ -58,6 +62,8 @@ public struct PredictionNames: Hashable, Sendable {
 
     /// The file of class 1's probability that is there, of two classes.
     public var probabilityFound: String? { found { probability($0) } }
+    /// The file of numbered objects that is there.
+    public var instancesFound: String? { found { instances($0) } }
 
     private func found(_ name: (Format) -> String) -> String? {
         Format.allCases.map(name).first(where: FileManager.default.fileExists)

@@ -1,4 +1,5 @@
 import Kernels
+import Support
 
 /// Instance segmentation from class probabilities: the regions of each class, split by a watershed where objects touch.
 ///
@@ -20,29 +21,153 @@ public struct ObjectSeparation: Sendable {
 
     /// Numbers the objects from 1 up, in the order of their first pixels; 0 is background.
     ///
+    /// A class is taken region by region, each with the pixels around it alone, or as a whole where its regions lie so
+    /// intertwined that this is less work. The objects are the same.
+    ///
     /// - Parameters:
     ///   - classes: H×W most probable classes.
     ///   - certainty: the probabilities of these classes, row by row.
-    public func objects(classes: LabelMap, certainty: [Float]) -> (objects: LabelMap, count: Int) {
+    ///
+    /// Throws `Failure.request` where a region is too large for its distances, or for the memory that is free.
+    public func objects(classes: LabelMap, certainty: [Float]) throws -> (objects: LabelMap, count: Int) {
         let (height, width) = (classes.height, classes.width)
         precondition(
             certainty.count == height * width, "\(certainty.count) probabilities for \(height)×\(width) pixels")
-        let all = LabelMap(height: height, width: width, filledWith: 0)
-        var count: Int32 = 0
-        let present = Set(classes.values.prefix(height * width)).filter { $0 > 0 }.sorted()
-        for index in present {
-            let mask = (0..<height * width).map { classes.values[$0] == index }
-            let depth = Self.depth(of: index, in: classes, certainty)
-            let markers = Self.peaks.markers(depth, within: mask, height: height, width: width)
-            let regions = Watershed.flood(depth.map { -$0 }, markers: markers, within: mask, keepsLines: false)
-            var largest: Int32 = 0
-            for pixel in 0..<height * width where regions.values[pixel] > 0 {
-                all.values[pixel] = count + regions.values[pixel]
-                largest = max(largest, regions.values[pixel])
-            }
-            count += largest
+        let (all, regions) = ConnectedComponents.label(classes)
+        var windows: [Int32: [Window]] = [:]
+        for (region, window) in Window.around(all, count: regions).enumerated() {
+            windows[classes.values[window.firstPixel], default: []].append(
+                Window(window, of: Int32(region + 1), within: classes))
         }
+        // The regions' own numbers give way to those of the objects, which are negative until all are found.
+        var count: Int32 = 0
+        for (index, own) in windows.sorted(by: { $0.key < $1.key }) {
+            let whole = Window(joining: own)
+            let together = own.reduce(0) { $0 + $1.area } > whole.area && whole.fits
+            for window in together ? [whole] : own {
+                count += try Self.separate(window, of: index, all, classes, certainty, numbersBelow: count)
+            }
+        }
+        for pixel in 0..<height * width { all.values[pixel] = -all.values[pixel] }
         return Self.renumbered(all, largest: Int(count), minimumSize: minimumSize)
+    }
+
+    /// Parts a region, or all regions of a class, into objects.
+    ///
+    /// - Parameters:
+    ///   - all: numbers of regions above 0, which the window's give way to the objects' numbers below 0.
+    ///   - last: the number of objects found before.
+    /// - Returns: how many were found.
+    private static func separate(
+        _ window: Window, of index: Int32, _ all: LabelMap, _ classes: LabelMap, _ certainty: [Float],
+        numbersBelow last: Int32
+    ) throws -> Int32 {
+        let (height, width) = (window.rows.count, window.columns.count)
+        guard window.fits else {
+            throw Failure.request(
+                "an object of class \(index) reaches over \(width)×\(height) pixels, and objects are parted where height and width are at most \(DistanceTransform.mostSides) together: cut the image into smaller ones"
+            )
+        }
+        try MachineMemory.require(
+            Double(bytesPerPixel * height * width), for: "parting objects in a region of \(width)×\(height) pixels",
+            advice: "cut the image into smaller ones, or leave out --instances")
+        let part = LabelMap(height: height, width: width, filledWith: 0)
+        var sure = [Float](repeating: 0, count: height * width)
+        var mask = [Bool](repeating: false, count: height * width)
+        window.each(width: classes.width) { pixel, place in
+            part.values[place] = classes.values[pixel]
+            sure[place] = certainty[pixel]
+            let number = all.values[pixel]
+            mask[place] = window.region.map { $0 == number } ?? (classes.values[pixel] == index)
+        }
+        let depth = depth(of: index, in: part, sure)
+        let markers = peaks.markers(depth, within: mask, height: height, width: width)
+        let found = Watershed.flood(depth.map { -$0 }, markers: markers, within: mask, keepsLines: false)
+        var largest: Int32 = 0
+        window.each(width: classes.width) { pixel, place in
+            let number = found.values[place]
+            guard number > 0 else { return }
+            all.values[pixel] = -(last + number)
+            largest = max(largest, number)
+        }
+        return largest
+    }
+
+    /// Bytes that parting takes a pixel: depths, distances, markers, regions, and the queues of the flood.
+    private static let bytesPerPixel = 64
+
+    /// A part of an image in which regions are parted, with a margin: of other regions of the class, what their smoothed
+    /// depth adds to that of this one. Their pixels count where they are within two of it, and have their own nearest
+    /// pixel outside within three.
+    private struct Window {
+        private static let margin = 5
+
+        var rows: Range<Int>
+        var columns: Range<Int>
+        /// The region's number; nil for all of the class.
+        let region: Int32?
+        /// One of its pixels, row·width + column of the image.
+        let firstPixel: Int
+
+        var area: Int { rows.count * columns.count }
+        var fits: Bool { rows.count + columns.count <= DistanceTransform.mostSides }
+
+        /// Closely around each region, in the order of their numbers.
+        static func around(_ regions: LabelMap, count: Int) -> [Window] {
+            var windows: [Window] = []
+            windows.reserveCapacity(count)
+            for y in 0..<regions.height {
+                for x in 0..<regions.width {
+                    let number = Int(regions[y, x])
+                    guard number > 0 else { continue }
+                    if number > windows.count {
+                        windows.append(
+                            Window(
+                                rows: y..<y + 1, columns: x..<x + 1, region: nil, firstPixel: y * regions.width + x))
+                    } else {
+                        let columns = windows[number - 1].columns
+                        windows[number - 1].rows = windows[number - 1].rows.lowerBound..<y + 1
+                        windows[number - 1].columns =
+                            min(columns.lowerBound, x)..<max(columns.upperBound, x + 1)
+                    }
+                }
+            }
+            return windows
+        }
+
+        private init(rows: Range<Int>, columns: Range<Int>, region: Int32?, firstPixel: Int) {
+            (self.rows, self.columns, self.region, self.firstPixel) = (rows, columns, region, firstPixel)
+        }
+
+        /// With its margin, within the image.
+        init(_ close: Window, of region: Int32, within image: LabelMap) {
+            func wider(_ range: Range<Int>, _ side: Int) -> Range<Int> {
+                max(range.lowerBound - Self.margin, 0)..<min(range.upperBound + Self.margin, side)
+            }
+            self.init(
+                rows: wider(close.rows, image.height), columns: wider(close.columns, image.width), region: region,
+                firstPixel: close.firstPixel)
+        }
+
+        init(joining windows: [Window]) {
+            func all(_ ranges: [Range<Int>]) -> Range<Int> {
+                (ranges.map(\.lowerBound).min() ?? 0)..<(ranges.map(\.upperBound).max() ?? 0)
+            }
+            self.init(
+                rows: all(windows.map(\.rows)), columns: all(windows.map(\.columns)), region: nil,
+                firstPixel: windows[0].firstPixel)
+        }
+
+        /// Each pixel's place in the image, of that width, and in this part.
+        func each(width: Int, _ body: (Int, Int) -> Void) {
+            var place = 0
+            for y in rows {
+                for pixel in y * width + columns.lowerBound..<y * width + columns.upperBound {
+                    body(pixel, place)
+                    place += 1
+                }
+            }
+        }
     }
 
     /// The depth of each pixel inside its class's regions, smoothed a little, since distances on a grid are rough.

@@ -126,7 +126,7 @@ package final class Validator {
 
     /// Draws the images whose classes are among the findings, as `PREFIX-STEM.png`.
     func draw(_ findings: Findings, into folder: String, prefix: String) throws {
-        let panel = ValidationPanel(colors: model.pictureColors)
+        let panel = ValidationPanel(colors: model.pictureColors, names: model.classNames)
         for finding in findings.images {
             guard let classes = finding.classes else { continue }
             let sample = try cache.load(pairs[finding.position])
@@ -138,7 +138,9 @@ package final class Validator {
                         bytes.loadUnaligned(fromByteOffset: 2 * pixel, as: UInt16.self))
                 }
             }
-            let picture = panel.picture(image: sample.image, truth: sample.labels, prediction: predicted)
+            // As its file has it, in its own colours.
+            let image = try ShownImage(try pairs[finding.position].image.rows(), atMost: ShownImage.mostOfPanel)
+            let picture = panel.picture(image: image, truth: sample.labels, prediction: predicted)
             try PNG.write(picture, to: "\(folder)/\(prefix)-\(sample.stem).png")
         }
     }

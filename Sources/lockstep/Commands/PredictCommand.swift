@@ -2,17 +2,27 @@ import ArgumentParser
 import Foundation
 import Inference
 
+extension PredictionNames.Format: ExpressibleByArgument {}
+
 struct PredictCommand: JobCommand {
     static let configuration = CommandConfiguration(
         commandName: "predict",
         abstract: "Segments images of any size.",
         discussion: """
-            Writes one PNG an image, of its name: the class of each pixel, or with two classes 0 and 255. Large images \
-            go through the network in overlapping tiles with mirrored borders, a band of rows at a time. Under mpirun \
-            the ranks share the images out, and the bands of an image of more than 4 megapixels. Of an image of more \
-            than 67 megapixels (2^26) the results are TIFF files (STEM.tif), with the resolution of a TIFF's; such an \
-            image is never in memory as a whole, be it a TIFF in strips or tiles or a PNG that is not interlaced. \
-            --instances and --overlay need it whole, and refuse it.
+            Writes one PNG an image, of its name: the class of each pixel, or with two classes 0 and 255. Where the \
+            configuration has colours for the classes (data.labels: {palette: …} or model.class_colors) the PNG has \
+            them as its palette, over the same numbers. Large images go through the network in overlapping tiles with \
+            mirrored borders, a band of rows at a time. Under mpirun the ranks share the images out, and the bands of \
+            an image of more than 4 megapixels, or of a stack with --format tif.
+
+            With --format tif a stack comes out as one STEM.tif with its slices and frames in their order, and so do \
+            its probabilities and object numbers. The resolution is the input's, and where that has ImageJ's or OME's \
+            metadata, ImageJ's description says slices, frames, unit and spacing. Its objects are in one table, with \
+            the image's number in the column image; overlays are one PNG an image.
+
+            Of an image of more than 67 megapixels (2^26) pixels' files are TIFF in any case; such an image is never in \
+            memory as a whole, be it a TIFF in strips or tiles or a PNG that is not interlaced. --overlay keeps 4 bytes \
+            a pixel of it, --instances 16, and 64 for each pixel around the object that is being parted.
 
             With --threads several tiles are computed side by side, of one image or of several, as far as half of the free \
             memory goes; the next image is read and the last one written meanwhile. Results do not depend on it.
@@ -31,7 +41,7 @@ struct PredictCommand: JobCommand {
 
     @Option(
         help:
-            "An image (PNG, TIFF, JPEG), a folder of them, or a path with wildcards in quotes. The pages of a TIFF stack become STEM-0000, STEM-0001, …"
+            "An image (PNG, TIFF, JPEG), a folder of them, or a path with wildcards in quotes. The images of a TIFF stack become STEM-0000, STEM-0001, … (see --format)."
     )
     var input: String
 
@@ -42,18 +52,45 @@ struct PredictCommand: JobCommand {
     var probabilities = false
 
     @Flag(
-        help: "Also writes STEM.overlay.png: the image with its classes, or with --instances its objects, outlined.")
+        help: """
+            Also writes STEM.overlay.png: the image with its classes, or with --instances its objects, outlined, and a \
+            legend. RGB of 8 bits keeps its colours, other images are stretched in brightness; one of more than 4096 \
+            pixels on a side is scaled down to that.
+            """)
     var overlay = false
+
+    @Flag(help: "With --overlay --instances: each object bears its number in the picture.")
+    var numbers = false
 
     @Flag(
         help: """
             Also writes STEM.instances.png, 16-bit object numbers from 1 up (0: none), touching objects split by a \
             watershed, and STEM.objects.csv: each object's class, area, centre and extent in pixels from 0 at the top \
-            and left, and mean grey value of the image's file.
+            and left, mean grey value of the image's file, and shape as scikit-image's regionprops measures it: \
+            perimeter, equivalent_diameter, major_axis and minor_axis (of the ellipse of the same second moments), \
+            eccentricity, solidity. Where the file knows the size of a pixel (ImageJ's or OME's unit; else a resolution \
+            of 1,016 pixels an inch or more) also in micrometres: area_um2, perimeter_um (of square pixels), …
             """)
     var instances = false
 
-    @Option(help: "With --instances: objects of fewer pixels are left out.")
+    @Flag(
+        help: """
+            Also writes STEM.geojson, and what --instances does: the outline of each object along the edges of its \
+            pixels, with holes, in pixels; QuPath imports it as detections with class and measurements, napari reads it.
+            """)
+    var geojson = false
+
+    @Flag(
+        help: """
+            Also writes STEM.rois.zip, and what --instances does: the same outlines for ImageJ's ROI Manager, those with \
+            holes as composite selections.
+            """)
+    var rois = false
+
+    @Option(help: "png or tif: in what pixels are written; tif keeps stacks in one file, with resolution and axes.")
+    var format = PredictionNames.Format.png
+
+    @Option(help: "With --instances, --geojson or --rois: objects of fewer pixels are left out.")
     var minimumSize: Int?
 
     @Flag(help: "Averages over the eight flips and rotations of each image; takes eight times as long.")
@@ -64,9 +101,14 @@ struct PredictCommand: JobCommand {
 
     @OptionGroup var model: ModelOptions
 
+    private var findsObjects: Bool { instances || geojson || rois }
+
     func validate() throws {
+        if numbers, !overlay || !findsObjects {
+            throw ValidationError("--numbers are those of objects in the overlay: add --overlay --instances")
+        }
         guard let minimumSize else { return }
-        guard instances else { throw ValidationError("--minimum-size is about objects: add --instances") }
+        guard findsObjects else { throw ValidationError("--minimum-size is about objects: add --instances") }
         guard minimumSize >= 0 else { throw ValidationError("--minimum-size \(minimumSize): give 0 or more") }
     }
 
@@ -77,7 +119,8 @@ struct PredictCommand: JobCommand {
         let predicting = PredictionJob(
             ensemble, world: job.world,
             outputs: .init(
-                probabilities: probabilities, overlay: overlay, instances: instances, minimumSize: minimumSize ?? 0))
+                probabilities: probabilities, overlay: overlay, numbers: numbers, instances: findsObjects,
+                minimumSize: minimumSize ?? 0, geoJSON: geojson, rois: rois, format: format))
         defer { console.endProgress() }
         let outcome = try predicting.run(input: input, output: output) { console.progress($0) }
         struct Answer: Encodable {

@@ -1,4 +1,5 @@
 import Checkpoints
+import Datasets
 import Foundation
 import Images
 import Inference
@@ -156,13 +157,89 @@ import Testing
                     tiff.tags == TIFFTags(resolution: (1234.5, 617), resolutionUnit: .centimetre, description: nil))
             }
         }
-        // What needs the whole image is refused before anything is predicted.
-        for wanted in [PredictionOutputs(overlay: true), PredictionOutputs(instances: true)] {
-            let end = try predict(model, folder, to: "refused", wanted, ranks: 2, limits: .init(large: 100))
-            guard case .failure(let failure) = end else { throw Failure.running("not refused") }
-            #expect(failure.kind == .request && failure.message.contains("images/dots.tif"))
+        // Objects and pictures are those of small images.
+        let objects = PredictionOutputs(overlay: true, numbers: true, instances: true, geoJSON: true, rois: true)
+        _ = try predict(model, folder, to: "png-objects", objects).get()
+        _ = try predict(model, folder, to: "tif-objects", objects, ranks: 2, limits: .init(large: 100)).get()
+        let (small, large) = (try files(folder, "png-objects"), try files(folder, "tif-objects"))
+        #expect(
+            large.keys.sorted() == [
+                "dots.geojson", "dots.instances.tif", "dots.objects.csv", "dots.overlay.png", "dots.rois.zip",
+                "dots.tif",
+            ])
+        for name in large.keys where !name.hasSuffix(".tif") { #expect(small[name] == large[name], "\(name)") }
+        #expect(
+            try TIFF.read(folder.path("tif-objects/dots.instances.tif"))
+                == PNG.read(folder.path("png-objects/dots.instances.png")))
+    }
+
+    /// Writes a stack as ImageJ does: three slices at two times.
+    private func writeStack(_ folder: TemporaryFolder, _ name: String) throws {
+        try FileManager.default.createDirectory(atPath: folder.path("images"), withIntermediateDirectories: true)
+        let description = "ImageJ=1.54f\nimages=6\nslices=3\nframes=2\nhyperstack=true\nunit=nm\nspacing=2.5\n"
+        let writer = try TIFFWriter(
+            folder.path("images/\(name).tif"), width: 40, height: 30,
+            tags: TIFFTags(resolution: (0.002, 0.002), resolutionUnit: .none, description: description), pages: 6)
+        for page in 0..<6 {
+            if page > 0 { try writer.nextPage(width: 40, height: 30) }
+            let samples = (0..<1200).map { UInt16(($0 / 40 + page) / 6 % 2 * ($0 % 40 / 9 % 2) * 250) }
+            try writer.append(RasterImage(width: 40, height: 30, channels: 1, samples: samples))
         }
-        #expect(try files(folder, "refused").isEmpty)
+        try writer.finish()
+    }
+
+    @Test("with format tif a stack is one file with its axes and units, for any number of ranks")
+    func stacks() throws {
+        let folder = try TemporaryFolder()
+        try writeStack(folder, "stack")
+        try writeImage(folder, "dots", height: 40)
+        let model = try [model(folder)]
+        var outputs = PredictionOutputs(probabilities: true, overlay: true, instances: true, geoJSON: true, rois: true)
+        #expect(try predict(model, folder, to: "pages", outputs).get().images == 7)
+        outputs.format = .tif
+        #expect(try predict(model, folder, to: "joined", outputs).get().images == 7)
+        let joined = try files(folder, "joined")
+        #expect(
+            joined.keys.filter { $0.hasPrefix("stack") }.sorted()
+                == (0..<6).map { "stack-000\($0).overlay.png" } + [
+                    "stack.geojson", "stack.instances.tif", "stack.objects.csv", "stack.probability.tif",
+                    "stack.rois.zip", "stack.tif",
+                ])
+        for ranks in [2, 3] {
+            _ = try predict(model, folder, to: "joined-\(ranks)", outputs, ranks: ranks, tile: 20).get()
+            #expect(try files(folder, "joined-\(ranks)") == joined)
+        }
+        for part in ["", ".probability", ".instances"] {
+            let path = folder.path("joined/stack\(part).tif")
+            #expect(try TIFF.pages(path) == 6)
+            for page in 0..<6 {
+                #expect(
+                    try TIFF.read(path, page: page) == PNG.read(folder.path("pages/stack-000\(page)\(part).png")))
+            }
+            let tags = try TIFFReader(path).tags
+            let lines = Set((tags.description ?? "").split(separator: "\n"))
+            #expect(tags.resolutionUnit == .none && abs((tags.resolution?.x ?? 0) - 0.002) < 1e-6)
+            #expect(lines.isSuperset(of: ["images=6", "slices=3", "frames=2", "unit=nm", "spacing=2.5"]))
+        }
+        // A pixel is half a micrometre wide.
+        let table = try #require(joined["stack.objects.csv"].map { String(decoding: $0, as: UTF8.self) })
+            .split(separator: "\n").map { $0.split(separator: ",", omittingEmptySubsequences: false) }
+        let area = try #require(table[0].firstIndex(of: "area"))
+        let metric = try #require(table[0].firstIndex(of: "area_um2"))
+        #expect(table[0].first == "image" && Set(table.dropFirst().map { $0[0] }) == ["0", "1", "2", "3", "4", "5"])
+        for line in table.dropFirst() {
+            let pixels = try #require(Double(line[area]))
+            #expect(pixels / 4 == Double(line[metric]))
+        }
+        // What another format leaves goes, and the record knows what is there.
+        #expect(try predict(model, folder, to: "joined", outputs).get().skipped == 7)
+        outputs.format = .png
+        #expect(try predict(model, folder, to: "joined", outputs).get().skipped == 0)
+        #expect(try files(folder, "joined") == files(folder, "pages"))
+        // The labels of the stack pair with its images.
+        let pairs = try SamplePair.predictions(
+            folder.path("joined-2"), labels: folder.path("images/stack.tif"))
+        #expect(pairs.map(\.image.page) == Array(0..<6))
     }
 
     @Test func onlyWhatIsUnfinishedIsPredictedAgain() throws {
