@@ -66,9 +66,8 @@ let package = Package(
         .target(
             name: "Preparation",
             dependencies: [
-                "Configurations", "Pictures", "Datasets", "Metrics", "Network", "Kernels", "Images", "Support",
-            ]
-        ),
+                "Configurations", "Datasets", "Metrics", "Network", "Optimization", "Kernels", "Images", "Support",
+            ]),
         .target(name: "Sweeps", dependencies: ["Checkpoints", "Configurations", "Metrics", "Kernels", "Support"]),
         .target(
             name: "Training",
@@ -162,7 +161,9 @@ let package = Package(
             ]),
         .testTarget(name: "ReportsTests", dependencies: ["Reports", "Support", "TestSupport"]),
         .testTarget(name: "InterchangeTests", dependencies: ["Interchange", "Support", "TestSupport"]),
-        .testTarget(name: "PreparationTests", dependencies: ["Preparation", "Support", "TestSupport"]),
+        .testTarget(
+            name: "PreparationTests",
+            dependencies: ["Preparation", "Configurations", "Datasets", "Images", "Support", "TestSupport"]),
         .testTarget(name: "ObjectFilesTests", dependencies: ["ObjectFiles", "Support", "TestSupport"]),
         .testTarget(name: "EventFilesTests", dependencies: ["EventFiles", "Support", "TestSupport"]),
         .testTarget(name: "SweepsTests", dependencies: ["Sweeps", "Configurations", "Support"]),

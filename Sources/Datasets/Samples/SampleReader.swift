@@ -36,7 +36,7 @@ public struct SampleReader: Hashable, Sendable {
     public func load(_ pair: SamplePair) throws -> Sample {
         let raster = try pair.image.read()
         let image = try tensor(of: raster, pair.image)
-        let (numbers, header) = try readLabels(pair.labels)
+        let (numbers, header) = try Self.readNumbers(pair.labels)
         let isCopy = numbers.hasPixels(of: raster)
         guard !isCopy || numbers.hasTwoValues else {
             throw Failure.request(
@@ -92,11 +92,14 @@ public struct SampleReader: Hashable, Sendable {
     ///
     /// Throws `Failure.request` where the file cannot be read or a label is no class.
     public func loadLabels(_ labels: ImagePage) throws -> DecodedLabels {
-        let (numbers, header) = try readLabels(labels)
+        let (numbers, header) = try Self.readNumbers(labels)
         return try decode(numbers, header, labels)
     }
 
-    private func readLabels(_ labels: ImagePage) throws -> (numbers: RasterImage, header: ImageHeader) {
+    /// Reads the raw values of labels.
+    ///
+    /// Throws `Failure.request` where the file cannot be read or was compressed with loss.
+    package static func readNumbers(_ labels: ImagePage) throws -> (numbers: RasterImage, header: ImageHeader) {
         let header = try ImageFile.kind(of: labels.path) == .jpeg ? nil : labels.readHeader()
         guard let header, !header.isLossy else {
             throw Failure.request(
