@@ -67,9 +67,8 @@ let package = Package(
         .target(
             name: "Preparation",
             dependencies: [
-                "Configurations", "Pictures", "Datasets", "Metrics", "Network", "Kernels", "Images", "Support",
-            ]
-        ),
+                "Configurations", "Datasets", "Metrics", "Network", "Optimization", "Kernels", "Images", "Support",
+            ]),
         .target(name: "Sweeps", dependencies: ["Checkpoints", "Configurations", "Metrics", "Kernels", "Support"]),
         .target(
             name: "Training",
@@ -169,7 +168,9 @@ let package = Package(
                 "Interchange", "Inference", "Checkpoints", "Network", "Kernels", "Support", "TestSupport",
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ]),
-        .testTarget(name: "PreparationTests", dependencies: ["Preparation", "Support", "TestSupport"]),
+        .testTarget(
+            name: "PreparationTests",
+            dependencies: ["Preparation", "Configurations", "Datasets", "Images", "Support", "TestSupport"]),
         .testTarget(
             name: "ObjectFilesTests", dependencies: ["ObjectFiles", "Metrics", "Kernels", "Images", "TestSupport"]),
         .testTarget(name: "EventFilesTests", dependencies: ["EventFiles", "Support", "TestSupport"]),

@@ -51,5 +51,5 @@ package enum YAMLText {
     }
 
     /// A list in one line, of items that are YAML already.
-    static func list(_ items: [String]) -> String { "[" + items.joined(separator: ", ") + "]" }
+    package static func list(_ items: [String]) -> String { "[" + items.joined(separator: ", ") + "]" }
 }

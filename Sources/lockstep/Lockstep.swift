@@ -36,7 +36,7 @@ struct LockstepCommand: ParsableCommand {
         abstract: "Trains U-Nets on CPUs, from a laptop to a cluster.",
         discussion: """
             A first run:          lockstep train
-            On your own images:   lockstep train my-cells.yaml
+            On your own images:   lockstep init my-cells, then lockstep train my-cells.yaml
             With four workers:    mpirun -np 5 lockstep train my-cells.yaml
 
             Exit status: 0 done, 1 failed while running, 2 the request is wrong, 75 stopped on a signal after saving a \
@@ -44,9 +44,9 @@ struct LockstepCommand: ParsableCommand {
             """,
         version: versionText,
         subcommands: [
-            TrainCommand.self, PredictCommand.self, EvaluateCommand.self, SweepCommand.self, InspectCommand.self,
-            SynthesizeCommand.self, BenchCommand.self, PlanCommand.self, DoctorCommand.self, ConfigCommand.self,
-            ExportCommand.self, ImportCommand.self,
+            InitCommand.self, TrainCommand.self, PredictCommand.self, EvaluateCommand.self, SweepCommand.self,
+            InspectCommand.self, SynthesizeCommand.self, BenchCommand.self, PlanCommand.self, DoctorCommand.self,
+            ConfigCommand.self, ExportCommand.self, ImportCommand.self,
         ])
 
     static var versionText: String {

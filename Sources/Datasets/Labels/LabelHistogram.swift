@@ -1,10 +1,10 @@
 /// The values of a label file with one sample a pixel.
-struct LabelHistogram {
+package struct LabelHistogram {
     /// Those that occur, in their order, and how often.
-    let counts: [(value: UInt16, pixels: Int)]
+    package let counts: [(value: UInt16, pixels: Int)]
 
     /// - Parameter maximum: full scale of the samples.
-    init(_ samples: [UInt16], maximum: UInt64) {
+    package init(_ samples: [UInt16], maximum: UInt64) {
         // Neighbours are mostly alike, and one counter must not wait for itself: where there are few, each quarter of the
         // pixels has its own.
         let size = Int(min(maximum, 65535)) + 1

@@ -1,7 +1,7 @@
 import Foundation
 
 /// What to write where images and labels do not pair by their names: the wildcards by which they do.
-enum PairingAdvice {
+package enum PairingAdvice {
     /// Of an image whose label is not there: it may have another name, or be of a format that is not read.
     ///
     /// - Parameters:
@@ -9,8 +9,8 @@ enum PairingAdvice {
     ///   - folder: of the labels.
     ///   - labels: the label files.
     static func noLabel(of image: String, _ images: [String], _ folder: String, _ labels: [String]) -> String {
-        if let wildcards = wildcards(images, labels) {
-            return "the labels have names of another kind, which wildcards pair: \(wildcards)"
+        if let patterns = patterns(images, labels) {
+            return "the labels have names of another kind, which wildcards pair: \(words(patterns))"
         }
         let stem = ImagePage.stem(ofPath: image)
         let names = (try? ImageFolder.names(in: folder, of: "labels")) ?? []
@@ -23,14 +23,24 @@ enum PairingAdvice {
 
     /// Of images and labels in one folder: their names or their extensions may tell them apart.
     static func oneFolder(_ folder: String, _ files: [String]) -> String {
-        if let wildcards = wildcards(files, files) { return "pair them by wildcards: \(wildcards)" }
+        guard let patterns = patterns(inOneFolder: folder, files) else { return "name the labels' own folder" }
+        return "pair them by wildcards: \(words(patterns))"
+    }
+
+    private static func words(_ patterns: (images: String, labels: String)) -> String {
+        "images: '\(patterns.images)', labels: '\(patterns.labels)'"
+    }
+
+    /// The paths with wildcards of images and of labels that lie in one folder; nil where nothing tells them apart.
+    package static func patterns(inOneFolder folder: String, _ files: [String]) -> (images: String, labels: String)? {
+        if let patterns = patterns(files, files) { return patterns }
         let twins = Dictionary(grouping: files, by: ImagePage.stem(ofPath:)).values.filter { $0.count > 1 }
         let extensions = Set(twins.joined().map { ($0 as NSString).pathExtension.lowercased() }).sorted()
-        guard 4 * twins.count >= files.count, extensions.count == 2 else { return "name the labels' own folder" }
+        guard 4 * twins.count >= files.count, extensions.count == 2 else { return nil }
         // A JPEG is no label.
         let images = extensions.first { !ImageFolder.labelExtensions.contains($0) } ?? extensions[0]
         let patterns = [images, extensions[images == extensions[0] ? 1 : 0]].map { ImageFolder.join(folder, "*.\($0)") }
-        return "pair them by wildcards: images: '\(patterns[0])', labels: '\(patterns[1])'"
+        return (patterns[0], patterns[1])
     }
 
     // MARK: - Names
@@ -39,7 +49,7 @@ enum PairingAdvice {
 
     /// The paths with wildcards by which most of the images pair with labels, where their names differ by what comes before
     /// or after a common part, such as `_mask`; nil where there are none.
-    private static func wildcards(_ images: [String], _ labels: [String]) -> String? {
+    package static func patterns(_ images: [String], _ labels: [String]) -> (images: String, labels: String)? {
         guard let first = images.first, let label = labels.first,
             let affixes = affixes(images.map(ImagePage.stem(ofPath:)), labels.map(ImagePage.stem(ofPath:)))
         else { return nil }
@@ -47,12 +57,11 @@ enum PairingAdvice {
             let folder = (file as NSString).deletingLastPathComponent
             return ImageFolder.join(folder, "\(affix.before)*\(affix.after).\(commonExtension(all))")
         }
-        return
-            "images: '\(pattern(first, affixes.images, images))', labels: '\(pattern(label, affixes.labels, labels))'"
+        return (pattern(first, affixes.images, images), pattern(label, affixes.labels, labels))
     }
 
     /// The extension that most files have.
-    private static func commonExtension(_ files: [String]) -> String {
+    package static func commonExtension(_ files: [String]) -> String {
         let counts = Dictionary(grouping: files) { ($0 as NSString).pathExtension }
         return counts.max { ($0.value.count, $1.key) < ($1.value.count, $0.key) }?.key ?? "png"
     }

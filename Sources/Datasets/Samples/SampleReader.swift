@@ -36,7 +36,7 @@ public struct SampleReader: Hashable, Sendable {
     public func load(_ pair: SamplePair) throws -> Sample {
         let raster = try pair.image.read()
         let image = try tensor(of: raster, pair.image)
-        let (numbers, header) = try readLabels(pair.labels)
+        let (numbers, header) = try Self.readNumbers(pair.labels)
         let isCopy = numbers.hasPixels(of: raster)
         guard !isCopy || numbers.hasTwoValues else {
             throw Failure.request(
@@ -95,7 +95,7 @@ public struct SampleReader: Hashable, Sendable {
     ///
     /// Throws `Failure.request` where the file cannot be read or a label is no class.
     public func loadLabels(_ labels: ImagePage, isPrediction: Bool = false) throws -> DecodedLabels {
-        var (numbers, header) = try readLabels(labels)
+        var (numbers, header) = try Self.readNumbers(labels)
         if isPrediction, classes == 2, numbers.palette?.count == 256,
             numbers.samples.allSatisfy({ $0 == 0 || $0 == 255 })
         {
@@ -104,7 +104,10 @@ public struct SampleReader: Hashable, Sendable {
         return try decode(numbers, header, labels)
     }
 
-    private func readLabels(_ labels: ImagePage) throws -> (numbers: RasterImage, header: ImageHeader) {
+    /// Reads the raw values of labels.
+    ///
+    /// Throws `Failure.request` where the file cannot be read or was compressed with loss.
+    package static func readNumbers(_ labels: ImagePage) throws -> (numbers: RasterImage, header: ImageHeader) {
         let header = try ImageFile.kind(of: labels.path) == .jpeg ? nil : labels.readHeader()
         guard let header, !header.isLossy else {
             throw Failure.request(

@@ -33,12 +33,12 @@ struct PreflightCheck: Encodable {
     private(set) var exitStatus: Int32 = 0
 
     /// - Parameters:
-    ///   - mpi: what the program's MPI says of itself.
+    ///   - mpi: what the program's MPI says of itself; nil to pass over the machine.
     ///   - configuration: the file of a run that is planned; nil to look at the machine alone.
     ///   - settings: `KEY=VALUE` overrides of it.
     ///   - workers: processes that would train.
-    init(mpi: String, configuration: String?, settings: [String] = [], workers: Int) {
-        machine(mpi: mpi, workers: workers)
+    init(mpi: String?, configuration: String?, settings: [String] = [], workers: Int) {
+        if let mpi { machine(mpi: mpi, workers: workers) }
         guard let configuration else { return }
         do {
             let request = TrainingRequest(
