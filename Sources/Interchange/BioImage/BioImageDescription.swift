@@ -78,15 +78,16 @@ struct BioImageDescription {
             "cite:",
             "- text: \"Ronneberger, Fischer, Brox 2015: U-Net: Convolutional Networks for Biomedical Image Segmentation\"",
             "  doi: 10.1007/978-3-319-24574-4_28",
-            "inputs:", "- id: image", "  description: \(YAMLText.quoted(Self.paragraph(facts.inputInWords)))",
+            "inputs:", "- id: image", "  description: The image as its file has it, which the preprocessing normalises",
         ]
-        lines += axes(channels: channelNames, side: { _ in "{min: \(facts.smallestInput), step: \(facts.sizeStep)}" })
+        lines += axes(channels: channelNames, side: { _ in "{min: \(smallestSide), step: \(facts.sizeStep)}" })
         lines += tensor(BioImagePackage.Name.input) + ["  data: {type: \(example.type)\(inputRange)}"] + preprocessing
         lines += [
-            "outputs:", "- id: probabilities", "  description: \(YAMLText.quoted(Self.paragraph(facts.outputInWords)))",
+            "outputs:", "- id: probabilities", "  description: The probability of each class",
         ]
         lines += axes(channels: Self.identifiers(facts.classNames)) { axis in
-            "{tensor_id: image, axis_id: \(axis), offset: \(-2 * facts.margin)}" + halo
+            "{tensor_id: image, axis_id: \(axis), offset: \(-2 * facts.margin)}"
+                + (halo > 0 ? "\n    halo: \(halo)" : "")
         }
         lines += tensor(BioImagePackage.Name.output) + ["  data: {type: float32, range: [0, 1]}"]
         lines += [
@@ -97,10 +98,10 @@ struct BioImageDescription {
     }
 
     /// What a padded network's edges spoil, to be cut off where an image is taken in tiles. An unpadded one has cut it off.
-    private var halo: String {
-        guard facts.margin == 0 else { return "" }
-        return "\n    halo: \(TiledPrediction.spoiledBorder(facts.geometry))"
-    }
+    private var halo: Int { TiledPrediction.spoiledBorder(facts.geometry) }
+
+    /// The specification wants something to be left of the smallest input.
+    private var smallestSide: Int { facts.geometry.legalInput(atLeast: 2 * halo + 1) }
 
     private func axes(channels: [String], side: (_ axis: String) -> String) -> [String] {
         ["  axes:", "  - type: batch", "  - type: channel", "    channel_names: [\(channels.joined(separator: ", "))]"]
@@ -139,20 +140,17 @@ struct BioImageDescription {
         }
     }
 
+    /// The type is said before and after, or the input's own would be put there.
     private var preprocessing: [String] {
-        let lines = ["  preprocessing:", "  - id: ensure_dtype", "    kwargs: {dtype: float32}"]
-        switch facts.normalization {
-        case .standardize:
-            return lines + ["  - id: zero_mean_unit_variance", "    kwargs: {axes: [y, x], eps: 1.0e-06}"]
-        case .unit:
-            let maximum = example.image.maximum
-            guard maximum > 1 else { return lines }
-            return lines + ["  - id: scale_linear", "    kwargs: {gain: \(1 / Double(maximum)), offset: 0.0}"]
-        }
-    }
-
-    private static func paragraph(_ text: String) -> String {
-        text.count <= 128 ? text : String(text.prefix(125)) + "..."
+        let cast = ["  - id: ensure_dtype", "    kwargs: {dtype: float32}"]
+        let steps =
+            switch facts.normalization {
+            case .standardize: ["  - id: zero_mean_unit_variance", "    kwargs: {axes: [y, x], eps: 1.0e-06}"] + cast
+            case .unit where example.image.maximum > 1:
+                ["  - id: scale_linear", "    kwargs: {gain: \(1 / Double(example.image.maximum)), offset: 0.0}"] + cast
+            case .unit: [String]()
+            }
+        return ["  preprocessing:"] + cast + steps
     }
 
     // MARK: - README.md
@@ -176,6 +174,8 @@ struct BioImageDescription {
             \(source) Weights and this package were written by Lockstep \(BuildInformation.version).
 
             ## Input and output
+
+            Images go in as they are in their files: the package normalises them. Of `weights.onnx` itself:
 
             - \(facts.inputInWords)
             - \(facts.outputInWords)\(scale)\(tile)

@@ -99,7 +99,12 @@ struct BioImageExample {
 
     /// Channel by channel, of values that have a pixel's channels side by side.
     private static func planes<Value>(_ values: [Value], _ channels: Int) -> [Value] {
-        (0..<channels).flatMap { channel in stride(from: channel, to: values.count, by: channels).map { values[$0] } }
+        var planes: [Value] = []
+        planes.reserveCapacity(values.count)
+        for channel in 0..<channels {
+            for index in stride(from: channel, to: values.count, by: channels) { planes.append(values[index]) }
+        }
+        return planes
     }
 
     /// The type of the image's values, as NumPy calls it.
@@ -117,9 +122,11 @@ struct BioImageExample {
         let nothing = LabelMap(height: classes.height, width: classes.width, filledWith: 0)
         let plain = Overlay(colors: ClassColors(classes: 2)).picture(image: shown, classes: nothing)
         let outlined = Overlay(colors: colors).picture(image: shown, classes: classes)
-        let length = 3 * plain.width
-        let samples = (0..<plain.height).flatMap { y in
-            plain.samples[y * length..<(y + 1) * length] + outlined.samples[y * length..<(y + 1) * length]
+        let (length, left, right) = (3 * plain.width, plain.samples, outlined.samples)
+        var samples: [UInt16] = []
+        for y in 0..<plain.height {
+            samples += left[y * length..<(y + 1) * length]
+            samples += right[y * length..<(y + 1) * length]
         }
         return RasterImage(width: 2 * plain.width, height: plain.height, channels: 3, samples: samples)
     }

@@ -7,8 +7,8 @@ struct LayerReader {
     let file: SafetensorsFile
     let map: NameMap
     private var used: Set<String> = []
-    /// Batch normalisations that were folded.
-    private(set) var folded = 0
+    /// Batch normalisations that were folded, by the layers that they are behind.
+    private(set) var folded: Set<String> = []
 
     init(file: SafetensorsFile, map: NameMap) { (self.file, self.map) = (file, map) }
 
@@ -55,7 +55,7 @@ struct LayerReader {
         if let bias = try vector("\(name).bias", count: found.outputs) { found.bias = bias }
         if let normalization = try normalization(behind: layer, depth: depth, channels: found.outputs) {
             found.fold(normalization)
-            folded += 1
+            folded.insert(layer)
         }
         return found
     }

@@ -108,7 +108,7 @@ package struct WeightImport {
         self.architecture = architecture
         self.hints = hints
         origin = map.name
-        folded = reader.folded
+        folded = reader.folded.count
         self.remarks = remarks
         self.tensors = tensors
     }
