@@ -345,3 +345,16 @@ public struct Configuration: Sendable, Equatable {
         package var bucketFloats: Int { max(1, Int(bucketMegabytes * 1_048_576 / 4)) }
     }
 }
+
+extension Configuration {
+    /// The classes' colours: `model.class_colors`, or else those of `data.labels: {palette}`, the first of which are the
+    /// classes'; nil where there are none.
+    package var namedColors: [RGBColor]? {
+        if let colors = model.classColors { return colors }
+        guard case .palette(let colors) = data.labels, colors.count >= model.architecture.classes else { return nil }
+        return Array(colors.prefix(model.architecture.classes))
+    }
+
+    /// The colours of pictures: those that are named, or colours that go together.
+    package var pictureColors: ClassColors { ClassColors(namedColors, classes: model.architecture.classes) }
+}

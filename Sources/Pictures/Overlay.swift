@@ -25,6 +25,11 @@ public struct Overlay: Sendable {
         ).raster
     }
 
+    /// The same without a legend, for a page that says itself what the colours mean: values on any scale, of their own size.
+    public func picture(image: Tensor, classes: LabelMap) -> RasterImage {
+        canvas(image: ShownImage(image, atMost: .max), classes: classes).raster
+    }
+
     func canvas(image: ShownImage, classes: LabelMap, opacity: Float = opacity, isOutlined: Bool = true) -> Canvas {
         let scale = image.reduction.enlargement
         let shown = Reduced(classes, image.reduction)

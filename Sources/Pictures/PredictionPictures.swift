@@ -13,9 +13,10 @@ public enum PredictionPictures {
     }
 
     /// The palette of such an image in the classes' colours: of two classes 256 colours, of which those between are grey.
-    public static func palette(_ colors: [RGBColor]) -> [RGBColor] {
-        guard colors.count == 2 else { return colors }
-        return [colors[0]] + Array(repeating: RGBColor(128, 128, 128), count: 254) + [colors[1]]
+    public static func palette(_ colors: ClassColors, count: Int) -> [RGBColor] {
+        let own = (0..<count).map { colors.swatch($0) }
+        guard count == 2 else { return own }
+        return [own[0]] + Array(repeating: RGBColor(128, 128, 128), count: 254) + [own[1]]
     }
 
     /// 16-bit grey: object numbers of some rows, at most 65535.

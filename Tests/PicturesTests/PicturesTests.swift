@@ -154,9 +154,10 @@ import Testing
     }
 
     @Test func palettesOfClassImages() {
-        let two = PredictionPictures.palette([RGBColor(1, 2, 3), RGBColor(4, 5, 6)])
+        let two = PredictionPictures.palette(
+            ClassColors([RGBColor(1, 2, 3), RGBColor(4, 5, 6)]), count: 2)
         #expect(two.count == 256 && two[0] == RGBColor(1, 2, 3) && two[255] == RGBColor(4, 5, 6))
-        #expect(PredictionPictures.palette(ClassColors(classes: 3).colors).count == 3)
+        #expect(PredictionPictures.palette(ClassColors(classes: 3), count: 4).count == 4)
     }
 
     @Test func coloursDiffer() {

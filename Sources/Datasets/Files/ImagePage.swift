@@ -68,12 +68,6 @@ public struct ImagePage: Hashable, Sendable, Codable {
         page.map { "\(stem)-\(zeroPadded($0, digits: 4))" } ?? stem
     }
 
-    /// Whether a stem is what `stem(ofFile:)` gives for an image of a stack.
-    package static func isStem(_ stem: String, ofImageIn fileStem: String) -> Bool {
-        let number = stem.dropFirst(fileStem.count + 1)
-        return stem.hasPrefix("\(fileStem)-") && number.count >= 4 && number.allSatisfy { ("0"..."9").contains($0) }
-    }
-
     /// Its size and kind, without its pixels.
     ///
     /// Throws `Failure.request` where the file cannot be read, and where its channels are of unlike sizes or kinds.

@@ -84,12 +84,9 @@ public final class ModelEnsemble {
     public var classNames: [String]? { models[0].classNames }
     /// A name for each class, made up where the models have none.
     package var shownClassNames: [String] { classNames ?? ClassColors.names(classes: classes) }
-    /// The colours that a class image is in: the labels', or those that the configuration names; nil where there are none.
-    package var classPalette: [RGBColor]? {
-        if case .palette(let colors)? = models[0].configuration?.data.labels { return colors }
-        return models[0].classColors
-    }
-    public var classColors: ClassColors { ClassColors(models[0].classColors, classes: classes) }
+    /// The classes' colours that the configuration names, or the labels'; nil where there are none.
+    package var namedColors: ClassColors? { models[0].configuration?.namedColors.map { ClassColors($0) } }
+    public var classColors: ClassColors { namedColors ?? ClassColors(classes: classes) }
 
     /// The class probabilities of an image, H×W×classes.
     public func predict(_ page: ImagePage) throws -> Tensor {

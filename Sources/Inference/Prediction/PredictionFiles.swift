@@ -67,10 +67,10 @@ final class PredictionFiles {
             }
         }
         let names = names
-        let palette = ensemble.classPalette
+        let palette = ensemble.namedColors.map { PredictionPictures.palette($0, count: count) }
         classWriter = try writer(
             names.classes(format), maximum: 255, shown: palette != nil || count == 2 ? 255 : count - 1,
-            palette: palette.map { PredictionPictures.palette($0) })
+            palette: palette)
         probabilityWriters = try outputs.probabilityClasses(of: count).map {
             ($0, try writer(names.probability(ofClass: $0, classes: count, format), maximum: 65535, shown: 65535))
         }

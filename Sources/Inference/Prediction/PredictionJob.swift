@@ -65,7 +65,7 @@ public struct PredictionJob {
             for input in todo {
                 if !read.knows(input) { removeOutdated(input, in: folder) }
                 let wanted = Set(fileNames(input))
-                for name in read.files(ofFile: input.fileStem, input.stem) where !wanted.contains(name) {
+                for name in read.files(of: input) where !wanted.contains(name) {
                     unlink("\(folder)/\(name)")
                 }
             }

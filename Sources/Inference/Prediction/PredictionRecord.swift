@@ -1,5 +1,4 @@
 import Checkpoints
-import Datasets
 import Foundation
 import Network
 import Support
@@ -148,13 +147,9 @@ struct PredictionRecord {
     func knows(_ input: PredictionInput) -> Bool { entries[input.stem]?.file == input.file }
 
     /// What was written of an image, or of the images of its file, as one or each by itself.
-    func files(ofFile fileStem: String, _ stem: String) -> [String] {
-        let own = entries[stem].map { [$0] } ?? []
-        let joined = stem == fileStem ? [] : entries[fileStem].map { [$0] } ?? []
-        let pages =
-            stem == fileStem
-            ? entries.values.filter { ImagePage.isStem($0.image, ofImageIn: fileStem) } : []
-        return (own + joined + pages).flatMap { $0.files.map(\.name) }
+    func files(of input: PredictionInput) -> [String] {
+        let stems = Set([input.stem, input.fileStem] + input.imageNames.map(\.stem))
+        return stems.flatMap { entries[$0]?.files.map(\.name) ?? [] }
     }
 
     /// Whether all that is wanted is among them.

@@ -155,8 +155,8 @@ package struct TrainingJob {
     /// Draws what the first slots of the next steps will train on, as `previews/sample-0001-STEM.png` and so on.
     private func drawSamples(_ setup: RunSetup, count: Int, from step: Int, into directory: RunDirectory) throws {
         guard count > 0 else { return }
-        let model = setup.configuration.model
-        let panel = TrainingPanel(colors: model.pictureColors, names: model.classNames)
+        let configuration = setup.configuration
+        let panel = TrainingPanel(colors: configuration.pictureColors, names: configuration.model.classNames)
         let batch = setup.schedule.batch
         for number in 0..<count {
             let (step, slot) = (step + number / batch, number % batch)

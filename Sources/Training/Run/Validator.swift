@@ -15,6 +15,7 @@ package final class Validator {
     private let cache: SampleCache
     private let engine: Engine
     private let model: Configuration.Model
+    private let colors: ClassColors
     private let families: MetricFamilies
     /// Of the images, as far as their headers can be read: an image that cannot be is refused when it is loaded.
     private lazy var sizes = pairs.map { pair in
@@ -29,6 +30,7 @@ package final class Validator {
         self.cache = cache
         self.engine = engine
         model = configuration.model
+        colors = configuration.pictureColors
         families = configuration.validation.metric.family
     }
 
@@ -126,7 +128,7 @@ package final class Validator {
 
     /// Draws the images whose classes are among the findings, as `PREFIX-STEM.png`.
     func draw(_ findings: Findings, into folder: String, prefix: String) throws {
-        let panel = ValidationPanel(colors: model.pictureColors, names: model.classNames)
+        let panel = ValidationPanel(colors: colors, names: model.classNames)
         for finding in findings.images {
             guard let classes = finding.classes else { continue }
             let sample = try cache.load(pairs[finding.position])
