@@ -44,8 +44,8 @@ struct LockstepCommand: ParsableCommand {
             """,
         version: versionText,
         subcommands: [
-            TrainCommand.self, PredictCommand.self, EvaluateCommand.self, SweepCommand.self, InspectCommand.self,
-            SynthesizeCommand.self, BenchCommand.self, PlanCommand.self, DoctorCommand.self, ConfigCommand.self,
+            TrainCommand.self, PredictCommand.self, EvaluateCommand.self, CrossvalidateCommand.self,
+            SweepCommand.self, InspectCommand.self, SynthesizeCommand.self, BenchCommand.self, PlanCommand.self, DoctorCommand.self, ConfigCommand.self,
         ])
 
     static var versionText: String {

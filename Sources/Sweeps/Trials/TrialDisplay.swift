@@ -130,6 +130,15 @@ package final class TrialDisplay: Sendable {
         }
     }
 
+    /// Says that images are scored, once all trials are done.
+    func scoring(_ count: Int, of all: Int) {
+        if size() != nil {
+            write("\r\u{1B}[Kscoring image \(count) of \(all)" + (count == all ? "\r\u{1B}[K" : ""))
+        } else if count == 1 {
+            write("scoring \(all) images\n")
+        }
+    }
+
     /// Ends the table, so that what comes next starts below it.
     func end() { state.withLock { $0.drawn = 0 } }
 
