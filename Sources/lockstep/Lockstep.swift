@@ -45,7 +45,8 @@ struct LockstepCommand: ParsableCommand {
         version: versionText,
         subcommands: [
             TrainCommand.self, PredictCommand.self, EvaluateCommand.self, CrossvalidateCommand.self,
-            SweepCommand.self, InspectCommand.self, SynthesizeCommand.self, BenchCommand.self, PlanCommand.self, DoctorCommand.self, ConfigCommand.self,
+            SweepCommand.self, InspectCommand.self, SynthesizeCommand.self, BenchCommand.self, PlanCommand.self,
+            DoctorCommand.self, ConfigCommand.self,
         ])
 
     static var versionText: String {

@@ -103,7 +103,8 @@ public struct EvaluationJob {
         let reader = Self.reader(truth, classes: classes)
         let all = folds.enumerated().flatMap { fold, part in part.pairs.map { (fold: fold, pair: $0) } }
         let notes = try world.agreeOnRoot {
-            try folds[0].ensemble.checkChannels(all.map { ($0.pair.image, try $0.pair.image.readHeader().pictureChannels) })
+            try folds[0].ensemble.checkChannels(
+                all.map { ($0.pair.image, try $0.pair.image.readHeader().pictureChannels) })
         }
         // This rank's, in the order in which they are scored.
         let own = stride(from: world.rank, to: all.count, by: world.size).map { all[$0] }

@@ -94,7 +94,9 @@ package struct CrossValidation: Sendable {
         let data = configuration.data
         let samples = try data.train.samples(pages: data.pages, resolve: data.resolve)
         let seed = configuration.seed
-        held = try (0..<folds).map { try DatasetSplit.fold($0, of: folds).apply(to: samples.pairs, seed: seed).validation }
+        held = try (0..<folds).map {
+            try DatasetSplit.fold($0, of: folds).apply(to: samples.pairs, seed: seed).validation
+        }
         var remarks = samples.remarks
         if case .samples = own.data.validation {
             remarks.append(

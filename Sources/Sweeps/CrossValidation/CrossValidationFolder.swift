@@ -38,7 +38,8 @@ package struct CrossValidationFolder: Sendable {
             guard try TrialState(path: folder.trials.state(of: trial)).rungs.last?.value != nil else {
                 throw Failure.request(
                     "\(folder.path) is a cross-validation of \(count) folds, and \(trial.name) is not trained to its end: go on "
-                        + "with lockstep crossvalidate … --resume, or name the folds to take, such as \(folder.path)/fold-0")
+                        + "with lockstep crossvalidate … --resume, or name the folds to take, such as \(folder.path)/fold-0"
+                )
             }
             return folder.trials.run(of: trial)
         }

@@ -122,7 +122,8 @@ package struct CrossValidationSummary: Sendable, Encodable {
         ]
         if let pooled {
             lines += [
-                "", "every image by the network that did not see it (its best checkpoint, chosen on these same images):",
+                "",
+                "every image by the network that did not see it (its best checkpoint, chosen on these same images):",
                 pooled.table(names: classNames), "",
                 "scores:  \(folder)/scores.json",
                 "predict: lockstep predict \(folder) --input IMAGES --output RESULTS",

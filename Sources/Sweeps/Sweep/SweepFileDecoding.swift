@@ -94,11 +94,13 @@ extension SweepFile {
         guard let node = reader.node("constraints") else { return [] }
         guard case .list(let items) = node.content else {
             throw reader.failure(
-                "constraints", "must be a list such as [\"model.base_channels * training.batch <= 64\"], not \(node.kind)")
+                "constraints",
+                "must be a list such as [\"model.base_channels * training.batch <= 64\"], not \(node.kind)")
         }
         return try items.map { item in
             guard case .scalar(let text, _) = item.content else {
-                throw Failure.request("\(item.origin): constraints has \(item.kind): write a condition as text in quotes")
+                throw Failure.request(
+                    "\(item.origin): constraints has \(item.kind): write a condition as text in quotes")
             }
             return try SweepConstraint(text, at: item.origin.description)
         }
@@ -114,7 +116,9 @@ extension SweepFile {
                     + "100}}, not \(node.kind)")
         }
         let section = try reader.section("strategy", keys: ["random", "successive_halving"])
-        guard entries.count == 1 else { throw reader.failure("strategy", "names \(entries.count) strategies: keep one") }
+        guard entries.count == 1 else {
+            throw reader.failure("strategy", "names \(entries.count) strategies: keep one")
+        }
         func seed(_ section: SectionReader) throws -> UInt64 { UInt64(try section.count("seed", atLeast: 0) ?? 1) }
         func trials(_ section: SectionReader) throws -> Int? {
             try section.count("trials", atLeast: 1, atMost: mostTrials)

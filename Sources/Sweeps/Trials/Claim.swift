@@ -9,7 +9,7 @@ import Synchronization
 /// that is written elsewhere gets its name by `link`, which is atomic on NFS too, where locks are not to be relied on. A
 /// claim is stale where its process is on this machine and has ended, or, of another machine, where its count of
 /// heartbeats has stood still for a while, by the clock of whoever watches: clocks need not agree.
-final class Claim {
+package final class Claim {
     /// What a claim's file says: one line of JSON, filled up with blanks, so that a new one covers the old.
     struct Content: Codable, Equatable {
         /// The machine, its start and the process's namespace: only there does the number mean something.
@@ -46,7 +46,9 @@ final class Claim {
 
         /// When a process began; nil where there is none.
         private static func start(of process: Int32) -> UInt64? {
-            let stat = FileManager.default.contents(atPath: "/proc/\(process)/stat").map { String(decoding: $0, as: UTF8.self) }
+            let stat = FileManager.default.contents(atPath: "/proc/\(process)/stat").map {
+                String(decoding: $0, as: UTF8.self)
+            }
             // Behind the program's name, which may hold anything, the state is the first field and the start the 20th.
             guard let stat, let end = stat.lastIndex(of: ")") else { return nil }
             let fields = stat[end...].split(separator: " ").dropFirst()
@@ -77,7 +79,7 @@ final class Claim {
     }
 
     /// Claims the trial whose claims are in `folder`; nil where another process has it.
-    static func take(in folder: String, watch: ClaimWatch) throws -> Claim? {
+    package static func take(in folder: String, watch: ClaimWatch) throws -> Claim? {
         try makeFolder(folder, called: "\(folder):", advice: "check the permissions of the folder that it is in")
         let last = last(in: folder)
         if last > 0, watch.holder(of: path(folder, last)) != nil { return nil }
@@ -101,14 +103,14 @@ final class Claim {
 
     /// Says that the claim's process is alive; returns whether the claim is still this process's: another takes it where
     /// it was not heard of for long.
-    func beat() -> Bool {
+    package func beat() -> Bool {
         content.beats += 1
         _ = write()
         return access(Self.path(folder, number + 1), F_OK) != 0
     }
 
     /// Gives the trial back.
-    func release() {
+    package func release() {
         content.isReleased = true
         _ = write()
     }
@@ -133,13 +135,13 @@ final class Claim {
 }
 
 /// Watches the claims of others, which are stale once their heartbeats stand still for so long.
-final class ClaimWatch: Sendable {
+package final class ClaimWatch: Sendable {
     private let patience: Double
     /// What claims said when they last changed, and when that was seen.
     private let seen = Mutex<[String: (content: Claim.Content, time: Double)]>([:])
 
     /// - Parameter patience: seconds without a heartbeat; some beats are lost where a machine is busy.
-    init(patience: Double = 60) { self.patience = patience }
+    package init(patience: Double = 60) { self.patience = patience }
 
     /// Who holds a claim; nil where it is released or stale.
     func holder(of path: String) -> Claim.Content? {

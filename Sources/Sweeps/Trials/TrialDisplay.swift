@@ -80,7 +80,8 @@ package final class TrialDisplay: Sendable {
             }
             let end = schedule.rungs[rung].map { "to step \($0)" } ?? "to the end"
             state.heading = ", rung \(rung + 1) of \(schedule.rungs.count) \(end)"
-            show("rung \(rung + 1) of \(schedule.rungs.count), \(end): \(trials) trial\(trials == 1 ? "" : "s")", &state)
+            show(
+                "rung \(rung + 1) of \(schedule.rungs.count), \(end): \(trials) trial\(trials == 1 ? "" : "s")", &state)
         }
     }
 
@@ -109,7 +110,8 @@ package final class TrialDisplay: Sendable {
             enter(rung, &state.lines[trial.index])
             let line = state.lines[trial.index]
             let outcome =
-                rung.reason.map { ": \($0)" } ?? ": \(state.metric) \(line[line.count - 3]) at step \(line[line.count - 2])"
+                rung.reason.map { ": \($0)" }
+                ?? ": \(state.metric) \(line[line.count - 3]) at step \(line[line.count - 2])"
             show("\(trial.name) \(line[1])\(outcome), \(line[line.count - 1]) s", &state)
         }
     }

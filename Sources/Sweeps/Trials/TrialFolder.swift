@@ -30,7 +30,7 @@ struct TrialFolder: Sendable {
     /// Removes what an unfinished trial without a checkpoint left, but for its claims and its state.
     func clear(_ trial: Trial) throws {
         let run = run(of: trial)
-        for name in (try? FileManager.default.contentsOfDirectory(atPath: run)) ?? [] 
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: run)) ?? []
         where name != "claims" && name != "trial.json" {
             do {
                 try FileManager.default.removeItem(atPath: "\(run)/\(name)")

@@ -10,13 +10,13 @@ public enum TrialPlace: Sendable, Equatable {
 
     /// Some of a host's slots.
     public struct Slots: Sendable, Equatable {
-        let host: HostFile.Host
+        package let host: HostFile.Host
         /// From 0.
-        let numbers: Range<Int>
+        package let numbers: Range<Int>
     }
 
     /// Places for `count` trials on this machine, each with as many processors.
-    static func local(count: Int, processors: [Int] = Self.processors) -> [TrialPlace] {
+    package static func local(count: Int, processors: [Int] = Self.processors) -> [TrialPlace] {
         guard count > 1, processors.count >= count else {
             return Array(repeating: .here(processors: []), count: count)
         }
@@ -28,7 +28,7 @@ public enum TrialPlace: Sendable, Equatable {
     }
 
     /// The processors that this process may use.
-    private static var processors: [Int] {
+    package static var processors: [Int] {
         let status = FileManager.default.contents(atPath: "/proc/self/status") ?? Data()
         let key = "Cpus_allowed_list:"
         let line = String(decoding: status, as: UTF8.self).split(separator: "\n").first { $0.hasPrefix(key) }
@@ -36,7 +36,7 @@ public enum TrialPlace: Sendable, Equatable {
     }
 
     /// The numbers of a list such as "0-3,8".
-    static func processors(in list: some StringProtocol) -> [Int] {
+    package static func processors(in list: some StringProtocol) -> [Int] {
         list.split(separator: ",").flatMap { part -> [Int] in
             let ends = part.split(separator: "-").compactMap { Int($0.trimmingCharacters(in: .whitespaces)) }
             guard let first = ends.first, let last = ends.last, first <= last else { return [] }
@@ -46,7 +46,7 @@ public enum TrialPlace: Sendable, Equatable {
 
     /// As many places for trials of so many workers as the hosts have slots for: first within a host each, then of the
     /// slots that are left over.
-    static func places(on hosts: [HostFile.Host], workers: Int) -> [TrialPlace] {
+    package static func places(on hosts: [HostFile.Host], workers: Int) -> [TrialPlace] {
         var places: [TrialPlace] = []
         var left: [Slots] = []
         for host in hosts {
@@ -85,13 +85,13 @@ public enum TrialPlace: Sendable, Equatable {
 /// The hosts that trials are placed on: lines such as `node1 slots=4`, a slot a worker, as `launch/cluster` reads them.
 public struct HostFile: Sendable, Equatable {
     public struct Host: Sendable, Equatable {
-        let name: String
-        let slots: Int
+        package let name: String
+        package let slots: Int
         /// 0: not known, and nothing is bound to them.
-        let cores: Int
+        package let cores: Int
     }
 
-    let hosts: [Host]
+    package let hosts: [Host]
 
     private static let mostBytes = 1 << 20
 
@@ -102,7 +102,7 @@ public struct HostFile: Sendable, Equatable {
         try self.init(text: String(decoding: bytes, as: UTF8.self), name: path)
     }
 
-    init(text: String, name file: String) throws {
+    package init(text: String, name file: String) throws {
         var hosts: [Host] = []
         for (index, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
             let words = line.prefix { $0 != "#" }.split(whereSeparator: \.isWhitespace).map(String.init)
@@ -113,7 +113,9 @@ public struct HostFile: Sendable, Equatable {
                 && name.unicodeScalars.allSatisfy {
                     $0.isASCII && ($0.properties.isAlphabetic || "0123456789._-".unicodeScalars.contains($0))
                 }
-            guard isName else { throw failure("\(name.shortened) is no host's name: write lines such as node1 slots=4") }
+            guard isName else {
+                throw failure("\(name.shortened) is no host's name: write lines such as node1 slots=4")
+            }
             var numbers = ["slots": 1, "cores": 0]
             for word in words.dropFirst() {
                 let parts = word.split(separator: "=", maxSplits: 1).map(String.init)
@@ -135,7 +137,7 @@ public struct HostFile: Sendable, Equatable {
     /// The places for trials of so many workers.
     ///
     /// Throws `Failure.request` where there is not one.
-    func places(workers: Int) throws -> [TrialPlace] {
+    package func places(workers: Int) throws -> [TrialPlace] {
         let places = TrialPlace.places(on: hosts, workers: workers)
         guard !places.isEmpty else {
             let slots = hosts.reduce(0) { $0 + $1.slots }

@@ -107,7 +107,9 @@ final class TrialRunner: Sendable {
             case .done: plan.schedule.rungs.count - 1
             case .train(_, let rung, _): rung
             }
-        let failed = states.indices.filter { states[$0].rungs.count == current + 1 && states[$0].rungs[current].value == nil }
+        let failed = states.indices.filter {
+            states[$0].rungs.count == current + 1 && states[$0].rungs[current].value == nil
+        }
         guard !failed.isEmpty, !plan.trials.contains(where: { Claim.isHeld(in: folder.claims(of: $0), watch: watch) })
         else { return }
         for index in failed {

@@ -29,7 +29,7 @@ package struct TrialSchedule: Sendable, Equatable {
     }
 
     /// What is to be done next.
-    enum Next: Equatable {
+    package enum Next: Equatable {
         /// Nothing: all is done.
         case done
         /// These trials have still to train to the end of a rung that has so many.
@@ -37,7 +37,7 @@ package struct TrialSchedule: Sendable, Equatable {
     }
 
     /// What is to be done next, by what each trial has done.
-    func next(_ states: [TrialState], _ objective: TrialObjective) -> Next {
+    package func next(_ states: [TrialState], _ objective: TrialObjective) -> Next {
         var members = Array(states.indices)
         for rung in rungs.indices {
             let pending = members.filter { states[$0].rungs.count <= rung }
@@ -63,7 +63,7 @@ package struct TrialSchedule: Sendable, Equatable {
     }
 
     /// How each trial stands.
-    func statuses(_ states: [TrialState], _ objective: TrialObjective) -> [TrialStatus] {
+    package func statuses(_ states: [TrialState], _ objective: TrialObjective) -> [TrialStatus] {
         var statuses = states.map { $0.rungs.isEmpty ? TrialStatus.open : .waiting }
         var members = Array(states.indices)
         for rung in rungs.indices {
@@ -112,6 +112,10 @@ package struct TrialObjective: Sendable, Equatable {
 
     package var metric: SegmentationMetric
     package var direction: Direction
+
+    package init(metric: SegmentationMetric, direction: Direction) {
+        (self.metric, self.direction) = (metric, direction)
+    }
 
     package func isBetter(_ value: Double, than other: Double) -> Bool {
         direction == .maximize ? value > other : value < other

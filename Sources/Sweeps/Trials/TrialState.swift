@@ -36,7 +36,8 @@ package struct TrialState: Sendable, Equatable, Codable {
             state.rungs.dropLast().allSatisfy({ $0.value != nil }),
             state.rungs.allSatisfy({ ($0.value == nil) == ($0.step == nil) && $0.value?.isFinite ?? true })
         else {
-            throw Failure.request("\(path) is not what a trial has written: remove it, and the trial is looked at again")
+            throw Failure.request(
+                "\(path) is not what a trial has written: remove it, and the trial is looked at again")
         }
         self = state
     }
@@ -52,7 +53,9 @@ package struct TrialState: Sendable, Equatable, Codable {
 enum SharedFile {
     /// Writes text under a name of this process's own and renames it.
     static func write(_ text: String, to path: String) throws {
-        try AtomicFile.write(path, by: "\(path).\(UUID().uuidString).part") { try $0.write(contentsOf: Data(text.utf8)) }
+        try AtomicFile.write(path, by: "\(path).\(UUID().uuidString).part") {
+            try $0.write(contentsOf: Data(text.utf8))
+        }
     }
 
     /// Removes what killed processes left half-written in a folder: all that is older than a write can last.

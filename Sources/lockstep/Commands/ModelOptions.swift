@@ -68,7 +68,9 @@ struct ModelOptions: ParsableArguments {
     func load(_ checkpoints: [String], augment: Bool) throws -> ModelEnsemble {
         let hints = TrainedModel.Hints(padding: padding, skip: skip, normalization: normalize)
         return try ModelEnsemble(
-            checkpoints.flatMap(CrossValidationFolder.models).map { try TrainedModel(reading: $0, weights: weights, hints: hints) }, tile: tile,
+            checkpoints.flatMap(CrossValidationFolder.models).map {
+                try TrainedModel(reading: $0, weights: weights, hints: hints)
+            }, tile: tile,
             augment: augment,
             engine: Engine(.native, threads: threads))
     }
