@@ -70,9 +70,11 @@ package struct CrossValidation: Sendable {
     ) throws {
         self.request = request
         (self.launcher, self.stop, self.display, self.patience) = (launcher, stop, display, patience)
-        // As the file has it, for its name and to say what becomes of its own validation images.
-        let own = try Configuration.load(path: request.configuration, settings: request.settings)
-        folder = CrossValidationFolder(path: request.output ?? "crossvalidations/\(own.name)")
+        func configuration(_ settings: [String]) throws -> Configuration {
+            try Configuration.load(path: request.configuration, settings: request.settings + settings)
+        }
+        let name = try configuration(["data.validation={fold: 0, of: 2}"]).name
+        folder = CrossValidationFolder(path: request.output ?? "crossvalidations/\(name)")
         guard !folder.path.isEmpty else { throw Failure.request("--output is empty: name a folder") }
         let begun = request.resume && folder.trials.isThere ? try folder.folds : nil
         let folds = request.folds ?? begun ?? 5
@@ -81,32 +83,31 @@ package struct CrossValidation: Sendable {
                 index: fold, name: CrossValidationFolder.name(ofFold: fold),
                 settings: [Trial.Setting(key: "data.validation", value: "{fold: \(fold), of: \(folds)}")])
         }
-        let configurations = try trials.map { trial in
-            try Configuration.load(
-                path: request.configuration, settings: request.settings + trial.settings.map(\.text))
-        }
-        configuration = configurations[0]
-        guard request.workers <= configuration.training.batch else {
+        let configurations = try trials.map { try configuration($0.settings.map(\.text)) }
+        self.configuration = configurations[0]
+        let batch = configurations[0].training.batch
+        guard request.workers <= batch else {
             throw Failure.request(
-                "\(request.workers) workers share a batch of \(configuration.training.batch) images: give --workers "
-                    + "\(configuration.training.batch) or fewer, or raise training.batch")
+                "\(request.workers) workers share a batch of \(batch) images: give --workers \(batch) or fewer, or raise "
+                    + "training.batch")
         }
-        let data = configuration.data
+        let data = configurations[0].data
         let samples = try data.train.samples(pages: data.pages, resolve: data.resolve)
-        let seed = configuration.seed
+        let seed = configurations[0].seed
         held = try (0..<folds).map {
             try DatasetSplit.fold($0, of: folds).apply(to: samples.pairs, seed: seed).validation
         }
         var remarks = samples.remarks
-        if case .samples = own.data.validation {
+        // As the file has it, which need not make a whole configuration.
+        if case .samples? = (try? configuration([]))?.data.validation {
             remarks.append(
                 "the folds are parts of data.train; the images of data.validation take no part: predict and evaluate take the "
                     + "folds as one model for them")
         }
         self.remarks = remarks
-        let metric = configuration.validation.metric
+        let metric = configurations[0].validation.metric
         plan = TrialPlan(
-            title: "cross-validation \(configuration.name)", trials: trials, configurations: configurations,
+            title: "cross-validation \(name)", trials: trials, configurations: configurations,
             base: folder.configuration, settings: [], schedule: .whole,
             objective: TrialObjective(metric: metric, direction: metric.largerIsBetter ? .maximize : .minimize),
             workers: request.workers, retries: request.retries)
