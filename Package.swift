@@ -69,7 +69,12 @@ let package = Package(
             dependencies: [
                 "Configurations", "Datasets", "Metrics", "Network", "Optimization", "Kernels", "Images", "Support",
             ]),
-        .target(name: "Sweeps", dependencies: ["Checkpoints", "Configurations", "Metrics", "Kernels", "Support"]),
+        .target(
+            name: "Sweeps",
+            dependencies: [
+                "Inference", "Checkpoints", "Configurations", "Datasets", "Metrics", "Communication", "Kernels",
+                "Support",
+            ]),
         .target(
             name: "Training",
             dependencies: [

@@ -20,11 +20,11 @@ parse_arguments() {
                 usage
                 exit 0
                 ;;
-            --workers=* | --hosts=* | --max-restarts=* | --threads=* | --program=* | --output=* | --resume=* | --set=*)
+            --workers=* | --hosts=* | --max-restarts=* | --threads=* | --program=* | --output=* | --resume=* | --set=* | --until=* | --preview=*)
                 value="${word#*=}"
                 word="${word%%=*}"
                 ;;
-            --workers | --hosts | --max-restarts | --threads | --program | --output | --resume | --set)
+            --workers | --hosts | --max-restarts | --threads | --program | --output | --resume | --set | --until | --preview)
                 [ "$#" -gt 0 ] || fail 2 "$word needs a value: see $0 --help"
                 value="$1"
                 shift
@@ -46,7 +46,7 @@ parse_arguments() {
                 arguments+=("$word" "$value")
                 continue
                 ;;
-            --set)
+            --set | --until | --preview)
                 arguments+=("$word" "$value")
                 continue
                 ;;

@@ -41,6 +41,10 @@ public struct RunDirectory: Sendable {
         let run = RunDirectory(path)
         let manager = FileManager.default
         if let found = [run.best, run.latest].first(where: manager.fileExists) { return found }
+        if isFolder("\(run.path)/fold-0") == true {
+            throw Failure.request(
+                "\(path) is a cross-validation: name the run of one of its folds, such as \(run.path)/fold-0")
+        }
         guard !run.holdsRun else {
             throw Failure.request("\(path) holds a run that has no checkpoint yet: let it train to its first one")
         }

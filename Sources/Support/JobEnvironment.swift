@@ -46,6 +46,32 @@ package enum JobEnvironment {
         variables.merging(["OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"]) { $1 }
     }
 
+    /// How commands reach another host, as for Open MPI: words, then the host and the command; as `launch/hosts.sh` has
+    /// it.
+    package static var remoteShell: String {
+        variables["LOCKSTEP_RSH"]
+            ?? "ssh -o BatchMode=yes -o ConnectTimeout=5 -o ServerAliveInterval=10 -o ServerAliveCountMax=2"
+    }
+
+    /// The environment of an `mpirun` whose ranks are on other hosts, too: one that vanishes says nothing, and mpirun asks
+    /// after 10 s of silence, and gives up 15 s later.
+    package static var ofJobOnHosts: [String: String] {
+        let patience = [
+            "OMPI_MCA_oob_tcp_keepalive_time": "10", "OMPI_MCA_oob_tcp_keepalive_intvl": "5",
+            "OMPI_MCA_oob_tcp_keepalive_probes": "3",
+        ]
+        return patience.merging(ofLaunchedJob) { $1 }
+    }
+
+    /// The variables that `mpirun` has to be told to hand on to other hosts; its own it knows.
+    package static var handedOn: [String] {
+        variables.keys.filter { name in
+            name != "LOCKSTEP_TERMINAL"
+                && (["PATH", "LD_LIBRARY_PATH"].contains(name)
+                    || ["LOCKSTEP_", "OPENBLAS_"].contains { name.hasPrefix($0) })
+        }.sorted()
+    }
+
     /// The path of a program: looked for in PATH where it is a name without a folder; nil where it is not there.
     package static func executable(_ program: String) -> String? {
         if program.contains("/") { return program }

@@ -44,9 +44,10 @@ struct LockstepCommand: ParsableCommand {
             """,
         version: versionText,
         subcommands: [
-            InitCommand.self, TrainCommand.self, PredictCommand.self, EvaluateCommand.self, SweepCommand.self,
-            InspectCommand.self, SynthesizeCommand.self, BenchCommand.self, PlanCommand.self, DoctorCommand.self,
-            ConfigCommand.self, ExportCommand.self, ImportCommand.self,
+            InitCommand.self, TrainCommand.self, PredictCommand.self, EvaluateCommand.self,
+            CrossvalidateCommand.self, SweepCommand.self, InspectCommand.self, SynthesizeCommand.self,
+            BenchCommand.self, PlanCommand.self, DoctorCommand.self, ConfigCommand.self, ExportCommand.self,
+            ImportCommand.self,
         ])
 
     static var versionText: String {

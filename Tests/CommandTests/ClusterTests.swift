@@ -76,6 +76,36 @@ extension ProgramTests {
             #expect(try place.events("runs/cells", "train").compactMap { $0["step"] as? Int } == Array(1...600))
         }
 
+        @Test func aSweepGoesOnWithoutAHostThatVanishes() throws {
+            let file = """
+                name: tiny
+                base: cells.yaml
+                set: {training.steps: 60, checkpoint.every: 10, validation.every: 20}
+                parameters: {optimizer.momentum: [0.5, 0.8, 0.9], optimizer.learning_rate: [0.01, 0.03]}
+                workers: 1
+
+                """
+            func rows(_ place: Place) throws -> [String] {
+                try String(contentsOfFile: place.folder.path("sweeps/tiny/results.csv"), encoding: .utf8)
+                    .split(separator: "\n").map { String($0[..<($0.lastIndex(of: ",") ?? $0.endIndex)]) }
+            }
+            let alone = try Place()
+            try alone.folder.write(file, to: "tiny.yaml")
+            try alone.succeed(["sweep", "tiny.yaml"])
+
+            let place = try Place()
+            let cluster = try Cluster(hosts: 3)
+            try place.folder.write(file, to: "tiny.yaml")
+            try place.folder.write("node1\nnode2\nnode3\n", to: "hosts")
+            let sweep = try cluster.start("cluster", ["--hosts", "hosts", "sweep", "tiny.yaml"], in: place)
+            try sweep.wait("began") { ((try? place.losses("sweeps/tiny/trial-0002").count) ?? 0) > 5 }
+            try cluster.lose("node2")
+            let outcome = try sweep.outcome(within: 120)
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            #expect(outcome.errors.contains("on node3") && outcome.errors.contains("node2 cannot be reached"))
+            #expect(try rows(place) == rows(alone))
+        }
+
         @Test("a host that cannot take part is one line", arguments: ["cluster", "supervise"])
         func missing(script: String) throws {
             let place = try Place()

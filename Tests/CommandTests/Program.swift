@@ -175,7 +175,7 @@ final class RunningProgram {
     }
 
     /// Kills what this started, and nothing else.
-    private func kill() {
+    func kill() {
         guard process.isRunning else { return }
         for child in Self.descendants(of: identifier) { Glibc.kill(child, SIGKILL) }
         Glibc.kill(identifier, SIGKILL)

@@ -133,7 +133,7 @@ enum Reader: String, CaseIterable {
     private func readSweep(_ path: String) throws {
         let sweep = try SweepFile.load(path: path)
         try expect(try SweepFile.load(path: path), sweep, "the sweep read again")
-        try expect(Array(sweep.trials.map(\.number)), Array(1..<sweep.trials.count + 1), "the trials' numbers")
+        try expect(try sweep.trials().map(\.index), Array(0..<sweep.trials().count), "the trials' numbers")
     }
 
     private func expect<Value: Equatable>(_ found: Value, _ expected: Value, _ what: String) throws {

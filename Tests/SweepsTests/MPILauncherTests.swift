@@ -18,8 +18,8 @@ import Testing
     @Test func theCommandAndItsOutput() throws {
         try withScript("echo \"$@\" $OMPI_ALLOW_RUN_AS_ROOT$OMPI_ALLOW_RUN_AS_ROOT_CONFIRM; echo two >&2; exit 3") {
             (launcher, maker) throws -> Void in
-            #expect(try launcher.launch(maker.launch, stop: StopRequest()) {} == 3)
-            #expect(try launcher.launch(maker.launch, stop: StopRequest()) {} == 3)
+            #expect(try launcher.launch(maker.launch, at: maker.place, stop: StopRequest()) { true } == 3)
+            #expect(try launcher.launch(maker.launch, at: maker.place, stop: StopRequest()) { true } == 3)
             let line = "-q --oversubscribe --bind-to none -np 3 /opt/lockstep train a.yaml --set seed=1 11\ntwo\n"
             #expect(try String(contentsOfFile: maker.log, encoding: .utf8) == line + line)
         }
@@ -35,21 +35,23 @@ import Testing
                     usleep(300_000)
                     for _ in 0..<requests { stop.request() }
                 }
-                #expect(try launcher.launch(maker.launch, stop: stop) {} == status)
+                #expect(try launcher.launch(maker.launch, at: maker.place, stop: stop) { true } == status)
             }
         }
     }
 
     @Test func aSignalsEndIsItsNumber() throws {
         try withScript("kill -9 $$") { (launcher, maker) throws -> Void in
-            #expect(try launcher.launch(maker.launch, stop: StopRequest()) {} == 137)
+            #expect(try launcher.launch(maker.launch, at: maker.place, stop: StopRequest()) { true } == 137)
         }
     }
 
     @Test func noMPIIsSaid() throws {
         try withScript("") { (_, maker) throws -> Void in
             #expect(throws: (any Error).self) {
-                try MPILauncher(executable: "x", mpirun: "no-such-mpirun").launch(maker.launch, stop: StopRequest()) {}
+                try MPILauncher(executable: "x", mpirun: "no-such-mpirun").launch(
+                    maker.launch, at: maker.place, stop: StopRequest()
+                ) { true }
             }
         }
     }
@@ -58,6 +60,9 @@ import Testing
 private struct TrialLaunchMaker {
     let log: String
     var launch: TrialLaunch {
-        TrialLaunch(ranks: 3, arguments: ["train", "a.yaml", "--set", "seed=1"], logFile: log)
+        TrialLaunch(
+            workers: 2, hasCoordinator: true, threads: 1, arguments: ["train", "a.yaml", "--set", "seed=1"],
+            logFile: log)
     }
+    var place: TrialPlace { .here(processors: []) }
 }

@@ -7,7 +7,7 @@ private func sweep(_ lines: String) throws -> SweepFile {
     try SweepFile.decode(yaml: "name: s\nbase: ../base.yaml\n\(lines)\n", path: "configs/sweeps/s.yaml")
 }
 
-private func values(_ file: SweepFile) -> [[String]] { file.trials.map { $0.settings.map(\.value) } }
+private func values(_ file: SweepFile) throws -> [[String]] { try file.trials().map { $0.settings.map(\.value) } }
 
 @Suite struct SweepFileTests {
     @Test func theInterfacesExample() throws {
@@ -27,16 +27,16 @@ private func values(_ file: SweepFile) -> [[String]] { file.trials.map { $0.sett
         #expect(file.settings.map(\.text) == ["training.steps=500", "data.validation={fraction: 0.2}"])
         #expect(file.objective.direction == .maximize && file.workers == 2 && file.retries == 1)
         let rates = ["0.001", "0.00316228", "0.01", "0.0316228", "0.1"]
-        #expect(values(file) == ["0.9", "0.99"].flatMap { momentum in rates.map { [momentum, $0] } })
-        #expect(file.trials[9].name == "trial-0010")
-        #expect(file.trials[1].settings[1].text == "optimizer.learning_rate=0.00316228")
+        #expect(try values(file) == ["0.9", "0.99"].flatMap { momentum in rates.map { [momentum, $0] } })
+        #expect(try file.trials()[9].name == "trial-0010")
+        #expect(try file.trials()[1].settings[1].text == "optimizer.learning_rate=0.00316228")
     }
 
     @Test func gridsIncludeBothEnds() throws {
         let file = try sweep("parameters: {model.dropout: {linear: [0, 0.75], count: 4}}")
-        #expect(values(file) == [["0"], ["0.25"], ["0.5"], ["0.75"]])
+        #expect(try values(file) == [["0"], ["0.25"], ["0.5"], ["0.75"]])
         let odd = try sweep("parameters: {optimizer.learning_rate: {log: [0.000123456789, 0.3], count: 2}}")
-        #expect(values(odd) == [["0.000123456789"], ["0.3"]])
+        #expect(try values(odd) == [["0.000123456789"], ["0.3"]])
     }
 
     @Test func lowerIsBetterForErrorsByDefault() throws {
@@ -47,7 +47,7 @@ private func values(_ file: SweepFile) -> [[String]] { file.trials.map { $0.sett
 
     @Test func randomDrawsAreAFunctionOfTheSeed() throws {
         func drawn(_ trials: Int, seed: Int) throws -> [[String]] {
-            values(
+            try values(
                 try sweep(
                     """
                     parameters:
@@ -93,7 +93,7 @@ private func values(_ file: SweepFile) -> [[String]] { file.trials.map { $0.sett
             let failure = #expect(throws: Failure.self) { try sweep("parameters: {\(ranges)}") }
             #expect(failure?.message.contains("more than 9999 trials") == true)
             let drawn = try sweep("strategy: {random: {trials: 9999, seed: 1}}\nparameters: {\(ranges)}")
-            #expect(drawn.trials.count == 9999)
+            #expect(try drawn.trials().count == 9999)
         }
         for (key, value) in [("workers", Int.max), ("retries", -1), ("workers", Int.min)] {
             let file = try? sweep("\(key): \(value)\nparameters: {seed: [1]}")
@@ -116,7 +116,10 @@ private func values(_ file: SweepFile) -> [[String]] { file.trials.map { $0.sett
                 + "not '3'"
         ),
         ("parameters: {seed: []}", "line 3: parameters.seed is an empty list: give at least one value"),
-        ("parameters: {seed: {log: [1, 2]}}", "line 3: parameters.seed needs a count for a grid: add count: 5"),
+        (
+            "parameters: {seed: {log: [1, 2]}}",
+            "line 3: parameters.seed needs a count where all combinations are tried: add count: 5"
+        ),
         (
             "parameters: {seed: {log: [0, 2], count: 3}}",
             "line 3: parameters.seed divides into equal ratios: both ends of log must be more than 0"
@@ -134,18 +137,40 @@ private func values(_ file: SweepFile) -> [[String]] { file.trials.map { $0.sett
             "line 3: parameters make more than 9999 trials: try fewer values"
         ),
         (
-            "strategy: {successive_halving: {trials: 27, eta: 3, minimum_steps: 100}}\nparameters: {seed: [1]}",
-            "line 3: strategy.successive_halving is not available in this version: use grid or random"
+            "strategy: {successive_halving: {trials: 27, eta: 1, minimum_steps: 100}}\nparameters: {seed: [1]}",
+            "line 3: strategy.successive_halving.eta must be 2 to 9999, not 1"
+        ),
+        (
+            "strategy: {successive_halving: {eta: 3}}\nparameters: {seed: [1]}",
+            ": strategy.successive_halving.minimum_steps is missing: say at which step the first trials end"
+        ),
+        (
+            "strategy: {successive_halving: {minimum_steps: 3}}\nparameters: {seed: {log: [1, 2]}}",
+            "line 4: parameters.seed needs a count where all combinations are tried: add count: 5"
+        ),
+        (
+            "strategy: {random: {trials: 2}, successive_halving: {minimum_steps: 3}}\nparameters: {seed: [1]}",
+            "line 3: strategy names 2 strategies: keep one"
+        ),
+        (
+            "constraints: seed > 1\nparameters: {seed: [1]}",
+            "line 3: constraints must be a list such as [\"model.base_channels * training.batch <= 64\"], not 'seed > 1'"
+        ),
+        (
+            "constraints: [\"model.base_channel < 3\"]\nparameters: {seed: [1]}",
+            "line 3: constraint 'model.base_channel < 3': 'model.base_channel' at character 1 is no key of the configuration: "
+                + "did you mean 'model.base_channels'?"
         ),
         (
             "strategy: all\nparameters: {seed: [1]}",
-            "line 3: strategy must be grid or {random: {trials: 20, seed: 1}}, not 'all'"
+            "line 3: strategy must be grid, {random: {trials: 20, seed: 1}} or {successive_halving: {trials: 27, eta: 3, "
+                + "minimum_steps: 100}}, not 'all'"
         ),
         (
             "strategy: {random: {seed: 1}}\nparameters: {seed: [1]}",
             ": strategy.random.trials is missing: say how many trials to draw"
         ),
-        ("parallel: 2\nparameters: {seed: [1]}", "line 3: parallel 2 is not available in this version: use 1"),
+        ("parallel: 0\nparameters: {seed: [1]}", "line 3: parallel must be 1 to 999, not 0"),
         ("workers: 0\nparameters: {seed: [1]}", "line 3: workers must be 1 or more, not 0"),
         ("name: t\nparameters: {seed: [1]}", "line 3: key 'name' is given twice"),
         (

@@ -2,90 +2,8 @@ import Configurations
 import Foundation
 import Support
 import Sweeps
+import Synchronization
 import Testing
-
-/// A folder with a base configuration and a sweep file, removed with the test.
-private final class Place {
-    let root = NSTemporaryDirectory() + "lockstep-sweep-\(UUID().uuidString)"
-    var sweep: String { root + "/s.yaml" }
-    var folder: String { root + "/sweeps/s" }
-
-    init(_ lines: String = "retries: 1") throws {
-        try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
-        try write("data: {train: {images: a, labels: b}}\ntraining: {minutes: 3}\n", to: "base.yaml")
-        try write(Place.text(lines), to: "s.yaml")
-    }
-
-    static func text(_ lines: String) -> String {
-        """
-        name: s
-        base: base.yaml
-        set: {training.steps: 20}
-        parameters:
-          optimizer.momentum: [0.5, 0.9]
-          data.validation: [{fraction: 0.25}, {fold: 0, of: 5}]
-        \(lines)
-
-        """
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: root) }
-
-    func write(_ text: String, to name: String) throws {
-        try text.write(toFile: "\(root)/\(name)", atomically: true, encoding: .utf8)
-    }
-
-    func read(_ name: String) throws -> String { try String(contentsOfFile: "\(folder)/\(name)", encoding: .utf8) }
-
-    /// results.csv without the seconds.
-    func rows() throws -> [String] {
-        try read("results.csv").split(separator: "\n").map { String($0[..<($0.lastIndex(of: ",") ?? $0.endIndex)]) }
-    }
-
-    func run(
-        _ launcher: FakeLauncher, resume: Bool = false, stop: StopRequest = StopRequest(),
-        display: SweepDisplay = SweepDisplay(size: { nil }, write: { _ in })
-    ) throws -> SweepSummary {
-        try SweepRunner(
-            path: sweep, resume: resume, launcher: launcher, stop: stop, display: display, root: root + "/sweeps"
-        ).run()
-    }
-}
-
-/// Trains by writing down what its settings are worth.
-private final class FakeLauncher: TrialLauncher {
-    struct Killed: Error {}
-
-    private(set) var launches: [TrialLaunch] = []
-    /// What to do in place of training, by the number of the launch.
-    var instead: [Int: (_ run: String, _ launch: TrialLaunch) throws -> Int32] = [:]
-
-    func launch(_ launch: TrialLaunch, stop: StopRequest, tick: () -> Void) throws -> Int32 {
-        launches.append(launch)
-        let resumed = launch.arguments[1] == "--resume"
-        let run = launch.arguments[resumed ? 2 : launch.arguments.count - 1]
-        if !resumed {
-            // As train does with a run that exists.
-            if FileManager.default.fileExists(atPath: run) { return 2 }
-            try FileManager.default.createDirectory(atPath: run + "/checkpoints", withIntermediateDirectories: true)
-            try launch.arguments.joined(separator: " ").write(
-                toFile: run + "/settings", atomically: true, encoding: .utf8)
-        }
-        tick()
-        if let action = instead[launches.count] { return try action(run, launch) }
-        let settings = try String(contentsOfFile: run + "/settings", encoding: .utf8)
-        let quality = (settings.contains("momentum=0.9") ? 0.5 : 0.25) + (settings.contains("fold") ? 0.125 : 0)
-        let metrics = """
-            {"event":"train","step":1,"loss":0.1,"iou":0.99,"seconds":1.25}
-            {"event":"train","step":2,"loss":0.1,"iou":0.99,"seconds":1}
-            {"event":"validation","step":10,"iou":\(quality),"pixel_error":\(1 - quality)}
-            {"event":"validation","step":20,"iou":\(quality - 0.125),"pixel_error":\(1.125 - quality)}
-            {"event":"validation","step":30,"iou":null}
-            """
-        try metrics.write(toFile: run + "/metrics.jsonl", atomically: true, encoding: .utf8)
-        return 0
-    }
-}
 
 private let expected = [
     "trial,status,optimizer.momentum,data.validation,objective,step",
@@ -97,7 +15,7 @@ private let expected = [
 
 @Suite struct SweepRunnerTests {
     @Test func trialsRunInOrderAndTheBestIsKept() throws {
-        let place = try Place()
+        let place = try SweepPlace()
         let launcher = FakeLauncher()
         let summary = try place.run(launcher)
         #expect(try place.rows() == expected)
@@ -117,13 +35,13 @@ private let expected = [
     }
 
     @Test func minimizing() throws {
-        let place = try Place("objective: {metric: iou, direction: minimize}")
+        let place = try SweepPlace("objective: {metric: iou, direction: minimize}")
         let summary = try place.run(FakeLauncher())
         #expect(summary.best?.trial == "trial-0001" && summary.best?.objective == 0.125 && summary.best?.step == 20)
     }
 
     @Test func aSharedCoordinatorIsOneOfTheWorkers() throws {
-        let place = try Place()
+        let place = try SweepPlace()
         try place.write("data: {train: {images: a, labels: b}}\nrun: {coordinator: shared}\n", to: "base.yaml")
         let launcher = FakeLauncher()
         _ = try place.run(launcher)
@@ -133,14 +51,10 @@ private let expected = [
     /// Killed in a trial, before or after its first checkpoint, and gone on with.
     @Test(arguments: [1, 2, 3, 4], [false, true])
     func aKilledSweepEndsWithTheSameResults(launch: Int, hasCheckpoint: Bool) throws {
-        let place = try Place()
+        let place = try SweepPlace()
         let launcher = FakeLauncher()
-        launcher.instead[launch] = { run, _ in
-            if hasCheckpoint {
-                try "".write(
-                    toFile: run + "/checkpoints/step-00000010.safetensors", atomically: true, encoding: .utf8)
-                try "".write(toFile: run + "/config.yaml", atomically: true, encoding: .utf8)
-            }
+        launcher.instead(of: launch) { run, _ in
+            if hasCheckpoint { try FakeLauncher.save(run) }
             throw FakeLauncher.Killed()
         }
         #expect(throws: FakeLauncher.Killed.self) { try place.run(launcher) }
@@ -163,7 +77,7 @@ private let expected = [
     }
 
     @Test func aSweepThatExistsIsRefusedWithoutResume() throws {
-        let place = try Place()
+        let place = try SweepPlace()
         _ = try place.run(FakeLauncher())
         let launcher = FakeLauncher()
         #expect(
@@ -174,7 +88,7 @@ private let expected = [
     }
 
     @Test func aChangedSweepIsRefusedWithTheDifference() throws {
-        let place = try Place()
+        let place = try SweepPlace()
         _ = try place.run(FakeLauncher())
         let end = ": put it back, or give the sweep another name"
         func refusal() -> String? {
@@ -183,16 +97,17 @@ private let expected = [
                 return nil
             } catch { return "\(error)" }
         }
-        try place.write("# a comment\n" + Place.text("retries:    1"), to: "s.yaml")
+        try place.write("# a comment\n" + SweepPlace.text("retries:    1"), to: "s.yaml")
         #expect(refusal() == nil)
         let changed = "\(place.sweep): has changed since the sweep began: "
-        try place.write(Place.text("retries: 2"), to: "s.yaml")
+        try place.write(SweepPlace.text("retries: 2"), to: "s.yaml")
         #expect(refusal() == changed + "retries was 1, is now 2" + end)
-        try place.write(Place.text("retries: 1\nworkers: 1"), to: "s.yaml")
+        try place.write(SweepPlace.text("retries: 1\nworkers: 1"), to: "s.yaml")
         #expect(refusal() == changed + "workers was missing, is now 1" + end)
-        try place.write(Place.text("retries: 1").replacingOccurrences(of: "[0.5, 0.9]", with: "[0.5]"), to: "s.yaml")
+        try place.write(
+            SweepPlace.text("retries: 1").replacingOccurrences(of: "[0.5, 0.9]", with: "[0.5]"), to: "s.yaml")
         #expect(refusal() == changed + "parameters.optimizer.momentum was [0.5, 0.9], is now [0.5]" + end)
-        try place.write(Place.text("retries: 1"), to: "s.yaml")
+        try place.write(SweepPlace.text("retries: 1"), to: "s.yaml")
         try place.write("data: {train: {images: c, labels: b}}\ntraining: {minutes: 3}\n", to: "base.yaml")
         #expect(
             refusal() == "\(place.root)/base.yaml: has changed since the sweep began: data.train.images was a, is now c"
@@ -200,9 +115,9 @@ private let expected = [
     }
 
     @Test func aFailingTrialIsStartedAgain() throws {
-        let place = try Place()
+        let place = try SweepPlace()
         let launcher = FakeLauncher()
-        launcher.instead[2] = { _, _ in 1 }
+        launcher.instead(of: 2) { _, _ in 1 }
         #expect(try place.run(launcher).exitStatus == 0)
         #expect(launcher.launches.count == 5 && launcher.launches[1] == launcher.launches[2])
         #expect(try place.rows() == expected)
@@ -210,22 +125,23 @@ private let expected = [
 
     @Test(arguments: [(Int32(1), 2), (2, 1), (137, 2)])
     func aTrialThatKeepsFailingIsRecordedAndTheSweepGoesOn(status: Int32, starts: Int) throws {
-        let place = try Place()
+        let place = try SweepPlace()
         let launcher = FakeLauncher()
         for launch in 2..<2 + starts {
-            launcher.instead[launch] = { _, launch in
+            launcher.instead(of: launch) { _, launch in
                 try "step 1\nerror: no more memory\n".write(toFile: launch.logFile, atomically: true, encoding: .utf8)
                 return status
             }
         }
-        var shown = ""
-        let summary = try place.run(launcher, display: SweepDisplay(size: { nil }, write: { shown += $0 }))
+        let shown = Mutex("")
+        let summary = try place.run(
+            launcher, display: TrialDisplay(size: { nil }, write: { text in shown.withLock { $0 += text } }))
         #expect(summary.exitStatus == 1 && summary.done == 3 && summary.failed == 1)
         #expect(launcher.launches.count == 3 + starts)
         var rows = expected
         rows[2] = "trial-0002,failed,0.5,\"{fold: 0, of: 5}\",,"
         #expect(try place.rows() == rows)
-        if starts == 1 { #expect(shown.contains("trial-0002 failed: no more memory")) }
+        if starts == 1 { #expect(shown.withLock { $0 }.contains("trial-0002 failed: no more memory")) }
         // Once what was wrong is mended, the failed trial alone runs again.
         let second = FakeLauncher()
         #expect(try place.run(second, resume: true).exitStatus == 0)
@@ -234,24 +150,24 @@ private let expected = [
     }
 
     @Test func aTrialWithoutTheMetricHasFailed() throws {
-        let place = try Place()
+        let place = try SweepPlace()
         let launcher = FakeLauncher()
-        launcher.instead[1] = { _, _ in 0 }
+        launcher.instead(of: 1) { _, _ in 0 }
         #expect(try place.run(launcher).failed == 1)
         #expect(launcher.launches.count == 4)
     }
 
     @Test func aStopEndsTheSweepWith75() throws {
-        let place = try Place()
+        let place = try SweepPlace()
         let launcher = FakeLauncher()
-        launcher.instead[2] = { _, _ in 75 }
+        launcher.instead(of: 2) { _, _ in 75 }
         let summary = try place.run(launcher)
         #expect(summary.exitStatus == 75 && launcher.launches.count == 2)
         #expect(try place.rows() == Array(expected[..<2]))
 
         let stop = StopRequest()
         let second = FakeLauncher()
-        second.instead[1] = { _, _ in
+        second.instead(of: 1) { _, _ in
             stop.request()
             return 138
         }
@@ -262,11 +178,11 @@ private let expected = [
     }
 
     @Test func everyTrialsConfigurationIsCheckedFirst() throws {
-        let place = try Place()
+        let place = try SweepPlace()
         let launcher = FakeLauncher()
         func refusal(_ before: String, _ after: String) throws -> String {
             try place.write(
-                Place.text("retries: 1").replacingOccurrences(of: before, with: after), to: "s.yaml")
+                SweepPlace.text("retries: 1").replacingOccurrences(of: before, with: after), to: "s.yaml")
             do {
                 _ = try place.run(launcher)
                 return "nothing is wrong"
@@ -287,12 +203,13 @@ private let expected = [
     }
 
     @Test func theTableIsDrawnAgainOnATerminal() throws {
-        let place = try Place()
-        var shown: [String] = []
+        let place = try SweepPlace()
+        let shown = Mutex<[String]>([])
         _ = try place.run(
             FakeLauncher(),
-            display: SweepDisplay(size: { .init(rows: 24, columns: 60) }, write: { shown.append($0) }))
-        let last = try #require(shown.last)
+            display: TrialDisplay(
+                size: { .init(rows: 24, columns: 60) }, write: { text in shown.withLock { $0.append(text) } }))
+        let last = try #require(shown.withLock { $0.last })
         #expect(last.hasPrefix("\u{1B}[6A") && last.contains("4 of 4 trials"))
         let lines = last.split(separator: "\n").map { $0.drop { $0 != "K" }.dropFirst() }
         #expect(lines.count == 7 && lines[5].hasPrefix("trial-0004  done    0.9"))

@@ -85,12 +85,51 @@ public struct EvaluationJob {
             guard let (_, probabilities) = try images.nextImage() else {
                 preconditionFailure("\(pair.image.name) is not what comes next")
             }
-            return Prediction(
-                classes: LabelMap(mostProbable: probabilities),
-                probability: ensemble.classes == 2
-                    ? SegmentedImage.probability(ofClass: 1, in: probabilities) : nil,
-                truth: try reader.loadLabels(pair.labels))
+            return try Prediction(probabilities, truth: reader.loadLabels(pair.labels))
         }
+    }
+
+    /// Scores each image by a model that was not trained on it, as cross-validation has them; called by all ranks.
+    ///
+    /// - Parameters:
+    ///   - folds: models, and the images that are theirs.
+    ///   - progress: is told how many images this rank has scored; what it throws ends the evaluation.
+    /// - Returns: the images in the order of their names.
+    package func run(
+        outOfFold folds: [(ensemble: ModelEnsemble, pairs: [SamplePair])], truth: TruthEncoding,
+        progress: (_ count: Int) throws -> Void = { _ in }
+    ) throws -> Outcome {
+        guard let classes = folds.first?.ensemble.classes else { preconditionFailure("an evaluation without models") }
+        let reader = Self.reader(truth, classes: classes)
+        let all = folds.enumerated().flatMap { fold, part in part.pairs.map { (fold: fold, pair: $0) } }
+        let notes = try world.agreeOnRoot {
+            try folds[0].ensemble.checkChannels(
+                all.map { ($0.pair.image, try $0.pair.image.readHeader().pictureChannels) })
+        }
+        // This rank's, in the order in which they are scored.
+        let own = stride(from: world.rank, to: all.count, by: world.size).map { all[$0] }
+        var next = own[...]
+        var count = 0
+        var images: (fold: Int, stream: PredictionStream<any ImageRows>)?
+        defer { images?.stream.stop() }
+        let outcome = try score(classes: classes, pairs: all.map(\.pair), truth: truth, notes: notes) { pair in
+            guard let fold = next.popFirst()?.fold else { preconditionFailure("\(pair.image.name) is nobody's") }
+            if images?.fold != fold {
+                images?.stream.stop()
+                images = nil
+                let pages = own.filter { $0.fold == fold }.map(\.pair.image)
+                images = (fold, try folds[fold].ensemble.predictions(of: pages))
+            }
+            guard let (_, probabilities) = try images?.stream.nextImage() else {
+                preconditionFailure("\(pair.image.name) is not what comes next")
+            }
+            count += 1
+            try progress(count)
+            return try Prediction(probabilities, truth: reader.loadLabels(pair.labels))
+        }
+        return Outcome(
+            overall: outcome.overall, images: outcome.images.sorted { $0.image < $1.image }, unlabelled: 0,
+            notes: outcome.notes, trainingImages: [])
     }
 
     /// Scores what `predict` wrote, or any program's class images: with two classes 0 and anything else, with more
@@ -207,6 +246,15 @@ public struct EvaluationJob {
             self.decoded = decoded
             self.probability = probability
             self.truth = truth
+        }
+
+        /// What a model's probabilities, H×W×classes, say.
+        init(_ probabilities: Tensor, truth: DecodedLabels) {
+            self.init(
+                classes: LabelMap(mostProbable: probabilities),
+                probability: probabilities.channels == 2
+                    ? SegmentedImage.probability(ofClass: 1, in: probabilities) : nil,
+                truth: truth)
         }
 
         var pixels: Range<Int> { 0..<classes.height * classes.width }

@@ -61,10 +61,15 @@ package struct RunSetup {
             : Validator(pairs: specification.validation, cache: cache, configuration: configuration, engine: engine)
     }
 
-    /// Whether a run that stands here has nothing left to do.
-    func isOver(_ start: StartingPoint) -> Bool {
+    /// Whether a run that stands here has nothing left to do: it has ended, or has come to the step `until`.
+    func isOver(_ start: StartingPoint, until: Int?) -> Bool {
         guard !start.isValidationDue else { return false }
-        return limit.isReached(step: start.state.step, elapsed: start.state.elapsed)
+        return hasEnded(start) || until.map { start.state.step >= $0 } ?? false
+    }
+
+    /// Whether the run has ended here.
+    func hasEnded(_ start: StartingPoint) -> Bool {
+        limit.isReached(step: start.state.step, elapsed: start.state.elapsed)
             || start.best?.exhausts(patience: configuration.validation.patience) == true
     }
 

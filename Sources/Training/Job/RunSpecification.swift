@@ -20,10 +20,12 @@ package struct TrainingRequest: Sendable {
     package var isInspection: Bool
     /// How many training samples are drawn as pictures before the first step.
     package var previews: Int
+    /// The step at which this start of the run ends, though the run is longer; nil: it trains to its end.
+    package var until: Int?
 
     package init(
         configuration: String? = nil, settings: [String] = [], output: String? = nil, resume: String? = nil,
-        isDryRun: Bool = false, isInspection: Bool = false, previews: Int = 0
+        isDryRun: Bool = false, isInspection: Bool = false, previews: Int = 0, until: Int? = nil
     ) {
         self.configuration = configuration
         self.settings = settings
@@ -32,6 +34,7 @@ package struct TrainingRequest: Sendable {
         self.isDryRun = isDryRun
         self.isInspection = isInspection
         self.previews = previews
+        self.until = until
     }
 }
 

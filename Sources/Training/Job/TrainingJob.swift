@@ -97,13 +97,15 @@ package struct TrainingJob {
             try AtomicFile.write(configuration.yaml, to: folder.configuration)
             for remark in start.remarks { coordinator?.note(step: start.state.step, remark) }
             if specification.isResume {
-                let isDone = setup.isOver(start)
+                let isDone = setup.isOver(start, until: request.until)
                 let hasCheckpoint = !folder.checkpointSteps.isEmpty
                 if hasCheckpoint { try checkpoints.adopt(step: start.state.step, best: start.best) }
                 coordinator?.note(
                     step: start.state.step,
                     isDone
-                        ? "the run has ended here, and nothing is left to do"
+                        ? setup.hasEnded(start)
+                            ? "the run has ended here, and nothing is left to do"
+                            : "the run has come as far as it shall for now, and nothing is left to do"
                         : hasCheckpoint
                             ? "going on from the checkpoint of this step"
                             : "the run has no checkpoint yet: beginning again")
@@ -114,8 +116,9 @@ package struct TrainingJob {
         let verdict: Ending
         do {
             verdict = try agree(
-                on: setup.isOver(start)
-                    ? .done : train(setup, layout, start, engine, coordinator, timeline), coordinator, layout)
+                on: setup.isOver(start, until: request.until)
+                    ? .done : train(setup, layout, start, request.until, engine, coordinator, timeline), coordinator,
+                layout)
             if case .failed(let record) = verdict { throw record.failure }
             coordinator?.close()
             if let timeline {
@@ -187,9 +190,9 @@ package struct TrainingJob {
         try world.agree { try detector.enter(phase, step: step) }
     }
 
-    /// Trains on this rank, or coordinates, to the end of the run.
+    /// Trains on this rank, or coordinates, to the end of the run, or to the step `until`.
     private func train(
-        _ setup: RunSetup, _ layout: ProcessLayout, _ start: StartingPoint, _ engine: Engine,
+        _ setup: RunSetup, _ layout: ProcessLayout, _ start: StartingPoint, _ until: Int?, _ engine: Engine,
         _ coordinator: Coordinator?, _ timeline: Timeline?
     ) throws -> Ending {
         let workers = try world.split(layout.workers)
@@ -210,7 +213,7 @@ package struct TrainingJob {
             recorder: recorder
         ) { step, slot in try setup.tile(step: step, slot: slot) }
         let worker = Worker(
-            configuration: setup.configuration, limit: setup.limit, workers: workers, trainer: trainer,
+            configuration: setup.configuration, limit: setup.limit, until: until, workers: workers, trainer: trainer,
             coordinator: client,
             hasValidation: !setup.specification.validation.isEmpty, isValidationDue: start.isValidationDue,
             validator: setup.configuration.validation.place == .workers ? setup.validator(engine) : nil,

@@ -10,6 +10,8 @@ import Support
 final class Worker {
     private let configuration: Configuration
     private let limit: TrainingLimit
+    /// The step at which this start of the run ends, though the run is longer.
+    private let until: Int?
     private let workers: any Communicator
     private let trainer: Trainer
     private let recorder: Recorder
@@ -29,16 +31,18 @@ final class Worker {
     private var replicas: ReplicaCheck
 
     /// - Parameters:
+    ///   - until: the step at which this start of the run ends, though the run is longer; nil: at the run's end.
     ///   - trainer: what computes the steps, with all `workers`.
     ///   - isValidationDue: whether the state that the run goes on from is still to be validated.
     ///   - validator: set where the workers validate.
     init(
-        configuration: Configuration, limit: TrainingLimit, workers: any Communicator, trainer: Trainer,
+        configuration: Configuration, limit: TrainingLimit, until: Int?, workers: any Communicator, trainer: Trainer,
         coordinator: (any CoordinatorClient)?, hasValidation: Bool, isValidationDue: Bool, validator: Validator?,
         recorder: Recorder
     ) {
         self.configuration = configuration
         self.limit = limit
+        self.until = until
         self.workers = workers
         self.trainer = trainer
         self.recorder = recorder
@@ -52,11 +56,16 @@ final class Worker {
 
     private var state: TrainingState { trainer.state }
 
+    /// Whether no step follows: the run ends here, or this start of it does.
+    private var isAtEnd: Bool {
+        limit.isReached(step: state.step, elapsed: state.elapsed) || until.map { state.step >= $0 } ?? false
+    }
+
     /// Trains to the end of the run, or until a signal; throws on all workers alike.
     func run() throws -> Ending {
         defer { trainer.stop() }
         if isValidationDue { try submitSnapshot(isCheckpoint: true, isSound: true, validate: true) }
-        while !limit.isReached(step: state.step, elapsed: state.elapsed) {
+        while !isAtEnd {
             try updateControl()
             let outcome = try trainer.step(control) { try coordinator?.isSending() ?? false }
             // A coordinator elsewhere that takes no messages may keep the workers waiting, which is no fault of theirs.
@@ -65,7 +74,7 @@ final class Worker {
                 StepReport(outcome, progress: limit.progress(step: state.step, elapsed: state.elapsed)))
             if outcome.control.end { return .done }
             let isStopped = outcome.control.stop
-            let isLast = limit.isReached(step: state.step, elapsed: state.elapsed)
+            let isLast = isAtEnd
             // A validation that is due is not left out for a signal: the resumed run could not make up for it.
             try submitSnapshot(
                 isCheckpoint: isStopped || isLast || isDue(every: configuration.checkpoint.every),

@@ -25,7 +25,10 @@ struct EvaluateCommand: JobCommand {
             """)
     static let usesRanks = true
 
-    @Argument(help: "Checkpoints (.safetensors) or run folders; the probabilities of several are averaged.")
+    @Argument(
+        help:
+            "Checkpoints (.safetensors), folders of runs, or of a cross-validation, which stands for all of its folds; the probabilities of several are averaged."
+    )
     var checkpoints: [String] = []
 
     @Option(help: "The images to segment: a folder (PNG, TIFF, JPEG), a file, or a path with wildcards in quotes.")

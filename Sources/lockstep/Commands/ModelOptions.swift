@@ -4,6 +4,7 @@ import Datasets
 import Inference
 import Kernels
 import Network
+import Sweeps
 
 extension GradientCompression: ExpressibleByArgument {}
 extension Engine.Kind: ExpressibleByArgument {}
@@ -80,6 +81,7 @@ struct ModelOptions: ParsableArguments {
     /// Loads the checkpoints as an ensemble; with `augment` for test-time augmentation.
     func load(_ checkpoints: [String], augment: Bool) throws -> ModelEnsemble {
         try ModelEnsemble(
-            checkpoints.map(network.load), tile: tile, augment: augment, engine: Engine(.native, threads: threads))
+            checkpoints.flatMap(CrossValidationFolder.models).map(network.load), tile: tile, augment: augment,
+            engine: Engine(.native, threads: threads))
     }
 }

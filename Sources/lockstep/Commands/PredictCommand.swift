@@ -36,7 +36,10 @@ struct PredictCommand: JobCommand {
             """)
     static let usesRanks = true
 
-    @Argument(help: "Checkpoints (.safetensors) or run folders; the probabilities of several are averaged.")
+    @Argument(
+        help:
+            "Checkpoints (.safetensors), folders of runs, or of a cross-validation, which stands for all of its folds; the probabilities of several are averaged."
+    )
     var checkpoints: [String]
 
     @Option(

@@ -33,6 +33,12 @@ struct TrainCommand: JobCommand {
         help: ArgumentHelp("Goes on with the run in this folder, from its newest checkpoint.", valueName: "run-dir"))
     var resume: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Ends well at this step, with a checkpoint and a validation, though the run is longer; schedules follow the whole run, and --resume goes on as if it had not ended.",
+            valueName: "step"))
+    var until: Int?
+
     @Flag(help: "Checks configuration, images and folder, says what would be trained, and ends.")
     var dryRun = false
 
@@ -49,9 +55,12 @@ struct TrainCommand: JobCommand {
     func run(in job: Job) throws {
         let request = TrainingRequest(
             configuration: config, settings: settings, output: output, resume: resume, isDryRun: dryRun,
-            previews: previews ?? 0)
+            previews: previews ?? 0, until: until)
         if output != nil && resume != nil {
             throw Failure.request("--output and --resume both name a run's folder: give one of them")
+        }
+        if let until, until < 1 {
+            throw Failure.request("--until \(until): give a step, 1 or more")
         }
         if let previews, previews < 1 {
             throw Failure.request("--preview \(previews): give a number of samples, 1 or more")

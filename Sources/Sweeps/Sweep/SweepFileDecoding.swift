@@ -27,37 +27,37 @@ extension SweepFile {
         }
         let metric = try objective.word("metric", as: SegmentationMetric.self) ?? .iou
         let direction =
-            try objective.word("direction", as: SweepObjective.Direction.self)
+            try objective.word("direction", as: TrialObjective.Direction.self)
             ?? (metric.largerIsBetter ? .maximize : .minimize)
         let strategy = try strategy(reader)
-        if let parallel = try reader.integer("parallel"), parallel != 1 {
-            throw reader.failure("parallel", "\(parallel) is not available in this version: use 1")
-        }
         var settings = try settings(reader)
         let parameters = try parameters(reader, strategy: strategy)
         // A costly score is measured only where a configuration asks for it.
         if !metric.family.isEmpty, !(settings.map(\.key) + parameters.map(\.key)).contains("validation.metric") {
-            settings.append(SweepFile.Setting(key: "validation.metric", value: metric.rawValue))
+            settings.append(Trial.Setting(key: "validation.metric", value: metric.rawValue))
         }
         return SweepFile(
             name: name, base: Self.path(try reader.text("base") ?? "", besides: path),
             settings: settings, parameters: parameters,
-            strategy: strategy, objective: SweepObjective(metric: metric, direction: direction),
+            strategy: strategy, constraints: try constraints(reader),
+            objective: TrialObjective(metric: metric, direction: direction),
             workers: try reader.count("workers", atLeast: 1) ?? 2,
+            parallel: try reader.count("parallel", atLeast: 1, atMost: 999) ?? 1,
             retries: try reader.count("retries", atLeast: 0) ?? 1)
     }
 
     private static let keys = [
-        "name", "base", "set", "parameters", "strategy", "objective", "workers", "parallel", "retries",
+        "name", "base", "set", "parameters", "constraints", "strategy", "objective", "workers", "parallel", "retries",
     ]
     private static let everyKey =
         keys + [
-            "strategy.random", "strategy.random.trials", "strategy.random.seed", "objective.metric",
-            "objective.direction",
+            "strategy.random", "strategy.random.trials", "strategy.random.seed", "strategy.successive_halving",
+            "strategy.successive_halving.trials", "strategy.successive_halving.seed", "strategy.successive_halving.eta",
+            "strategy.successive_halving.minimum_steps", "objective.metric", "objective.direction",
         ]
 
     /// Most trials of a sweep: their folders are numbered with four digits.
-    private static let mostTrials = 9999
+    static let mostTrials = 9999
 
     /// A path that `file` names, as the working directory sees it.
     private static func path(_ path: String, besides file: String) -> String {
@@ -86,31 +86,57 @@ extension SweepFile {
         return entries
     }
 
-    private static func settings(_ reader: SectionReader) throws -> [Setting] {
-        try entries(reader, "set").map { Setting(key: $0.key, value: $0.value.text) }
+    private static func settings(_ reader: SectionReader) throws -> [Trial.Setting] {
+        try entries(reader, "set").map { Trial.Setting(key: $0.key, value: $0.value.text) }
+    }
+
+    private static func constraints(_ reader: SectionReader) throws -> [SweepConstraint] {
+        guard let node = reader.node("constraints") else { return [] }
+        guard case .list(let items) = node.content else {
+            throw reader.failure(
+                "constraints",
+                "must be a list such as [\"model.base_channels * training.batch <= 64\"], not \(node.kind)")
+        }
+        return try items.map { item in
+            guard case .scalar(let text, _) = item.content else {
+                throw Failure.request(
+                    "\(item.origin): constraints has \(item.kind): write a condition as text in quotes")
+            }
+            return try SweepConstraint(text, at: item.origin.description)
+        }
     }
 
     private static func strategy(_ reader: SectionReader) throws -> SweepStrategy {
         guard let node = reader.node("strategy") else { return .grid }
-        let later = "successive_halving"
-        if case .scalar(later, _) = node.content {
-            throw reader.failure("strategy", "\(later) is not available in this version: use grid or random")
+        if case .scalar("grid", _) = node.content { return .grid }
+        guard case .section(let entries) = node.content else {
+            throw reader.failure(
+                "strategy",
+                "must be grid, {random: {trials: 20, seed: 1}} or {successive_halving: {trials: 27, eta: 3, minimum_steps: "
+                    + "100}}, not \(node.kind)")
         }
-        if node.entries == nil {
-            guard case .scalar("grid", _) = node.content else {
-                throw reader.failure("strategy", "must be grid or {random: {trials: 20, seed: 1}}, not \(node.kind)")
+        let section = try reader.section("strategy", keys: ["random", "successive_halving"])
+        guard entries.count == 1 else {
+            throw reader.failure("strategy", "names \(entries.count) strategies: keep one")
+        }
+        func seed(_ section: SectionReader) throws -> UInt64 { UInt64(try section.count("seed", atLeast: 0) ?? 1) }
+        func trials(_ section: SectionReader) throws -> Int? {
+            try section.count("trials", atLeast: 1, atMost: mostTrials)
+        }
+        if entries[0].key == "random" {
+            let random = try section.section("random", keys: ["trials", "seed"])
+            guard let trials = try trials(random) else {
+                throw random.failure("trials", "is missing: say how many trials to draw")
             }
-            return .grid
+            return .random(trials: trials, seed: try seed(random))
         }
-        let section = try reader.section("strategy", keys: ["random", later])
-        if section.has(later) {
-            throw section.failure(later, "is not available in this version: use grid or random")
+        let halving = try section.section("successive_halving", keys: ["trials", "seed", "eta", "minimum_steps"])
+        guard let minimum = try halving.count("minimum_steps", atLeast: 1) else {
+            throw halving.failure("minimum_steps", "is missing: say at which step the first trials end")
         }
-        let random = try section.section("random", keys: ["trials", "seed"])
-        guard let trials = try random.count("trials", atLeast: 1, atMost: mostTrials) else {
-            throw random.failure("trials", "is missing: say how many trials to draw")
-        }
-        return .random(trials: trials, seed: UInt64(try random.count("seed", atLeast: 0) ?? 1))
+        return .successiveHalving(
+            trials: try trials(halving), seed: try seed(halving),
+            eta: try halving.count("eta", atLeast: 2, atMost: mostTrials) ?? 3, minimumSteps: minimum)
     }
 
     private static func parameters(_ reader: SectionReader, strategy: SweepStrategy) throws -> [SweepParameter] {
@@ -123,7 +149,7 @@ extension SweepFile {
                 throw Failure.request("\(entry.origin): parameters.\(entry.key) \(problem.text)")
             }
         }
-        if strategy == .grid {
+        if strategy.draws == nil {
             var trials = 1
             for parameter in parameters {
                 let (product, overflow) = trials.multipliedReportingOverflow(by: parameter.gridValues.count)
@@ -156,7 +182,9 @@ extension SweepFile {
             throw Problem(text: "divides into equal ratios: both ends of log must be more than 0")
         }
         guard let given = entries.first(where: { $0.key == "count" })?.value else {
-            guard strategy != .grid else { throw Problem(text: "needs a count for a grid: add count: 5") }
+            guard strategy.draws != nil else {
+                throw Problem(text: "needs a count where all combinations are tried: add count: 5")
+            }
             return .range(scale, from: from, to: to, count: nil)
         }
         guard let number = given.number, let count = Int(exactly: number), (2...mostTrials).contains(count) else {

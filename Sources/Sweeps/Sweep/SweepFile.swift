@@ -1,5 +1,3 @@
-import Metrics
-
 /// A sweep file: a base configuration, and the values that its trials try.
 package struct SweepFile: Sendable, Equatable {
     /// The name of the sweep, and of its folder in `sweeps`.
@@ -7,28 +5,18 @@ package struct SweepFile: Sendable, Equatable {
     /// The path of the base configuration, as the working directory sees it.
     package var base: String
     /// Dotted keys and values, as YAML, that every trial has in place of the base's.
-    package var settings: [Setting]
+    package var settings: [Trial.Setting]
     package var parameters: [SweepParameter]
     package var strategy: SweepStrategy
-    package var objective: SweepObjective
+    /// Conditions; a combination of values that breaks one is left out.
+    package var constraints: [SweepConstraint]
+    package var objective: TrialObjective
     /// Workers of each trial; a dedicated coordinator comes on top.
     package var workers: Int
+    /// Trials at a time.
+    package var parallel: Int
     /// How often a trial that fails is started again.
     package var retries: Int
-
-    /// One key with its value as YAML in one line.
-    package struct Setting: Sendable, Equatable {
-        package var key: String
-        package var value: String
-
-        package init(key: String, value: String) {
-            self.key = key
-            self.value = value
-        }
-
-        /// As `--set` takes it.
-        package var text: String { "\(key)=\(value)" }
-    }
 }
 
 /// A key of the configuration, and the values to try.
@@ -58,18 +46,15 @@ package enum SweepStrategy: Sendable, Equatable {
     case grid
     /// Independent draws; a function of the seed alone.
     case random(trials: Int, seed: UInt64)
-}
+    /// Rungs, from each of which the best go on (`TrialSchedule`). So many trials are drawn as for `random`, or where
+    /// none are said, all combinations begin.
+    case successiveHalving(trials: Int?, seed: UInt64, eta: Int, minimumSteps: Int)
 
-/// What makes one trial better than another.
-package struct SweepObjective: Sendable, Equatable {
-    package enum Direction: String, Sendable, CaseIterable {
-        case maximize, minimize
-    }
-
-    package var metric: SegmentationMetric
-    package var direction: Direction
-
-    package func isBetter(_ value: Double, than other: Double) -> Bool {
-        direction == .maximize ? value > other : value < other
+    /// How many trials are drawn, and the seed; nil for all combinations.
+    var draws: (trials: Int, seed: UInt64)? {
+        switch self {
+        case .grid, .successiveHalving(nil, _, _, _): nil
+        case .random(let trials, let seed), .successiveHalving(let trials?, let seed, _, _): (trials, seed)
+        }
     }
 }

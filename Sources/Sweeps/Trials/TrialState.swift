@@ -1,0 +1,69 @@
+import Foundation
+import Support
+
+/// What a trial has done, in its own folder as `trial.json`: of each rung that it has trained to the end of, or failed in,
+/// what came of it. Only who holds the trial's claim writes it, and always as a whole.
+package struct TrialState: Sendable, Equatable, Codable {
+    package struct Rung: Sendable, Equatable, Codable {
+        /// The best value of the objective over the run's validations until then, the earliest of equals; nil where the
+        /// trial failed.
+        package var value: Double?
+        /// The step of that validation.
+        package var step: Int?
+        /// Seconds of its training steps so far, over all its starts.
+        package var seconds: Double
+        /// Why it failed.
+        package var reason: String?
+
+        package init(value: Double? = nil, step: Int? = nil, seconds: Double, reason: String? = nil) {
+            (self.value, self.step, self.seconds, self.reason) = (value, step, seconds, reason)
+        }
+    }
+
+    package var rungs: [Rung] = []
+
+    package init(rungs: [Rung] = []) { self.rungs = rungs }
+
+    private static let mostBytes = 1 << 20
+
+    /// Reads a trial's state; none yet where there is no file.
+    ///
+    /// Throws `Failure.request` for a file that is none of ours.
+    init(path: String) throws {
+        guard FileManager.default.fileExists(atPath: path) else { return }
+        let bytes = try InputFile(path, called: path).contents(atMost: Self.mostBytes, as: "a trial's state")
+        guard let state = try? JSONDecoder().decode(TrialState.self, from: Data(bytes)),
+            state.rungs.dropLast().allSatisfy({ $0.value != nil }),
+            state.rungs.allSatisfy({ ($0.value == nil) == ($0.step == nil) && $0.value?.isFinite ?? true })
+        else {
+            throw Failure.request(
+                "\(path) is not what a trial has written: remove it, and the trial is looked at again")
+        }
+        self = state
+    }
+
+    func write(to path: String) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        try SharedFile.write(String(decoding: try encoder.encode(self), as: UTF8.self) + "\n", to: path)
+    }
+}
+
+/// Files that several processes may write at the same time, on several machines: the last one's is there, as a whole.
+enum SharedFile {
+    /// Writes text under a name of this process's own and renames it.
+    static func write(_ text: String, to path: String) throws {
+        try AtomicFile.write(path, by: "\(path).\(UUID().uuidString).part") {
+            try $0.write(contentsOf: Data(text.utf8))
+        }
+    }
+
+    /// Removes what killed processes left half-written in a folder: all that is older than a write can last.
+    static func clean(_ folder: String, olderThan age: Double = 600) {
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] where name.hasSuffix(".part") {
+            let path = "\(folder)/\(name)"
+            let time = (try? FileManager.default.attributesOfItem(atPath: path))?[.modificationDate] as? Date
+            if let time, Date().timeIntervalSince(time) >= age { unlink(path) }
+        }
+    }
+}
