@@ -101,7 +101,8 @@ let package = Package(
         .target(name: "ObjectFiles", dependencies: ["Kernels", "Images", "Support", "CZip"]),
         .target(
             name: "EventFiles",
-            dependencies: ["Images", "Support", .product(name: "SwiftProtobuf", package: "swift-protobuf")]),
+            dependencies: ["Images", "Support", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
+            exclude: ["Proto"]),
         .target(name: "Datasets", dependencies: ["Metrics", "Network", "Kernels", "Images", "Support"]),
         .target(name: "Metrics", dependencies: ["Kernels", "Images", "Support"]),
         .target(name: "Network", dependencies: ["Kernels"]),

@@ -20,7 +20,7 @@ fail() {
 # Runs a command without showing what it prints, unless it fails. A signal to the script ends the command too.
 quietly() {
     local status=0
-    log="$(mktemp)"
+    log="${log:-$(mktemp)}"
     "$@" >"$log" 2>&1 </dev/null &
     child=$!
     trap 'exit 130' INT
@@ -126,7 +126,34 @@ build_is_elsewheres() {
     return 1
 }
 
-# Builds with `swift build -c release` and the options given; one line if that takes a while.
+# Shows how far a build has come, by its log: the compiler's own words, in one line that a terminal draws again, or in a
+# line now and then elsewhere. Nothing where nothing is compiled. Ends when it is killed: follow_build LOG
+follow_build() {
+    local line shown='' last=-60 columns=
+    if [ -t 2 ]; then
+        columns="$(stty size <&2 2>/dev/null | cut -d ' ' -f 2 || true)"
+        case "$columns" in '' | 0) columns=80 ;; esac
+    fi
+    trap '[ -z "$shown" ] || [ -z "$columns" ] || printf "\r\033[K" >&2 2>/dev/null; exit' TERM
+    while :; do
+        sleep 0.5 >/dev/null 2>&1 &
+        wait "$!"
+        line="$(grep -E '^(Fetching |\[[0-9]+/[0-9]+\] (Compiling|Linking|Emitting) )' "$1" 2>/dev/null |
+            grep -v ' plugin ' | tail -n 1 || true)"
+        if [ -z "$line" ] || [ "$line" = "$shown" ]; then continue; fi
+        [ -n "$shown" ] || say "building with swift build: three to six minutes the first time"
+        shown="$line"
+        if [ -n "$columns" ]; then
+            line="${line//[[:cntrl:]]/?}"
+            printf '\r\033[K%s' "${line:0:columns - 1}" >&2 2>/dev/null || true
+        elif [ "$((SECONDS - last))" -ge 20 ]; then
+            last="$SECONDS"
+            say "$line"
+        fi
+    done
+}
+
+# Builds with `swift build -c release` and the options given, and shows how that gets on.
 build() {
     local status=0
     if build_is_elsewheres; then
@@ -135,12 +162,8 @@ build() {
         find "$root/.build" -mindepth 1 -maxdepth 1 ! -name checkouts ! -name repositories ! -name workspace-state.json \
             ! -name artifacts -exec rm -rf {} +
     fi
-    (
-        trap 'kill "$!" 2>/dev/null; exit' TERM
-        sleep 3 >/dev/null 2>&1 &
-        wait "$!"
-        say "building (about 3 min the first time)"
-    ) &
+    log="$(mktemp)"
+    follow_build "$log" &
     notice=$!
     quietly swift build -c release --package-path "$root" "$@" || status=$?
     kill "$notice" 2>/dev/null || true

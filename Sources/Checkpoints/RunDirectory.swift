@@ -19,6 +19,8 @@ public struct RunDirectory: Sendable {
     public var trace: String { "\(path)/trace.json" }
     public var checkpoints: String { "\(path)/checkpoints" }
     public var previews: String { "\(path)/previews" }
+    /// TensorBoard's event files.
+    public var tensorboard: String { "\(path)/tensorboard" }
     /// A link to the newest checkpoint.
     public var latest: String { "\(checkpoints)/latest" }
     /// A link to the checkpoint of the best validation.

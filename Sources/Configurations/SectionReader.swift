@@ -63,9 +63,12 @@ package final class SectionReader {
             return .request(
                 "\(start) in one word: write '\(parts.last ?? "")' below '\(parts.dropLast().joined(separator: "."))'")
         }
+        let use = "use one of \(keys.joined(separator: ", "))"
+        if let explanation = ForeignKeys.explanation(of: wanted), everyKey.contains("optimizer.momentum") {
+            return .request("\(start): \(explanation); \(use)")
+        }
         let guess = Self.guess(entry.key, in: path, keys: keys, everyKey: everyKey)
-        return .request(
-            "\(start): " + (guess.map { "did you mean '\($0)'?" } ?? "use one of \(keys.joined(separator: ", "))"))
+        return .request("\(start): " + (guess.map { "did you mean '\($0)'?" } ?? use))
     }
 
     /// The dotted key that the unknown `key` of a section was most likely meant to be; nil where nothing is near.
@@ -76,8 +79,10 @@ package final class SectionReader {
     ///   - everyKey: all dotted keys.
     package static func guess(_ key: String, in path: String, keys: [String], everyKey: [String]) -> String? {
         let dotted = { (key: String) in path.isEmpty ? key : "\(path).\(key)" }
+        if let meant = ForeignKeys.key(for: key), everyKey.contains(meant) { return meant }
         let elsewhere = everyKey.filter { String($0.split(separator: ".").last ?? "") == key }
-        return nearestName(to: dotted(key), among: elsewhere) ?? elsewhere.first
+        // Of several sections that have a key of this name, none is more likely than another.
+        return nearestName(to: dotted(key), among: elsewhere) ?? (elsewhere.count == 1 ? elsewhere[0] : nil)
             ?? nearestName(to: key, among: keys).map(dotted) ?? nearestName(to: dotted(key), among: everyKey)
     }
 

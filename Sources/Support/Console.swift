@@ -81,7 +81,8 @@ public final class Console: Sendable {
         }
     }
 
-    /// Shows how far the run is.
+    /// Shows how far the run is. Of a line of parts with two blanks between them, a terminal shows those that it has room
+    /// for.
     public func progress(_ line: @autoclosure () -> String) {
         guard !silent else { return }
         state.withLock { state in
@@ -93,12 +94,20 @@ public final class Console: Sendable {
                 state.log(line)
             }
             if let columns {
-                state.write(Self.erasing + line.printable().prefix(max(columns - 1, 20)))
+                state.write(Self.erasing + Self.fitting(line.printable(), columns: max(columns - 1, 20)))
                 state.drawn = true
             } else {
                 state.write(line.printable() + "\n")
             }
         }
+    }
+
+    private static func fitting(_ line: String, columns: Int) -> Substring {
+        var rest = line[...]
+        while rest.count > columns, let end = rest.range(of: "  ", options: .backwards) {
+            rest = rest[..<end.lowerBound]
+        }
+        return rest.prefix(columns)
     }
 
     /// Says something that stays.

@@ -6,6 +6,27 @@ package func isFolder(_ path: String) -> Bool? {
     return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) ? isFolder.boolValue : nil
 }
 
+/// What to do about a path that leads to nothing: a relative one is told as it was looked for.
+package func adviceOnMissing(_ path: String) -> String {
+    let advice = "does not exist: correct the path"
+    if path.hasPrefix("~") || path.contains("$") { return "\(advice) (~ and $ stand for nothing here: write it out)" }
+    guard !path.hasPrefix("/") else { return advice }
+    let place = URL(fileURLWithPath: path).standardizedFileURL.path
+    return "\(advice), which is relative to the folder that you are in and means \(place)"
+}
+
+/// A path like this one where there is nothing yet: the first of `PATH-2`, `PATH-3` …
+package func nextFree(_ path: String) -> String {
+    let path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+    let digits = path.reversed().prefix { $0.isASCII && $0.isNumber }
+    var (stem, number) = (path[...], 1)
+    if path.dropLast(digits.count).hasSuffix("-"), let last = Int(String(digits.reversed())), last < 1_000_000 {
+        (stem, number) = (path.dropLast(digits.count + 1), last)
+    }
+    repeat { number += 1 } while access("\(stem)-\(number)", F_OK) == 0
+    return "\(stem)-\(number)"
+}
+
 /// Makes a folder, and those above it, where they are missing.
 ///
 /// - Parameters:

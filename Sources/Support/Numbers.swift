@@ -3,6 +3,12 @@ import Foundation
 /// A number with a fixed number of decimals.
 package func decimals(_ value: Double, _ count: Int) -> String { String(format: "%.\(count)f", value) }
 
+/// A number as a person reads it: four significant digits, or as many as are asked for.
+package func significant(_ value: Double, _ digits: Int = 4) -> String {
+    let isWhole = value == value.rounded() && abs(value) < 1e9
+    return isWhole ? String(Int(value)) : String(format: "%.\(digits)g", value)
+}
+
 /// The median: of an even number of values, the mean of the two in the middle; nil of none.
 package func median(_ values: [Double]) -> Double? {
     let sorted = values.sorted()

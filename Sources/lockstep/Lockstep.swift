@@ -37,7 +37,10 @@ struct LockstepCommand: ParsableCommand {
         discussion: """
             A first run:          lockstep train
             On your own images:   lockstep init my-cells, then lockstep train my-cells.yaml
-            With four workers:    mpirun -np 5 lockstep train my-cells.yaml
+            With four workers:    mpirun --oversubscribe -np 5 lockstep train my-cells.yaml
+
+            One more process than workers: it coordinates. --oversubscribe is for machines of fewer cores, and as root \
+            mpirun wants --allow-run-as-root too; launch/train my-cells.yaml --workers 4 knows both.
 
             Exit status: 0 done, 1 failed while running, 2 the request is wrong, 75 stopped on a signal after saving a \
             checkpoint (go on with --resume).

@@ -64,9 +64,16 @@ extension ProgramTests {
                 "an output below a file", ["train", "cells.yaml", "--output", "cells.yaml/run"],
                 says: ["cells.yaml/run"]),
             Case("an output that the system keeps", ["train", "cells.yaml", "--output", "/proc/run"], says: ["/proc"]),
-            Case("a run that exists", says: ["runs/cells", "already"]) {
+            Case("a run that exists", says: ["runs/cells", "already", "--output runs/cells-3"]) {
                 try $0.folder.write("name: cells\n", to: "runs/cells/config.yaml")
+                try $0.folder.write("name: cells\n", to: "runs/cells-2/config.yaml")
             },
+            Case(
+                "a command with a slip", ["trian", "cells.yaml"], says: ["no command 'trian'", "did you mean 'train'?"]),
+            Case("a command that there is none of", ["zzzzzzzzzz"], says: ["There are train, predict, evaluate"]),
+            .set("an optimizer of another kind", "optimizer.kind=adam", says: ["SGD with momentum", "learning_rate"]),
+            .set("another program's key", "training.batch_size=2", says: ["did you mean 'training.batch'?"]),
+            .set("a root that leads nowhere", "data.root=sells", says: ["sells/images", "means /", "/sells/images"]),
             Case("a resume without a run", ["train", "--resume", "nothing"], says: ["nothing"]),
             Case(
                 "a resume from a checkpoint that is damaged", ["train", "--resume", "run"],

@@ -144,6 +144,25 @@ import Testing
         #expect(try build({ _ in "/home/me/elsewhere" }, as: "debug").0.contains("moved or copied"))
     }
 
+    @Test("a build shows the compiler's words, and says nothing where there is nothing to build")
+    func buildProgress() throws {
+        let folder = try TemporaryFolder()
+        let library = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appending(path: "launch/lib.sh").path
+        func said(_ lines: [String]) throws -> String {
+            let words = lines.map { "echo '\($0)'" }.joined(separator: "; ")
+            let script =
+                "set -euo pipefail; source \(library); root=$PWD; swift() { \(words); sleep 2; }; build --product lockstep"
+            let outcome = try RunningProgram(["bash", "-c", script], in: folder).outcome(within: 20)
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            return outcome.errors
+        }
+        let idle = ["Building for production...", "[0/1] Planning build", "[1/1] Compiling plugin SourceRevision"]
+        #expect(try said(idle).isEmpty)
+        let text = try said(idle + ["[7/45] Compiling Kernels GroupNormalization.swift"])
+        #expect(text.hasPrefix("building with swift build") && text.contains("[7/45] Compiling Kernels"), "\(text)")
+    }
+
     @Test func aClusterNeedsHosts() throws {
         for arguments in [[], ["--hosts", "/nowhere"], ["--hosts"]] {
             let (status, _, errors) = try Self.run("launch/cluster", arguments)

@@ -128,12 +128,44 @@ extension ProgramTests {
             #expect(file["sha256"] as? String == run["sha256"] as? String)
             let text = try place.succeed(["inspect", "runs/cells"]).output
             let digest = try #require(run["sha256"] as? String)
-            #expect(text.contains("encoder.1.conv2.weight") && text.contains(digest))
+            #expect(text.contains(digest) && !text.contains("encoder.1.conv2.weight"))
+            #expect(text.contains("U-Net of base 4 and depth 1, 1 channel in, 2 classes out"))
+            #expect(text.contains("class 0, class 1") && text.contains("scores") && text.contains("at step 20"))
+            #expect(
+                try place.succeed(["inspect", "runs/cells", "--tensors"]).output.contains("encoder.1.conv2.weight"))
             let data = try place.succeed(["inspect", "cells", "--json"]).json
             #expect(data["images"] as? Int == 7)
             let classes = try place.succeed(["inspect", "cells.yaml", "--json"]).json
             let shares = try #require(classes["labels"] as? [[String: Any]]).compactMap { $0["share"] as? Double }
             #expect(shares.count == 2 && abs(shares.reduce(0, +) - 1) < 1e-9)
+            let set = try place.succeed([
+                "inspect", "cells.yaml", "--set", "data.train.labels=images", "--set", "model.classes=5",
+            ])
+            #expect(set.output.contains("class 4"))
+            let refused = try place.run(["inspect", "cells", "--set", "model.classes=5"])
+            #expect(refused.status == 2 && refused.errors.contains("cells is none"))
+        }
+
+        @Test("an image alone is inspected, and sizes are grouped")
+        func inspectImages() throws {
+            let place = try Place()
+            let samples = (0..<64 * 3).map { UInt16($0 * 300) }
+            let image = RasterImage(width: 8, height: 8, channels: 3, maximum: 65535, samples: samples)
+            try PNG.write(image, to: place.folder.path("wide.png"))
+            let found = try place.succeed(["inspect", "wide.png", "--json"]).json
+            #expect(found["width"] as? Int == 8 && found["channels"] as? Int == 3 && found["images"] as? Int == 1)
+            let ranges = try #require(found["ranges"] as? [[String: Any]])
+            #expect(ranges.map { $0["minimum"] as? Int } == [0, 300, 600])
+            #expect(ranges.map { $0["maximum"] as? Int } == [189 * 300, 190 * 300, 191 * 300])
+            let text = try place.succeed(["inspect", "wide.png"]).output
+            #expect(text.contains("16 bits, values to 65535") && text.contains("0 to 56700, mean 28350"))
+            for side in 10..<16 {
+                try PNG.write(
+                    RasterImage(width: side, height: 9, channels: 1, samples: Array(repeating: 1, count: 9 * side)),
+                    to: place.folder.path("sizes/\(side).png", making: true))
+            }
+            let sizes = try place.succeed(["inspect", "sizes"]).output
+            #expect(sizes.contains("6 of 6 sizes from 10×9 to 15×9, most often"))
         }
 
         @Test func synthesizeBenchDoctorAndVersion() throws {
@@ -145,6 +177,12 @@ extension ProgramTests {
             let image = try PNG.read(place.folder.path("more/images/cell-0002.png"))
             let labels = try PNG.read(place.folder.path("more/labels/cell-0002.png"))
             #expect(image.width == 40 && labels.width == 40 && labels.samples.allSatisfy { $0 < 3 })
+            let again = try place.succeed(["synthesize", "more", "--count", "2", "--size", "40", "--classes", "3"])
+            #expect(again.output.contains("were there already, and nothing was written"))
+            let other = try place.run([
+                "synthesize", "more", "--count", "2", "--size", "40", "--classes", "3", "--seed", "2",
+            ])
+            #expect(other.status == 2 && other.errors.contains("more-2"))
 
             for ranks in [0, 2] {
                 let bench = try place.succeed(

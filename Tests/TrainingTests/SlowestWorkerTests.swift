@@ -49,6 +49,24 @@ import Training
         }
     }
 
+    @Test("the first steps, in which images are read for the first time, make nobody slow")
+    func slowBeginning() {
+        var slowest = SlowestWorker(workers: Self.places, slots: 3)
+        for step in 0..<40 {
+            let times = [1, step < 5 ? 20 : 1, 1].map { WorkerTimes(data: $0) }
+            #expect(slowest.judge(workers: times, seconds: step < 5 ? 20 : 1) == nil && slowest.warning == nil)
+        }
+    }
+
+    @Test("steps of milliseconds are no measure before there are many")
+    func fastSteps() {
+        var slowest = SlowestWorker(workers: Self.places, slots: 3)
+        for _ in 0..<60 {
+            let times = [0.01, 0.02, 0.01].map { WorkerTimes(forward: $0) }
+            #expect(slowest.judge(workers: times, seconds: 0.02) == nil)
+        }
+    }
+
     @Test func oneWorkerAloneIsNeverSlow() {
         var slowest = SlowestWorker(workers: [WorkerPlace(rank: 0, host: "a")], slots: 3)
         for _ in 0..<20 { #expect(slowest.judge(workers: [WorkerTimes(forward: 1)], seconds: 2) == nil) }

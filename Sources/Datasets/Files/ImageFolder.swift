@@ -35,10 +35,7 @@ public enum ImageFolder {
         guard stat(path, &status) == 0 else {
             let code = errno
             guard code == ENOENT else { throw InputFile.failure(code, called: "folder \(path) (\(what))") }
-            throw Failure.request(
-                "folder \(path) (\(what)) does not exist: correct the path"
-                    + (path.hasPrefix("~") || path.contains("$")
-                        ? " (~ and $ stand for nothing here: write it out)" : ""))
+            throw Failure.request("folder \(path) (\(what)) \(adviceOnMissing(path))")
         }
         guard status.st_mode & S_IFMT == S_IFDIR else {
             throw Failure.request("\(path) (\(what)) is not a folder: give the folder that holds the image files")

@@ -60,10 +60,10 @@ public enum SampleSource: Hashable, Sendable {
                 return try SamplePair.inFolders(images: images, labels: labels, pages: pages)
             }
             guard imagesInFolder == labelsInFolder else {
+                let missing = imagesInFolder == nil ? images : labelsInFolder == nil ? labels : nil
                 throw Failure.request(
-                    imagesInFolder == nil || labelsInFolder == nil
-                        ? "\(imagesInFolder == nil ? images : labels) does not exist: correct the path"
-                        : "of \(images) and \(labels) one is a folder and the other is not: name two folders or two files"
+                    missing.map { "\($0) \(adviceOnMissing($0))" }
+                        ?? "of \(images) and \(labels) one is a folder and the other is not: name two folders or two files"
                 )
             }
             let pairs = try SamplePair.pages(
@@ -86,7 +86,7 @@ public enum SampleSource: Hashable, Sendable {
     ) throws -> [String] {
         if Glob.isPattern(path) { return try Glob(path).files(of: what) { $0 }.map(\.path) }
         guard let isFolder = Support.isFolder(path) else {
-            throw Failure.request("\(path) (\(what)) does not exist: correct the path")
+            throw Failure.request("\(path) (\(what)) \(adviceOnMissing(path))")
         }
         return isFolder ? try ImageFolder.files(path, of: what, extensions: extensions) : [path]
     }

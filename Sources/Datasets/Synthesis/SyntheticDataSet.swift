@@ -10,17 +10,23 @@ extension SyntheticCells {
     /// With two classes a label is 0 or 255, which people can see and `labels: binary` reads; with more it is the
     /// class index, for `labels: index`.
     ///
-    /// Everything is drawn into a folder beside the final ones first, so that a data set is there whole or not at all.
+    /// Everything is drawn into a folder beside the final ones first, so that a data set is there whole or not at all. Where
+    /// it is there already, nothing is written.
     ///
-    /// - Throws: `Failure.request` where the folder cannot be written or holds a data set already; `Failure.running`
-    ///   where writing fails later.
-    public func write(count: Int, to folder: String) throws {
+    /// - Returns: whether it was written, and was not there.
+    /// - Throws: `Failure.request` where the folder cannot be written or holds another data set; `Failure.running` where
+    ///   writing fails later.
+    @discardableResult
+    public func write(count: Int, to folder: String) throws -> Bool {
         guard (1...Self.largestCount).contains(count) else {
             throw Failure.request("\(count) synthetic images: choose a count from 1 to \(Self.largestCount)")
         }
         let partial = "\(folder)/.synthesize-\(ProcessInfo.processInfo.processIdentifier)"
         for part in Self.parts where !(Self.names(in: "\(folder)/\(part)") ?? []).isEmpty {
-            throw Failure.request("\(folder)/\(part) holds files already: choose another folder or remove it")
+            if isThere(count: count, in: folder) { return false }
+            throw Failure.request(
+                "\(folder)/\(part) holds other files already: choose another folder, such as \(nextFree(folder)), or remove it"
+            )
         }
         for part in Self.parts {
             try makeFolder(
@@ -40,6 +46,24 @@ extension SyntheticCells {
             guard code == 0 else {
                 throw Failure.running(
                     "cannot write \(folder)/\(part) (\(Failure.systemReason(code))): choose a folder of its own")
+            }
+        }
+        return true
+    }
+
+    /// Whether the folder holds this data set, pixel by pixel, and no other file.
+    private func isThere(count: Int, in folder: String) -> Bool {
+        let wanted = (1...count).map(Self.fileName)
+        guard Self.parts.allSatisfy({ (Self.names(in: "\(folder)/\($0)") ?? []).sorted() == wanted }) else {
+            return false
+        }
+        return (1...count).allSatisfy { number in
+            let (image, labels) = sample(number)
+            return zip(Self.parts, [image, labelImage(labels)]).allSatisfy { part, drawn in
+                guard let found = try? PNG.read("\(folder)/\(part)/\(Self.fileName(number))", as: .numbers) else {
+                    return false
+                }
+                return found.width == drawn.width && found.height == drawn.height && found.samples == drawn.samples
             }
         }
     }

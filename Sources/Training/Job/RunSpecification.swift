@@ -79,7 +79,8 @@ package struct RunSpecification: Codable {
             }
         } else if directory.holdsRun, !request.isInspection {
             throw Failure.request(
-                "\(directory.path) holds a run already: go on with --resume \(directory.path), or choose another folder with --output"
+                "\(directory.path) holds a run already: go on with --resume \(directory.path), or begin another with --output "
+                    + nextFree(directory.path)
             )
         }
         try directory.checkWritable()

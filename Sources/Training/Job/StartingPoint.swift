@@ -134,6 +134,6 @@ extension RunSetup {
             : old.optimizer.schedule == configuration.optimizer.schedule && isLonger
                 ? "the schedule follows the run's new length" : "optimizer.schedule"
         return
-            "the learning rate jumps from \(String(format: "%.4g", was)) to \(String(format: "%.4g", now)) at this step (\(cause))"
+            "the learning rate jumps from \(significant(was)) to \(significant(now)) at this step (\(cause))"
     }
 }

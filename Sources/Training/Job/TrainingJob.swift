@@ -21,6 +21,8 @@ package struct TrainingResult: Sendable {
     package let configuration: Configuration
     /// The score that `best` is the best of.
     package let metric: SegmentationMetric
+    /// Where the job's time went, on the coordinator.
+    package let times: RunTimes?
 }
 
 /// One training job, from the request to the last checkpoint; every rank runs one.
@@ -41,6 +43,7 @@ package struct TrainingJob {
 
     /// Runs the job; throws the same failure on every rank. A dry run ends before anything is written.
     package func run(_ request: TrainingRequest) throws -> TrainingResult {
+        let watch = StopWatch()
         defer { console.endProgress() }
         let specification = try world.agreeOnRoot { try RunSpecification(request, ranks: world.size) }
         var setup = try RunSetup(specification)
@@ -65,7 +68,7 @@ package struct TrainingJob {
         if world.rank == layout.coordinator { logSummary(setup, layout, review) }
         if request.isDryRun {
             if world.rank == layout.coordinator { for remark in start.remarks { console.logger.notice("\(remark)") } }
-            return result(setup, directory, nil)
+            return result(setup, directory, nil, nil)
         }
 
         let timeline = configuration.run.trace ? Timeline() : nil
@@ -87,7 +90,8 @@ package struct TrainingJob {
                 configuration: configuration, directory: folder, checkpoints: checkpoints,
                 advice: directory.adviceAfterFault, console: console,
                 validator: setup.validator(engine), metric: setup.metric,
-                start: start, name: world.name,
+                start: start, limit: setup.limit, images: setup.specification.train.count, watch: watch,
+                name: world.name,
                 isDedicated: layout.hasDedicatedCoordinator,
                 workers: layout.workers.map { WorkerPlace(rank: $0, host: environment.ranks[$0].host) },
                 recorder: Recorder(track: "coordinator", detector: detector, timeline: timeline), detector: detector)
@@ -120,7 +124,7 @@ package struct TrainingJob {
                     ? .done : train(setup, layout, start, request.until, engine, coordinator, timeline), coordinator,
                 layout)
             if case .failed(let record) = verdict { throw record.failure }
-            coordinator?.close()
+            if case .done = verdict { coordinator?.close(isDone: true) } else { coordinator?.close(isDone: false) }
             if let timeline {
                 try writeTrace(
                     timeline, clockOffset, environment.ranks[world.rank],
@@ -137,7 +141,7 @@ package struct TrainingJob {
                 .stopped, "stopped on a signal, and a checkpoint was saved: go on with --resume \(directory.path)")
         case .done:
             try enterTogether(.shutdown)
-            return result(setup, directory, try coordinator?.finish())
+            return result(setup, directory, try coordinator?.finish(), coordinator?.times)
         }
     }
 
@@ -255,11 +259,11 @@ package struct TrainingJob {
 
     private func result(
         _ setup: RunSetup, _ directory: RunDirectory,
-        _ outcome: (best: BestScore?, last: (step: Int, scores: SegmentationScores)?)?
+        _ outcome: (best: BestScore?, last: (step: Int, scores: SegmentationScores)?)?, _ times: RunTimes?
     ) -> TrainingResult {
         TrainingResult(
             directory: directory, scores: outcome?.last?.scores, scoresStep: outcome?.last?.step, best: outcome?.best,
-            configuration: setup.configuration, metric: setup.metric)
+            configuration: setup.configuration, metric: setup.metric, times: times)
     }
 
     /// Logs what is about to be trained: images, network, ranks, and how often each class occurs.

@@ -11,15 +11,15 @@ import Support
 ///
 /// Reports are logged at once. Snapshots are worked on by a thread of its own, one at a time; one more may wait.
 ///
-/// `@unchecked`: `condition` guards what both threads see. `progress`, `slowest`, `skipped` and `lastStep` belong to the thread
-/// that reports; `validator`, `checkpoints`, what they take, and the recorder's measuring of phases, to the thread of snapshots. The log, the console and the
+/// `@unchecked`: `condition` guards what both threads see. `slowest`, `skipped`, `waits`, `times` and `lastStep` belong to the
+/// thread that reports; `validator`, `checkpoints`, what they take, and the recorder's measuring of phases, to the thread of snapshots. The log, the console and the
 /// failure detector are `Sendable`.
 final class Coordinator: @unchecked Sendable {
     private let configuration: Configuration
     private let directory: RunDirectory
     private let console: Console
     private let logger: Logger
-    private let log: MetricsLog
+    private let log: RunLog
     private let checkpoints: CheckpointWriter
     /// What to do about the run after a fault.
     private let advice: String
@@ -28,12 +28,17 @@ final class Coordinator: @unchecked Sendable {
     private let name: String
     private let isDedicated: Bool
     private let detector: FailureDetector?
-    private var progress: ProgressLine
     private var slowest: SlowestWorker
     private let recorder: Recorder
     private var lastStep: Int
     /// Steps whose update was left out.
     private var skipped = 0
+    /// How often the workers have waited for this rank.
+    private var waits = 0
+    /// Where the time went.
+    private(set) var times: RunTimes
+    /// Training images.
+    private let images: Int
     /// What the last validation and the last checkpoint took.
     private var (validationSeconds, savingSeconds) = (Double.infinity, 0.0)
     /// Whether the pictures of the last validation could be written.
@@ -41,11 +46,10 @@ final class Coordinator: @unchecked Sendable {
 
     /// Guards what both threads see.
     private let condition = NSCondition()
+    private var progress: ProgressLine
     private var waiting: Snapshot?
     private var isWorking = false
     private var failure: Failure?
-    /// Whether the log could be written when last it was tried.
-    private var isLogging = true
     private var best: BestScore?
     /// The step at which the run ends, once no better validation is waited for.
     private var endStep: Int?
@@ -58,6 +62,9 @@ final class Coordinator: @unchecked Sendable {
     ///   - validator: nil without validation images.
     ///   - metric: the score by which a checkpoint is the best.
     ///   - start: where the run begins: step 0, or the checkpoint that it resumes from.
+    ///   - limit: when it ends.
+    ///   - images: how many it trains on.
+    ///   - watch: runs since the job began.
     ///   - name: how messages name this rank.
     ///   - isDedicated: whether this rank does nothing else.
     ///   - workers: the workers, in order.
@@ -67,7 +74,8 @@ final class Coordinator: @unchecked Sendable {
         configuration: Configuration, directory: RunDirectory, checkpoints: CheckpointWriter, advice: String,
         console: Console,
         validator: Validator?,
-        metric: SegmentationMetric, start: StartingPoint, name: String, isDedicated: Bool,
+        metric: SegmentationMetric, start: StartingPoint, limit: TrainingLimit, images: Int, watch: StopWatch,
+        name: String, isDedicated: Bool,
         workers: [WorkerPlace],
         recorder: Recorder, detector: FailureDetector?
     ) throws {
@@ -84,12 +92,11 @@ final class Coordinator: @unchecked Sendable {
         self.name = name
         self.isDedicated = isDedicated
         self.detector = detector
-        let logger = logger
-        log = try MetricsLog(
-            path: directory.metrics, lastStep: start.state.step, isValidationDue: start.isValidationDue
-        ) { logger.warning("\($0)") }
+        self.images = images
+        times = RunTimes(since: watch)
+        log = try RunLog(directory, configuration, start: start, limit: limit, logger: logger)
         slowest = SlowestWorker(workers: workers, slots: configuration.training.batch)
-        progress = ProgressLine(batch: configuration.training.batch)
+        progress = ProgressLine(batch: configuration.training.batch, limit: limit)
         lastStep = start.state.step
     }
 
@@ -97,49 +104,56 @@ final class Coordinator: @unchecked Sendable {
     func report(_ report: StepReport) {
         lastStep = report.step
         let behind = slowest.judge(workers: report.workers, seconds: report.seconds)
-        append(
+        times.add(report)
+        let batch = Double(configuration.training.batch)
+        log.add(
             TrainEvent(
-                step: report.step, loss: report.loss.isFinite ? report.loss : nil, learningRate: report.learningRate,
+                step: report.step, epoch: Double(report.step) * batch / Double(max(images, 1)), elapsed: report.elapsed,
+                loss: report.loss.isFinite ? report.loss : nil, learningRate: report.learningRate,
                 gradientNorm: report.gradientNorm.isFinite ? report.gradientNorm : nil, seconds: report.seconds,
-                imagesPerSecond: Double(configuration.training.batch) / report.seconds, time: report.times,
-                slowest: behind))
+                imagesPerSecond: batch / report.seconds, time: report.times, slowest: behind))
         if let warning = slowest.warning { note(step: report.step, warning) }
         if report.isSkipped {
             skipped += 1
             note(step: report.step, "the gradient was not finite: the step was skipped")
         }
-        // Made whether or not it is shown: it averages over all steps.
-        let line = progress.line(after: report)
-        console.progress(line)
+        show { $0.take(report) }
+    }
+
+    /// Draws the progress line anew after a change, which is made whether or not it is shown.
+    private func show(_ change: (inout ProgressLine) -> Void) {
+        let text = condition.withLock {
+            change(&progress)
+            return progress.text
+        }
+        if !text.isEmpty { console.progress(text) }
+    }
+
+    /// Shows which validation image it is the turn of, from 1.
+    func isValidating(_ image: Int, of count: Int) { show { $0.activity = "validating \(image) of \(count)" } }
+
+    /// Logs that the workers waited for this rank. The log has it every time, and whoever watches hears what to do.
+    func noteWait(step: Int) {
+        waits += 1
+        let words = "the workers waited: the coordinator was not done with the last snapshot"
+        guard waits == 1 else { return log.add(NoteEvent(step: step, message: words)) }
+        let isValidating = validator != nil && configuration.validation.place == .coordinator
+        note(
+            step: step,
+            "\(words); where that costs too much time, raise "
+                + (isValidating ? "validation.every, or set validation.on: workers" : "checkpoint.every"))
     }
 
     /// Logs something of note.
     func note(step: Int, _ message: String) {
-        append(NoteEvent(step: step, message: message))
+        log.add(NoteEvent(step: step, message: message))
         logger.notice("step \(step): \(message)")
     }
 
-    /// Logs what ends the run. A log that cannot be written may be what ends it.
+    /// Logs what ends the run.
     func logFailure(_ error: any Error) {
         let failure = Failure(wrapping: error)
-        try? log.append(FailureEvent(step: lastStep, message: failure.message, repeats: failure.repeats))
-    }
-
-    /// Adds to the log. That it cannot be written ends no run: it is said once, and tried again with the next event.
-    private func append(_ event: some Encodable) { keepingLog { try log.append(event) } }
-
-    private func keepingLog(_ body: () throws -> Void) {
-        var trouble: Failure?
-        do { try body() } catch { trouble = Failure(wrapping: error, "the log") }
-        let wasLogging = condition.withLock {
-            defer { isLogging = trouble == nil }
-            return isLogging
-        }
-        if let trouble, wasLogging {
-            logger.warning("\(trouble.message); the run goes on, and its events are kept and tried again")
-        } else if trouble == nil, !wasLogging {
-            logger.notice("\(shownPath(directory.metrics)) is written again, with what was kept")
-        }
+        log.add(FailureEvent(step: lastStep, message: failure.message, repeats: failure.repeats))
     }
 
     private func fail(_ error: any Error, _ what: String, step: Int) {
@@ -184,16 +198,19 @@ final class Coordinator: @unchecked Sendable {
     var hasEnded: Bool { condition.withLock { endStep != nil } }
 
     /// Ends the log once all is done, and says what is to be known of the run as a whole.
-    func close() {
+    ///
+    /// - Parameter isDone: whether the run has ended well, and was not stopped.
+    func close(isDone: Bool) {
         // What was trained beyond the end has no checkpoint.
-        if let endStep = condition.withLock({ endStep }) { keepingLog { try log.drop(after: endStep) } }
+        if let endStep = condition.withLock({ endStep }) { log.drop(after: endStep) }
         if skipped > 0 {
             note(
                 step: lastStep,
                 "\(skipped) step\(skipped == 1 ? " was" : "s were") skipped, since the gradient was not finite there")
         }
-        keepingLog { try log.sync() }
-        if !log.isComplete { logger.warning("\(shownPath(directory.metrics)) lacks events that could not be written") }
+        if waits > 1 { note(step: lastStep, "the workers waited \(waits) times for the coordinator") }
+        log.close(isDone: isDone)
+        times.end()
     }
 
     /// Waits until every snapshot is done; throws what went wrong with one.
@@ -265,7 +282,7 @@ final class Coordinator: @unchecked Sendable {
         condition.withLock {
             if isBest && !isSaved { self.best?.validationsSince += 1 } else { self.best = best }
         }
-        draw(findings, step: snapshot.state.step)
+        draw(findings, of: snapshot)
         if ends, let best { end(best, step: snapshot.state.step) }
     }
 
@@ -274,9 +291,11 @@ final class Coordinator: @unchecked Sendable {
     private func save(_ snapshot: Snapshot, best: BestScore?, isValidationDue: Bool = false) throws -> Bool {
         let step = snapshot.state.step
         // Steps that a resume builds on are in the log, whatever comes.
-        keepingLog { try log.sync() }
+        log.sync()
         let watch = StopWatch()
         defer { savingSeconds = watch.seconds }
+        show { $0.activity = "saving" }
+        defer { show { $0.activity = nil } }
         return try recorder.during(.checkpoint, step: step) {
             if let reason = try checkpoints.save(snapshot, best: best, isValidationDue: isValidationDue) {
                 note(
@@ -309,9 +328,12 @@ final class Coordinator: @unchecked Sendable {
     ) throws -> (findings: Validator.Findings, outcome: Validator.Outcome)? {
         guard let validator else { return nil }
         let step = snapshot.state.step
+        defer { show { $0.activity = nil } }
         return try recorder.during(.validation, step: step) {
             let findings =
-                try snapshot.findings ?? validator.validate(snapshot.state.validated, progress: recorder.advance)
+                try snapshot.findings
+                ?? validator.validate(
+                    snapshot.state.validated, progress: recorder.advance, counting: isValidating)
             validationSeconds = findings.seconds
             return (findings, validator.outcome(of: findings))
         }
@@ -324,19 +346,21 @@ final class Coordinator: @unchecked Sendable {
         let isBest = value.map { metric.isBetter($0, than: best?.value) } ?? false
         if let value, isBest { best = BestScore(step: step, value: value) } else { best?.validationsSince += 1 }
         condition.withLock { lastScores = (step, outcome.scores) }
-        append(ValidationEvent(step: step, isAveraged: isAveraged, outcome: outcome))
+        log.add(ValidationEvent(step: step, isAveraged: isAveraged, outcome: outcome))
         let what = isAveraged ? "validation of the averaged weights" : "validation"
         logger.info("step \(step): \(what) \(outcome.scores.summary)\(isBest ? ", the best so far" : "")")
         return isBest
     }
 
     /// Draws the first validation images; that a picture cannot be written is only a warning, and said once.
-    private func draw(_ findings: Validator.Findings, step: Int) {
+    private func draw(_ findings: Validator.Findings, of snapshot: Snapshot) {
+        let state = snapshot.state
         do {
-            try validator?.draw(findings, into: directory.previews, prefix: "latest")
+            let pictures = try validator?.draw(findings, into: directory.previews, prefix: "latest")
+            log.add(pictures ?? [], step: state.step, elapsed: state.elapsed)
             isDrawing = true
         } catch {
-            if isDrawing { logger.warning("step \(step): no picture of the validation: \(error)") }
+            if isDrawing { logger.warning("step \(state.step): no picture of the validation: \(error)") }
             isDrawing = false
         }
     }

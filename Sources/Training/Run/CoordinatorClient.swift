@@ -7,6 +7,9 @@ import Network
 protocol CoordinatorClient: AnyObject {
     func report(_ report: StepReport) throws
 
+    /// Says which validation image the workers have come to, from 1.
+    func isValidating(_ image: Int, of count: Int) throws
+
     /// Hands over a copy of the run's state. At most one waits for the coordinator; then the worker waits.
     ///
     /// - Parameters:
@@ -53,13 +56,15 @@ final class LocalCoordinator: CoordinatorClient {
 
     func report(_ report: StepReport) throws { coordinator.report(report) }
 
+    func isValidating(_ image: Int, of count: Int) throws { coordinator.isValidating(image, of: count) }
+
     func submit(
         _ state: TrainingState, digest: String, isCheckpoint: Bool, isSound: Bool,
         validation: Snapshot.Validation,
         findings: Validator.Findings?
     ) throws {
         let copy = state.copied()
-        if !coordinator.canAccept { coordinator.note(step: state.step, CoordinatorServer.waitedNote) }
+        if !coordinator.canAccept { coordinator.noteWait(step: state.step) }
         coordinator.accept(
             Snapshot(
                 state: copy, digest: digest, isCheckpoint: isCheckpoint, isSound: isSound, validation: validation,
@@ -77,6 +82,7 @@ final class LocalCoordinator: CoordinatorClient {
 enum CoordinatorEvent: Codable {
     case step(StepReport)
     case waited(step: Int)
+    case validating(image: Int, of: Int)
     /// What the workers have found with the weights of the snapshot that follows.
     case validated(step: Int, Validator.Findings)
     case ended(Ending, snapshots: Int)
@@ -108,6 +114,8 @@ final class RemoteCoordinator: CoordinatorClient {
     }
 
     func report(_ report: StepReport) throws { try send(.step(report)) }
+
+    func isValidating(_ image: Int, of count: Int) throws { try send(.validating(image: image, of: count)) }
 
     func submit(
         _ state: TrainingState, digest: String, isCheckpoint: Bool, isSound: Bool,

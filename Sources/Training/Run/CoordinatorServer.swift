@@ -12,8 +12,6 @@ struct CoordinatorServer {
     let coordinator: Coordinator
     let layout: ParameterLayout
 
-    static let waitedNote = "the workers waited: the coordinator was not done with the last snapshot"
-
     /// Microseconds between looks at the mailbox: 200 looks a second cost less than 1 % of a core.
     private static let nap: UInt32 = 5_000
     /// The same while a snapshot is under way, which moves only when it is looked at.
@@ -34,7 +32,8 @@ struct CoordinatorServer {
                     coordinator.report(report)
                     coordinator.awaitWorkers(step: report.step)
                 case .validated(let step, let result): found[step] = result
-                case .waited(let step): coordinator.note(step: step, Self.waitedNote)
+                case .waited(let step): coordinator.noteWait(step: step)
+                case .validating(let image, let count): coordinator.isValidating(image, of: count)
                 case .ended(let how, let snapshots): (ending, expected) = (how, snapshots)
                 }
             }

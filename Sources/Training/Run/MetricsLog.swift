@@ -6,19 +6,9 @@ import Synchronization
 ///
 /// The coordinator's two threads write to it, in turn. What cannot be written is kept, and goes out before what follows.
 final class MetricsLog: Sendable {
-    private struct State {
-        var file: FileHandle
-        /// Lines that could not be written yet.
-        var pending = Data()
-        /// Whether lines had to be given up.
-        var isIncomplete = false
-    }
-
-    private let state: Mutex<State>
+    private let file: Mutex<AppendedFile>
     private let path: String
     private let encoder: JSONEncoder
-    /// Lines that a log beyond the disk's end may wait with, in bytes: a day of steps, or more.
-    private static let mostPending = 16 << 20
 
     /// Opens the log to add to it.
     ///
@@ -36,45 +26,33 @@ final class MetricsLog: Sendable {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         self.encoder = encoder
-        state = Mutex(State(file: try Self.open(path, lastStep, isValidationDue, remark)))
+        file = Mutex(try Self.open(path, lastStep, isValidationDue, remark))
     }
 
     /// Drops the events of later steps: the run has ended at `step`.
     func drop(after step: Int) throws {
-        try state.withLock { state in
-            try Self.flush(&state, path)
-            state.file = try Self.open(path, step, false) { _ in }
-        }
+        try file.withLock { try $0.replace { try Self.open(path, step, false) { _ in } } }
     }
 
     /// Adds an event; throws where it, or one before it, could not be written. It is not lost then: it is written with the
     /// next.
     func append(_ event: some Encodable) throws {
         let line = try encoder.encode(event) + Data("\n".utf8)
-        try state.withLock { state in
-            if state.pending.count + line.count <= Self.mostPending {
-                state.pending += line
-            } else {
-                state.isIncomplete = true
-            }
-            try Self.flush(&state, path)
-        }
+        try file.withLock { try $0.append(line) }
     }
 
     /// Brings all events to the disk.
-    func sync() throws {
-        try state.withLock { state in
-            try Self.flush(&state, path)
-            guard fsync(state.file.fileDescriptor) == 0 else { throw Self.failure(path, errno) }
-        }
-    }
+    func sync() throws { try file.withLock { try $0.sync() } }
+
+    /// Whether every event is in the file.
+    var isComplete: Bool { file.withLock { $0.isComplete } }
 
     // MARK: - The file
 
     /// The log without the events of steps later than `lastStep`, to be added to.
     private static func open(
         _ path: String, _ lastStep: Int, _ isValidationDue: Bool, _ remark: (String) -> Void
-    ) throws -> FileHandle {
+    ) throws -> AppendedFile {
         struct Place: Decodable {
             let step: Int
             let event: String?
@@ -101,8 +79,9 @@ final class MetricsLog: Sendable {
         if kept != old || old.isEmpty { try AtomicFile.write(path) { try $0.write(contentsOf: kept) } }
         // O_APPEND: whatever was cut off, a line goes behind the last whole one.
         let descriptor = Foundation.open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW)
-        guard descriptor >= 0 else { throw failure(path, errno) }
-        return FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+        guard descriptor >= 0 else { throw AppendedFile.failure(path, errno) }
+        let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+        return AppendedFile(path) { file }
     }
 
     /// The log's bytes; none where there is no log. Never less than there is: what cannot be read must not be overwritten.
@@ -116,33 +95,8 @@ final class MetricsLog: Sendable {
         for number in 1... {
             let aside = "\(path).damaged-\(number)"
             if link(path, aside) == 0 { return aside }
-            guard errno == EEXIST else { throw failure(aside, errno) }
+            guard errno == EEXIST else { throw AppendedFile.failure(aside, errno) }
         }
         return path
     }
-
-    private static func flush(_ state: inout State, _ path: String) throws {
-        guard !state.pending.isEmpty else { return }
-        let descriptor = state.file.fileDescriptor
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw failure(path, errno) }
-        do {
-            try state.file.write(contentsOf: state.pending)
-            state.pending = Data()
-        } catch {
-            // A line is there whole or not at all.
-            var after = stat()
-            if fstat(descriptor, &after) == 0, after.st_ino == status.st_ino, after.st_size > status.st_size {
-                ftruncate(descriptor, status.st_size)
-            }
-            throw failure(path, AtomicFile.systemCode(error))
-        }
-    }
-
-    private static func failure(_ path: String, _ code: Int32) -> Failure {
-        .running("\(shownPath(path)) cannot be written: \(Failure.systemReason(code))")
-    }
-
-    /// Whether every event is in the file.
-    var isComplete: Bool { state.withLock { !$0.isIncomplete && $0.pending.isEmpty } }
 }

@@ -2,6 +2,10 @@
 struct TrainEvent: Encodable {
     var event = "train"
     let step: Int
+    /// How often each training image has been seen, in the mean.
+    let epoch: Double
+    /// Seconds of training since the run began, over all resumes.
+    let elapsed: Double
     let loss: Double?
     let learningRate: Double
     let gradientNorm: Double?
@@ -12,7 +16,8 @@ struct TrainEvent: Encodable {
     let slowest: WorkerBehind?
 
     enum CodingKeys: String, CodingKey {
-        case event, step, loss, seconds, time, slowest
+        case event, step, epoch, loss, seconds, time, slowest
+        case elapsed = "elapsed_seconds"
         case learningRate = "learning_rate"
         case gradientNorm = "gradient_norm"
         case imagesPerSecond = "images_per_second"

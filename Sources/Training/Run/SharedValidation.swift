@@ -10,12 +10,16 @@ struct SharedValidation {
     let workers: any Communicator
     let recorder: Recorder
 
-    /// Called by all workers, and the same on all; what goes wrong on one is thrown on all.
-    func run(_ weights: ParameterBuffer, step: Int) throws -> Validator.Findings {
+    /// Called by all workers, and the same on all; what goes wrong on one is thrown on all. `counting` as in
+    /// `Validator.measure`.
+    func run(
+        _ weights: ParameterBuffer, step: Int, counting: (_ number: Int, _ of: Int) throws -> Void
+    ) throws -> Validator.Findings {
         let watch = StopWatch()
         let shares = try workers.agreeOnAll {
             let own = try recorder.during(.validation, step: step) {
-                try validator.measure(weights, share: (workers.rank, workers.size), progress: recorder.advance)
+                try validator.measure(
+                    weights, share: (workers.rank, workers.size), progress: recorder.advance, counting: counting)
             }
             try recorder.enter(.waiting, step: step)
             return own

@@ -14,7 +14,7 @@ package struct WorkerPlace: Codable, Sendable, Hashable {
 }
 
 /// A worker that costs the others time.
-package struct WorkerBehind: Codable, Sendable {
+package struct WorkerBehind: Codable, Sendable, Equatable {
     package let rank: Int
     package let host: String
     /// The part of the step by which it would be shorter if this worker were as fast as the others.
@@ -30,7 +30,9 @@ package struct SlowestWorker {
     private let slots: [Int]
     private var averages: [Double] = []
     private var seconds = 0.0
-    private var steps = 0
+    /// Steps that were taken in; the first ones are not.
+    private var steps = -SlowestWorker.warmup
+    private var elapsed = 0.0
     private var named: Int?
 
     /// What is to be said now, once for a worker that has become slow.
@@ -38,8 +40,10 @@ package struct SlowestWorker {
 
     /// The share of a step from which on a worker is named.
     private static let limit = 0.1
-    /// Steps before anybody is.
-    private static let patience = 10
+    /// Steps at the beginning that say nothing: images are read for the first time, and memory is touched.
+    private static let warmup = 5
+    /// Steps, and seconds of steps, behind those before anybody is named.
+    private static let patience = (steps: 20, seconds: 5.0)
 
     /// - Parameters:
     ///   - slots: of the global batch.
@@ -53,18 +57,20 @@ package struct SlowestWorker {
     package mutating func judge(workers times: [WorkerTimes], seconds stepSeconds: Double) -> WorkerBehind? {
         warning = nil
         guard workers.count > 1, times.count == workers.count else { return nil }
-        let slotTimes = zip(times, slots).map { $0.total / Double($1) }
-        let weight = max(0.05, 1 / Double(steps + 1))
-        averages = steps == 0 ? slotTimes : zip(averages, slotTimes).map { $0 + weight * ($1 - $0) }
-        seconds += weight * (stepSeconds - seconds)
         steps += 1
+        guard steps > 0 else { return nil }
+        let slotTimes = zip(times, slots).map { $0.total / Double($1) }
+        let weight = max(0.05, 1 / Double(steps))
+        averages = steps == 1 ? slotTimes : zip(averages, slotTimes).map { $0 + weight * ($1 - $0) }
+        seconds += weight * (stepSeconds - seconds)
+        elapsed += stepSeconds
         let whole = zip(averages, slots).map { $0 * Double($1) }
         guard let last = whole.indices.max(by: { whole[$0] < whole[$1] }) else { return nil }
         let others = averages.indices.filter { $0 != last }.map { averages[$0] }
         let usual = (median(others) ?? 0) * Double(slots[last])
         let next = whole.indices.filter { $0 != last }.map { whole[$0] }.max() ?? 0
         let share = (whole[last] - max(usual, next)) / seconds
-        guard steps >= Self.patience, share > Self.limit else {
+        guard steps >= Self.patience.steps, elapsed >= Self.patience.seconds, share > Self.limit else {
             if share < Self.limit / 2 { named = nil }
             return nil
         }

@@ -12,11 +12,15 @@ struct StepReport: Codable, Sendable {
     let workers: [WorkerTimes]
     /// Share of the run that is done, 0 to 1.
     let progress: Double
+    /// Seconds of training since the run began, over all resumes, by the lead worker's clock.
+    let elapsed: Double
     /// Whether the update was left out because the gradient was not finite.
     let isSkipped: Bool
 
-    /// - Parameter progress: share of the run that is done.
-    init(_ outcome: StepOutcome, progress: Double) {
+    /// - Parameters:
+    ///   - progress: share of the run that is done.
+    ///   - elapsed: seconds of training at the step's end.
+    init(_ outcome: StepOutcome, progress: Double, elapsed: Double) {
         step = outcome.step
         loss = outcome.loss
         learningRate = outcome.learningRate
@@ -25,6 +29,7 @@ struct StepReport: Codable, Sendable {
         update = outcome.end - outcome.summed
         workers = outcome.workers
         self.progress = progress
+        self.elapsed = elapsed
         isSkipped = outcome.isSkipped
     }
 
@@ -48,4 +53,12 @@ struct StepTimes: Codable, Sendable {
     /// Waiting for other workers, and for sums that were still under way when the backward pass was over.
     let communication: Double
     let update: Double
+}
+
+extension StepTimes {
+    static func + (a: Self, b: Self) -> Self {
+        Self(
+            data: a.data + b.data, forward: a.forward + b.forward, backward: a.backward + b.backward,
+            communication: a.communication + b.communication, update: a.update + b.update)
+    }
 }

@@ -59,15 +59,24 @@ package final class Validator {
         let seconds: Double
     }
 
-    /// Predicts every image; `progress` as in `measure`.
-    package func validate(_ weights: ParameterBuffer, progress: @escaping () -> Void = {}) throws -> Findings {
+    /// Predicts every image; `progress` and `counting` as in `measure`.
+    package func validate(
+        _ weights: ParameterBuffer, progress: @escaping () -> Void = {},
+        counting: (_ number: Int, _ of: Int) throws -> Void = { _, _ in }
+    ) throws -> Findings {
         let watch = StopWatch()
-        return Findings(images: try measure(weights, progress: progress), seconds: watch.seconds)
+        return Findings(
+            images: try measure(weights, progress: progress, counting: counting), seconds: watch.seconds)
     }
 
     /// Predicts the images whose position leaves `share.index` when divided by `share.of`.
+    ///
+    /// - Parameters:
+    ///   - progress: called after every tile and image.
+    ///   - counting: told which image is next, from 1, and of how many in all.
     func measure(
-        _ weights: ParameterBuffer, share: (index: Int, of: Int) = (0, 1), progress: @escaping () -> Void = {}
+        _ weights: ParameterBuffer, share: (index: Int, of: Int) = (0, 1), progress: @escaping () -> Void = {},
+        counting: (_ number: Int, _ of: Int) throws -> Void = { _, _ in }
     ) throws -> [Finding] {
         let prediction = AveragedPrediction(
             [TiledPrediction(model.architecture, parameters: weights)], engine: engine)
@@ -82,6 +91,7 @@ package final class Validator {
         defer { images.stop() }
         return try own.map { position in
             defer { progress() }
+            try counting(position + 1, pairs.count)
             guard let (sample, probabilities) = try images.nextImage() else {
                 preconditionFailure("image \(position) is not what comes next")
             }
@@ -126,11 +136,18 @@ package final class Validator {
             scores: scores, loss: scores.pixels > 0 ? loss / Double(scores.pixels) : nil, seconds: all.seconds)
     }
 
-    /// Draws the images whose classes are among the findings, as `PREFIX-STEM.png`.
-    func draw(_ findings: Findings, into folder: String, prefix: String) throws {
+    /// A picture that was drawn.
+    struct Picture {
+        /// The image's.
+        let stem: String
+        let path: String
+    }
+
+    /// Draws the images whose classes are among the findings, as `PREFIX-STEM.png`; returns the pictures.
+    func draw(_ findings: Findings, into folder: String, prefix: String) throws -> [Picture] {
         let panel = ValidationPanel(colors: colors, names: model.classNames)
-        for finding in findings.images {
-            guard let classes = finding.classes else { continue }
+        return try findings.images.compactMap { finding -> Picture? in
+            guard let classes = finding.classes else { return nil }
             let sample = try cache.load(pairs[finding.position])
             let predicted = LabelMap(height: sample.labels.height, width: sample.labels.width)
             precondition(classes.count == 2 * predicted.height * predicted.width, "\(classes.count) bytes of classes")
@@ -143,7 +160,9 @@ package final class Validator {
             // As its file has it, in its own colours.
             let image = try ShownImage(try pairs[finding.position].image.rows(), atMost: ShownImage.mostOfPanel)
             let picture = panel.picture(image: image, truth: sample.labels, prediction: predicted)
-            try PNG.write(picture, to: "\(folder)/\(prefix)-\(sample.stem).png")
+            let path = "\(folder)/\(prefix)-\(sample.stem).png"
+            try PNG.write(picture, to: path)
+            return Picture(stem: sample.stem, path: path)
         }
     }
 }

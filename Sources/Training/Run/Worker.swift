@@ -71,7 +71,8 @@ final class Worker {
             // A coordinator elsewhere that takes no messages may keep the workers waiting, which is no fault of theirs.
             if !(coordinator is LocalCoordinator) { try recorder.enter(.waiting, step: state.step) }
             try coordinator?.report(
-                StepReport(outcome, progress: limit.progress(step: state.step, elapsed: state.elapsed)))
+                StepReport(
+                    outcome, progress: limit.progress(step: state.step, elapsed: state.elapsed), elapsed: elapsed))
             if outcome.control.end { return .done }
             let isStopped = outcome.control.stop
             let isLast = isAtEnd
@@ -79,7 +80,7 @@ final class Worker {
             try submitSnapshot(
                 isCheckpoint: isStopped || isLast || isDue(every: configuration.checkpoint.every),
                 isSound: !outcome.isSkipped,
-                validate: hasValidation && (isLast || isDue(every: configuration.validation.every)))
+                validate: hasValidation && (isLast || isValidationStep))
             if isStopped && !isLast { return .stopped }
             if workers.size > 1, isDue(every: configuration.run.replicaCheckEvery) {
                 try recorder.enter(.waiting, step: state.step)
@@ -98,7 +99,18 @@ final class Worker {
         case nil: break
         }
         if StopSignal.isRaised { control.stop = true }
-        if workers.rank == 0 { control.elapsed = startElapsed + watch.seconds - validationSeconds }
+        if workers.rank == 0 { control.elapsed = elapsed }
+    }
+
+    /// Seconds of training since the run began, by this worker's clock.
+    private var elapsed: Double { startElapsed + watch.seconds - validationSeconds }
+
+    /// Whether a validation is due. Where the minutes of a run are over within half of the steps between two, that of the
+    /// last step stands for it: whoever waits for the end need not wait for both.
+    private var isValidationStep: Bool {
+        let every = configuration.validation.every
+        return isDue(every: every)
+            && !limit.endsWithin(steps: (every + 1) / 2, step: state.step, elapsed: state.elapsed)
     }
 
     private func isDue(every steps: Int) -> Bool { steps > 0 && state.step % steps == 0 }
@@ -129,7 +141,7 @@ final class Worker {
     /// The workers' part of a validation, where they have one.
     private func validate() throws -> Validator.Findings? {
         guard let validation else { return nil }
-        let found = try validation.run(state.validated, step: state.step)
+        let found = try validation.run(state.validated, step: state.step) { try coordinator?.isValidating($0, of: $1) }
         validationSeconds += found.seconds
         return found
     }

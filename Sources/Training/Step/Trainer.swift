@@ -131,7 +131,7 @@ package final class Trainer {
             apply(sum.gradient, learningRate: rate, scale: scale)
         } else if configuration.training.onNonFinite == .stop {
             throw Failure.running(
-                "the loss or its gradient is not finite at step \(state.step + 1) (loss \(loss), learning rate \(rate)): lower optimizer.learning_rate, set optimizer.clip_norm, or go on with training.on_nonfinite: skip",
+                "the loss or its gradient is not finite at step \(state.step + 1) (loss \(significant(loss)), learning rate \(significant(rate))): lower optimizer.learning_rate, set optimizer.clip_norm, or go on with training.on_nonfinite: skip",
                 repeats: true)
         } else if skipped > Self.mostSkipped {
             throw Failure.running(

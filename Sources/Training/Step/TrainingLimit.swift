@@ -21,6 +21,12 @@ package enum TrainingLimit: Sendable, Hashable {
         return false
     }
 
+    /// Whether a run that is given in minutes ends within so many more steps, at its pace so far.
+    package func endsWithin(steps: Int, step: Int, elapsed: Double) -> Bool {
+        guard case .seconds(let last) = self, step > 0 else { return false }
+        return last - elapsed < Double(steps) * elapsed / Double(step)
+    }
+
     func isReached(step: Int, elapsed: Double) -> Bool { progress(step: step, elapsed: elapsed) >= 1 }
 
     /// Share of the run that is done, 0 to 1.

@@ -7,7 +7,8 @@ struct SynthesizeCommand: JobCommand {
         abstract: "Writes a data set of synthetic touching cells.",
         discussion: """
             DIR/images and DIR/labels get one PNG each an image. With two classes labels are 0 and 255 (labels: binary), \
-            with more the class index (labels: index).
+            with more the class index (labels: index). A folder that has this very data set is left as it is; one with other \
+            files is refused.
             """)
 
     @Argument(help: "The folder; made if missing.")
@@ -29,7 +30,7 @@ struct SynthesizeCommand: JobCommand {
     var json = false
 
     func run(in job: Job) throws {
-        try SyntheticCells(size: size, classes: classes, seed: seed).write(count: count, to: dir)
+        let isNew = try SyntheticCells(size: size, classes: classes, seed: seed).write(count: count, to: dir)
         struct Answer: Encodable {
             let images: String
             let labels: String
@@ -37,6 +38,7 @@ struct SynthesizeCommand: JobCommand {
         }
         let answer = Answer(images: "\(dir)/images", labels: "\(dir)/labels", count: count)
         try job.answer(
-            "\(count) images in \(answer.images), their labels in \(answer.labels)", json: json ? answer : nil)
+            "\(count) images in \(answer.images), their labels in \(answer.labels)"
+                + (isNew ? "" : "; they were there already, and nothing was written"), json: json ? answer : nil)
     }
 }

@@ -89,6 +89,10 @@ struct TrainCommand: JobCommand {
         lines.append("checkpoint: \(result.checkpoint)")
         lines.append("log:        \(directory.log)")
         if let preview = result.preview { lines.append("prediction: \(preview)") }
+        if let times = result.times { lines.append("time:       \(times)") }
+        lines.append(
+            "next:       \(Job.programName) predict \(directory.path.shellWord) --input IMAGES --output predictions, where "
+                + "IMAGES is a folder of new images")
         return lines.joined(separator: "\n")
     }
 
@@ -101,6 +105,7 @@ struct TrainCommand: JobCommand {
         let step: Int?
         let best: BestScore?
         let scores: SegmentationScores?
+        let seconds: RunTimes?
         /// Threads of a rank; 0 where its ranks share a machine's cores.
         let threads: Int
         let coordinator: String
@@ -114,6 +119,7 @@ struct TrainCommand: JobCommand {
             step = result.scoresStep
             best = result.best
             scores = result.scores
+            seconds = result.times
             if case .count(let count) = result.configuration.run.threads { threads = count } else { threads = 0 }
             coordinator = result.configuration.run.coordinator.rawValue
         }

@@ -64,6 +64,7 @@ struct Job {
     func run(_ root: any ParsableCommand.Type, _ arguments: [String]) -> Int32 {
         let command: any JobCommand
         do {
+            try checkCommand(of: root, arguments)
             var parsed = try root.parseAsRoot(arguments)
             guard let job = parsed as? any JobCommand else {
                 // The parser's own: help, and the root without a command.
@@ -97,6 +98,15 @@ struct Job {
             }
             return Failure.Kind.running.rawValue
         }
+    }
+
+    /// Refuses a command that there is none of, by the name that it most likely was meant to be.
+    private func checkCommand(of root: any ParsableCommand.Type, _ arguments: [String]) throws {
+        let names = root.configuration.subcommands.map { $0._commandName }
+        guard let word = arguments.first, !word.hasPrefix("-"), word != "help", !names.contains(word) else { return }
+        let guess = nearestName(to: word, among: names).map { "did you mean '\($0)'? " } ?? ""
+        throw ValidationError(
+            "there is no command '\(word.shortened)': \(guess)There are \(names.joined(separator: ", "))")
     }
 
     /// Prints the argument parser's message: help and version, or what is wrong with the command line.
