@@ -53,10 +53,12 @@ let package = Package(
         .target(
             name: "Reports",
             dependencies: [
-                "Sweeps", "Inference", "Checkpoints", "Configurations", "Pictures", "Datasets", "Metrics", "Kernels",
-                "Images", "Support", .product(name: "Mustache", package: "swift-mustache"),
-                .product(name: "FlyingFox", package: "FlyingFox"),
-            ]),
+                "Sweeps", "Inference", "Checkpoints", "Configurations", "Pictures", "Datasets", "Metrics", "Network",
+                "Kernels", "Images", "Support", .product(name: "Mustache", package: "swift-mustache"),
+                .product(name: "FlyingFox", package: "FlyingFox"), .product(name: "FlyingSocks", package: "FlyingFox"),
+            ],
+            // In the program itself: a folder of resources beside it would be lost where it is copied.
+            resources: [.embedInCode("Assets")]),
         .target(
             name: "Interchange",
             dependencies: [

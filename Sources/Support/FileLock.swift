@@ -44,3 +44,14 @@ package func shownPath(_ path: String) -> String {
     let removed = " (deleted)"
     return (folder.hasSuffix(removed) ? String(folder.dropLast(removed.count)) : folder) + rest[end...]
 }
+
+extension FileHandle {
+    /// Whether another process has locked a folder; false where that cannot be told. The look takes a shared lock for some
+    /// microseconds.
+    package static func isLocked(folder: String) -> Bool {
+        let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { return false }
+        defer { Foundation.close(descriptor) }
+        return flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
+    }
+}

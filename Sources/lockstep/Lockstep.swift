@@ -48,9 +48,9 @@ struct LockstepCommand: ParsableCommand {
         version: versionText,
         subcommands: [
             InitCommand.self, TrainCommand.self, PredictCommand.self, EvaluateCommand.self,
-            CrossvalidateCommand.self, SweepCommand.self, InspectCommand.self, SynthesizeCommand.self,
-            BenchCommand.self, PlanCommand.self, DoctorCommand.self, ConfigCommand.self, ExportCommand.self,
-            ImportCommand.self,
+            CrossvalidateCommand.self, SweepCommand.self, ReportCommand.self, InspectCommand.self,
+            SynthesizeCommand.self, BenchCommand.self, PlanCommand.self, DoctorCommand.self, ConfigCommand.self,
+            ExportCommand.self, ImportCommand.self,
         ])
 
     static var versionText: String {

@@ -58,7 +58,6 @@ public struct EvaluationJob {
     public func run(
         _ ensemble: ModelEnsemble, images: String, labels: String, truth: TruthEncoding
     ) throws -> Outcome {
-        let reader = Self.reader(truth, classes: ensemble.classes)
         struct Found: Codable {
             let pairs: [SamplePair]
             let unlabelled: Int
@@ -74,13 +73,41 @@ public struct EvaluationJob {
                 pairs: samples.pairs, unlabelled: samples.unlabelled,
                 notes: notes + samples.remarks + overlaps.compactMap { $0.note(of: pages.count) }, overlaps: overlaps)
         }
+        return try score(
+            ensemble, found.pairs, Self.reader(truth, classes: ensemble.classes), truth: truth,
+            unlabelled: found.unlabelled, notes: found.notes, overlaps: found.overlaps)
+    }
+
+    /// What was predicted of an image, for who wants to see it.
+    package struct SegmentedPair {
+        package let pair: SamplePair
+        package let truth: LabelMap
+        package let prediction: LabelMap
+        package let scores: SegmentationScores
+    }
+
+    /// Segments images whose labels are known and scores them; called by all ranks.
+    ///
+    /// - Parameter see: is shown each of this rank's images.
+    package func run(
+        _ ensemble: ModelEnsemble, pairs: [SamplePair], truth: TruthEncoding,
+        see: (SegmentedPair) throws -> Void
+    ) throws -> Outcome {
+        try score(ensemble, pairs, Self.reader(truth, classes: ensemble.classes), truth: truth, see: see)
+    }
+
+    private func score(
+        _ ensemble: ModelEnsemble, _ pairs: [SamplePair], _ reader: SampleReader, truth: TruthEncoding,
+        unlabelled: Int = 0, notes: [String] = [], overlaps: [TrainingOverlap] = [],
+        see: (SegmentedPair) throws -> Void = { _ in }
+    ) throws -> Outcome {
         // This rank's, in the order in which they are scored.
-        let own = stride(from: world.rank, to: found.pairs.count, by: world.size).map { found.pairs[$0].image }
+        let own = stride(from: world.rank, to: pairs.count, by: world.size).map { pairs[$0].image }
         let images = try world.agree { try ensemble.predictions(of: own) }
         defer { images.stop() }
         return try score(
-            classes: ensemble.classes, pairs: found.pairs, truth: truth, unlabelled: found.unlabelled,
-            notes: found.notes, overlaps: found.overlaps
+            classes: ensemble.classes, pairs: pairs, truth: truth, unlabelled: unlabelled, notes: notes,
+            overlaps: overlaps, see: see
         ) { pair in
             guard let (_, probabilities) = try images.nextImage() else {
                 preconditionFailure("\(pair.image.name) is not what comes next")
@@ -316,7 +343,8 @@ public struct EvaluationJob {
 
     private func score(
         classes: Int, pairs: [SamplePair], truth encoding: TruthEncoding, unlabelled: Int = 0, notes: [String] = [],
-        overlaps: [TrainingOverlap] = [], _ load: (SamplePair) throws -> Prediction
+        overlaps: [TrainingOverlap] = [], see: (SegmentedPair) throws -> Void = { _ in },
+        _ load: (SamplePair) throws -> Prediction
     ) throws -> Outcome {
         var families: MetricFamilies = classes == 2 ? [.objects, .partitions, .borders] : []
         if warping {
@@ -340,7 +368,12 @@ public struct EvaluationJob {
             let image = SegmentedImage(
                 truth: truth.labels, truthObjects: truth.instances, prediction: prediction.classes,
                 predictedObjects: prediction.objects, probability: prediction.probability)
-            own.append(ImageMeasurement(image, classes: classes, families: families))
+            let measurement = ImageMeasurement(image, classes: classes, families: families)
+            own.append(measurement)
+            try see(
+                SegmentedPair(
+                    pair: pairs[index], truth: truth.labels, prediction: prediction.classes,
+                    scores: SegmentationScores([measurement], classes: classes)))
         }
         let all = try world.agreeOnAll { files }
         let whole = all.dropFirst().reduce(into: all[0]) { $0.add($1) }

@@ -19,9 +19,10 @@ public struct TrainingOverlap: Codable, Sendable {
     /// are not to be found from here.
     init?(of model: TrainedModel, with pages: [ImagePage]) {
         guard var configuration = model.configuration else { return nil }
-        let place = Self.workingDirectory(of: model, configuration)
-        if let place, !configuration.data.root.hasPrefix("/") {
-            configuration.data.root = "\(place)/\(configuration.data.root)"
+        // The file is in the run's folder of checkpoints.
+        let run = (realPath(model.path) as NSString).deletingLastPathComponent as NSString
+        if let place = configuration.startingFolder(ofRun: run.deletingLastPathComponent) {
+            configuration.data.root = place
         }
         guard let (train, validation) = try? Self.samples(of: configuration) else { return nil }
         let isSame = model.imagesDigest == SamplePair.digest(train, validation)
@@ -57,23 +58,24 @@ public struct TrainingOverlap: Codable, Sendable {
         }
     }
 
-    /// The folder that the run was started in, which its configuration's relative paths begin in: told by where its own
-    /// folder is. Nil where that was named otherwise.
-    private static func workingDirectory(of model: TrainedModel, _ configuration: Configuration) -> String? {
-        let file = realPath(model.path) as NSString
-        let run = (file.deletingLastPathComponent as NSString).deletingLastPathComponent
-        let parts = "\(configuration.run.output)/\(configuration.name)".split(separator: "/").filter { $0 != "." }
-        let ending = "/" + parts.joined(separator: "/")
-        guard !configuration.run.output.hasPrefix("/"), run.hasSuffix(ending) else { return nil }
-        return String(run.dropLast(ending.count))
-    }
-
     /// Whether the training images' paths lead to the same files from everywhere.
     private static func isAbsolute(_ data: Configuration.Data) -> Bool {
         switch data.train {
         case .files(let images, _): data.resolve(images).hasPrefix("/")
         case .list(let list): data.resolve(list).hasPrefix("/")
         }
+    }
+}
+
+extension Configuration {
+    /// `data.root` as it was where the run was started: told by where its own folder is, since relative paths begin there.
+    /// Nil where the root is absolute, and where the run's folder was named otherwise than by the configuration.
+    package func startingFolder(ofRun path: String) -> String? {
+        let run = realPath(path)
+        let parts = "\(self.run.output)/\(name)".split(separator: "/").filter { $0 != "." }
+        let ending = "/" + parts.joined(separator: "/")
+        guard !data.root.hasPrefix("/"), !self.run.output.hasPrefix("/"), run.hasSuffix(ending) else { return nil }
+        return "\(run.dropLast(ending.count))/\(data.root)"
     }
 }
 

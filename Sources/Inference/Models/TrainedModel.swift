@@ -21,7 +21,7 @@ public struct TrainedModel {
     /// The run's, where the file is a checkpoint of a run.
     public let configuration: Configuration?
     /// `SamplePair.digest` of the run's images, where the file says it.
-    let imagesDigest: String?
+    package let imagesDigest: String?
     /// What the pages of a TIFF file are to it (`data.pages`).
     public var pages: PageMeaning { configuration?.data.pages ?? .auto }
 

@@ -90,7 +90,7 @@ package struct RunSpecification: Codable {
             }
             try SampleTask.makeData(configuration)
         }
-        (train, validation, remarks) = try Self.samples(configuration)
+        (train, validation, remarks) = try configuration.samples()
         yaml = configuration.yaml
         self.directory = directory.path
         isResume = request.resume != nil
@@ -122,21 +122,5 @@ package struct RunSpecification: Codable {
             return try Configuration.load(path: directory.configuration, settings: request.settings)
         }
         return try SampleTask.configuration(settings: request.settings, output: request.output)
-    }
-
-    /// The training and validation images, and what is to be known of how they were found.
-    package static func samples(
-        _ configuration: Configuration
-    ) throws -> (train: [SamplePair], validation: [SamplePair], remarks: [String]) {
-        let data = configuration.data
-        let train = try data.train.samples(pages: data.pages, resolve: data.resolve)
-        switch data.validation {
-        case .samples(let source):
-            let validation = try source.samples(pages: data.pages, resolve: data.resolve)
-            return (train.pairs, validation.pairs, train.remarks + validation.remarks)
-        case .split(let split):
-            let (rest, validation) = try split.apply(to: train.pairs, seed: configuration.seed)
-            return (rest, validation, train.remarks)
-        }
     }
 }

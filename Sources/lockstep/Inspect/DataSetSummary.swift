@@ -46,7 +46,7 @@ struct DataSetSummary: Encodable {
             case .files(let images, _): configuration.data.resolve(images)
             case .list(let list): configuration.data.resolve(list)
             }
-        let samples = try RunSpecification.samples(configuration)
+        let samples = try configuration.samples()
         let all = samples.train + samples.validation
         images = all.count
         kinds = try Self.kinds(all.map(\.image))

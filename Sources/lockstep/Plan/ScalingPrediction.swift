@@ -88,7 +88,7 @@ struct ScalingPrediction: Encodable, Sendable {
     /// The tile's side, or, for whole images, that of a square of as many pixels as the first training image's input.
     private static func inputSide(_ configuration: Configuration) throws -> Int {
         guard configuration.data.tile == 0 else { return configuration.data.tile }
-        guard let first = try RunSpecification.samples(configuration).train.first else {
+        guard let first = try configuration.samples().train.first else {
             throw Failure.request("data.train has no images: check data.root and data.train")
         }
         let image = try first.image.readHeader()

@@ -1,0 +1,183 @@
+import Foundation
+import Metrics
+import Support
+
+/// What a run's `metrics.jsonl` tells, read as far as it has grown.
+///
+/// A log may be of a run that was killed or still lasts: a last line that is cut off is left for the next look, other lines
+/// that say nothing are counted, and steps that a resume repeated count once.
+final class RunHistory {
+    /// A training step; what the log does not say, or what was not finite, is not a number.
+    struct Step {
+        let step: Int
+        let loss: Double
+        let learningRate: Double
+        let gradientNorm: Double
+        let seconds: Double
+        let imagesPerSecond: Double
+        let epoch: Double
+        /// Seconds by `phases`.
+        let phases: [Double]
+    }
+
+    struct Validation {
+        let step: Int
+        /// By the names of the metrics; those that are finite.
+        let scores: [String: Double]
+        let loss: Double?
+        let seconds: Double
+        let isAveraged: Bool
+    }
+
+    struct Remark {
+        let step: Int
+        let text: String
+    }
+
+    /// What a step's time goes to, as the log names it.
+    static let phases = ["data", "forward", "backward", "communication", "update"]
+
+    private(set) var steps: [Step] = []
+    private(set) var validations: [Validation] = []
+    private(set) var notes: [Remark] = []
+    private(set) var failure: Remark?
+    /// Pixels of each class taken for each other one, in the best validation.
+    private(set) var confusion: ConfusionMatrix?
+    /// Whole lines that say nothing.
+    private(set) var damagedLines = 0
+    /// Whether the last line is cut off.
+    private(set) var isTorn = false
+    /// Changes with every event.
+    private(set) var version = 0
+
+    private let path: String
+    private let metric: SegmentationMetric
+    private var identity: FileIdentity?
+    private var offset = 0
+
+    /// - Parameters:
+    ///   - path: the log; one that is not there tells nothing.
+    ///   - metric: by which a validation is the best.
+    init(path: String, metric: SegmentationMetric) throws {
+        (self.path, self.metric) = (path, metric)
+        try update()
+    }
+
+    /// Reads what has been written since; from the beginning where the log is another one, as after a resume.
+    func update() throws {
+        guard FileManager.default.fileExists(atPath: path) else { return }
+        let file = try InputFile(path, called: path)
+        let current = FileIdentity(path)
+        if file.size < offset || current != identity { forget() }
+        identity = current
+        let newline = UInt8(ascii: "\n")
+        while offset < file.size {
+            let part = try file.bytes(at: offset, count: min(Self.chunk, file.size - offset))
+            guard let end = part.lastIndex(of: newline) else {
+                // A line longer than that is none of ours.
+                guard part.count == Self.chunk else { break }
+                damagedLines += 1
+                offset += part.count
+                continue
+            }
+            for line in part[..<end].split(separator: newline) { take(line) }
+            offset += end + 1
+            version += 1
+        }
+        isTorn = offset < file.size
+    }
+
+    private static let chunk = 16 << 20
+
+    private func forget() {
+        (steps, validations, notes, failure, confusion) = ([], [], [], nil, nil)
+        (damagedLines, offset) = (0, 0)
+        version += 1
+    }
+
+    private func take(_ line: ArraySlice<UInt8>) {
+        guard let event = (try? JSONSerialization.jsonObject(with: Data(line))) as? [String: Any],
+            let kind = event["event"] as? String, let step = event["step"] as? Int, step >= 0, step < 1 << 53
+        else {
+            damagedLines += 1
+            return
+        }
+        switch kind {
+        case "train": takeStep(step, event)
+        case "validation": takeValidation(step, event)
+        case "note": notes.append(Remark(step: step, text: event["message"] as? String ?? ""))
+        case "failure": failure = Remark(step: step, text: event["message"] as? String ?? "")
+        default: break
+        }
+    }
+
+    private func takeStep(_ step: Int, _ event: [String: Any]) {
+        while let last = steps.last, last.step >= step { steps.removeLast() }
+        failure = nil
+        let times = event["time"] as? [String: Any] ?? [:]
+        steps.append(
+            Step(
+                step: step, loss: Self.number(event["loss"]) ?? .nan,
+                learningRate: Self.number(event["learning_rate"]) ?? .nan,
+                gradientNorm: Self.number(event["gradient_norm"]) ?? .nan,
+                seconds: max(0, Self.number(event["seconds"]) ?? 0),
+                imagesPerSecond: Self.number(event["images_per_second"]) ?? .nan,
+                epoch: Self.number(event["epoch"]) ?? .nan,
+                phases: Self.phases.map { max(0, Self.number(times[$0]) ?? 0) }))
+    }
+
+    private func takeValidation(_ step: Int, _ event: [String: Any]) {
+        while let last = validations.last, last.step >= step { validations.removeLast() }
+        let before = best?.score
+        var scores: [String: Double] = [:]
+        for metric in SegmentationMetric.allCases { scores[metric.rawValue] = Self.number(event[metric.rawValue]) }
+        validations.append(
+            Validation(
+                step: step, scores: scores, loss: Self.number(event["loss"]),
+                seconds: max(0, Self.number(event["seconds"]) ?? 0), isAveraged: event["weights"] as? String == "ema"))
+        // The matrices of all of them would not fit, of many classes.
+        if confusion == nil || metric.isBetter(scores[metric.rawValue], than: before) {
+            confusion = Self.confusion(event["confusion_matrix"])
+        }
+    }
+
+    private static func number(_ value: Any?) -> Double? {
+        (value as? NSNumber).map(\.doubleValue).flatMap { $0.isFinite ? $0 : nil }
+    }
+
+    static func confusion(_ value: Any?) -> ConfusionMatrix? {
+        guard let rows = value as? [[Int]], (1...1024).contains(rows.count),
+            rows.allSatisfy({ $0.count == rows.count && $0.allSatisfy { (0...(1 << 50)).contains($0) } })
+        else { return nil }
+        return ConfusionMatrix(classes: rows.count, counts: rows.flatMap(\.self))
+    }
+}
+
+extension RunHistory {
+    /// The best validation, the earliest of equals; nil where none gives the metric.
+    var best: (step: Int, score: Double)? {
+        var best: (step: Int, score: Double)?
+        for validation in validations where metric.isBetter(validation.scores[metric.rawValue], than: best?.score) {
+            best = validation.scores[metric.rawValue].map { (validation.step, $0) }
+        }
+        return best
+    }
+
+    /// Validations that followed the best.
+    var validationsSinceBest: Int { best.map { best in validations.count { $0.step > best.step } } ?? 0 }
+
+    /// The last step that the log has; 0 where there is none.
+    var lastStep: Int { max(steps.last?.step ?? 0, validations.last?.step ?? 0) }
+
+    /// Seconds of all training steps.
+    var seconds: Double { steps.reduce(0) { $0 + $1.seconds } }
+
+    /// The mean loss of the last steps, those aside where it was not finite.
+    func recentLoss(_ count: Int = 50) -> Double? {
+        let losses = steps.suffix(count).map(\.loss).filter(\.isFinite)
+        return losses.isEmpty ? nil : losses.reduce(0, +) / Double(losses.count)
+    }
+
+    /// Steps whose loss was not finite.
+    var lostSteps: [Int] { steps.filter { !$0.loss.isFinite }.map(\.step) }
+}
