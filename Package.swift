@@ -62,8 +62,8 @@ let package = Package(
         .target(
             name: "Interchange",
             dependencies: [
-                "Inference", "Checkpoints", "Configurations", "ObjectFiles", "Pictures", "Datasets", "Network", "Kernels",
-                "Images", "Support", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+                "Inference", "Checkpoints", "Configurations", "Pictures", "Datasets", "Network", "Kernels", "Images",
+                "Support", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ],
             exclude: ["Generated/README.md"]),
         .target(
@@ -100,7 +100,7 @@ let package = Package(
                 "Support", .product(name: "Yams", package: "Yams"),
             ]),
         .target(name: "Pictures", dependencies: ["Datasets", "Metrics", "Kernels", "Images"]),
-        .target(name: "ObjectFiles", dependencies: ["Kernels", "Images", "Support", "CZip"]),
+        .target(name: "ObjectFiles", dependencies: ["Kernels", "Images", "Support"]),
         .target(
             name: "EventFiles",
             dependencies: ["Images", "Support", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
@@ -114,7 +114,7 @@ let package = Package(
         .target(name: "MPIBackend", dependencies: ["Communication", "CMPI"]),
         .target(name: "Kernels", dependencies: ["COpenBLAS", "CTarget"], swiftSettings: kernelSettings),
         .target(name: "Images", dependencies: ["Support", "CPNG", "CTIFF", "CJPEG"]),
-        .target(name: "Support", dependencies: ["COpenSSL", .product(name: "Logging", package: "swift-log")]),
+        .target(name: "Support", dependencies: ["COpenSSL", "CZip", .product(name: "Logging", package: "swift-log")]),
         .systemLibrary(name: "CMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),

@@ -2,7 +2,6 @@ import Checkpoints
 import Foundation
 import Images
 import Inference
-import ObjectFiles
 import Pictures
 import Support
 

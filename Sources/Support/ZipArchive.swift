@@ -1,6 +1,5 @@
 internal import CZip
 import Foundation
-import Support
 
 /// A zip, made in memory by libzip.
 package enum ZipArchive {
@@ -13,6 +12,8 @@ package enum ZipArchive {
     }
 
     private static func archive(_ entries: [(name: String, bytes: Data)], _ path: String) throws -> Data {
+        // One without entries is the end record alone, and no file to libzip.
+        guard !entries.isEmpty else { return Data([0x50, 0x4B, 5, 6] + [UInt8](repeating: 0, count: 18)) }
         var error = zip_error_t()
         func failure(_ reason: String) -> Failure { AtomicFile.failure(path, reason) }
         guard let source = zip_source_buffer_create(nil, 0, 0, &error) else {
