@@ -162,7 +162,7 @@ let package = Package(
                 "Training", "Inference", "Checkpoints", "Configurations", "Datasets", "Network", "Communication",
                 "Kernels", "Support", "TestSupport",
             ]),
-        .testTarget(name: "ReportsTests", dependencies: ["Reports", "Support", "TestSupport"]),
+        .testTarget(name: "ReportsTests", dependencies: ["Reports", "Kernels", "Support", "TestSupport"]),
         .testTarget(name: "InterchangeTests", dependencies: ["Interchange", "Support", "TestSupport"]),
         .testTarget(name: "PreparationTests", dependencies: ["Preparation", "Support", "TestSupport"]),
         .testTarget(name: "ObjectFilesTests", dependencies: ["ObjectFiles", "Support", "TestSupport"]),

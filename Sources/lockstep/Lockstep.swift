@@ -44,7 +44,8 @@ struct LockstepCommand: ParsableCommand {
             """,
         version: versionText,
         subcommands: [
-            TrainCommand.self, PredictCommand.self, EvaluateCommand.self, SweepCommand.self, ReportCommand.self, InspectCommand.self,
+            TrainCommand.self, PredictCommand.self, EvaluateCommand.self, SweepCommand.self, ReportCommand.self,
+            InspectCommand.self,
             SynthesizeCommand.self, BenchCommand.self, PlanCommand.self, DoctorCommand.self, ConfigCommand.self,
         ])
 
