@@ -169,7 +169,7 @@ let package = Package(
                 "Training", "Inference", "Checkpoints", "Configurations", "Datasets", "Network", "Communication",
                 "Kernels", "Support", "TestSupport",
             ]),
-        .testTarget(name: "ReportsTests", dependencies: ["Reports", "Support", "TestSupport"]),
+        .testTarget(name: "ReportsTests", dependencies: ["Reports", "Kernels", "Support", "TestSupport"]),
         .testTarget(
             name: "InterchangeTests",
             dependencies: [

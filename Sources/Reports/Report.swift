@@ -99,7 +99,7 @@ public struct Report {
         }
     }
 
-    var live: Live {
+    package var live: Live {
         get throws {
             switch subject {
             case .run(let page): try page.live
@@ -109,7 +109,7 @@ public struct Report {
         }
     }
 
-    func html(isServed: Bool) throws -> Data {
+    package func html(isServed: Bool) throws -> Data {
         switch subject {
         case .run(let page): try self.page.render(page, isServed: isServed)
         case .sweep(let page): try self.page.render(page, isServed: isServed)
@@ -123,6 +123,13 @@ public struct Report {
         return realPath(path)
     }
 
+    /// Says on the page that there will be a review.
+    mutating func awaitReview() {
+        guard case .run(var page) = subject else { return }
+        page.awaitsReview = true
+        subject = .run(page)
+    }
+
     /// Takes over what was found out about a checkpoint.
     mutating func take(_ review: Result<Review, any Error>) {
         guard case .run(var page) = subject else { return }
@@ -130,6 +137,7 @@ public struct Report {
         case .success(let review): (page.review, page.reviewFailure) = (review, nil)
         case .failure(let error): page.reviewFailure = "\(error)"
         }
+        page.awaitsReview = false
         subject = .run(page)
     }
 

@@ -43,11 +43,12 @@ extension ProgramTests {
             try place.succeed(["train", "cells.yaml", "--set", "training.steps=4"])
             let server = try place.start(["report", "runs/cells", "--serve", "--port", "0"])
             try server.wait("said where") { try server.said().contains("Ctrl-C") }
-            let address = try #require(try server.said().split(separator: " ").first { $0.hasPrefix("http://127.0.0.1:") })
+            let address = try #require(
+                try server.said().split(separator: " ").first { $0.hasPrefix("http://127.0.0.1:") })
             func get(_ path: String) throws -> Data { try Data(contentsOf: try #require(URL(string: address + path))) }
             #expect(String(decoding: try get(""), as: UTF8.self).contains("connect-src 'self'"))
             let before = try #require(try JSONSerialization.jsonObject(with: get("live")) as? [String: Any])
-            #expect((before["badge"] as? [String: Any])?["word"] as? String == "stopped")
+            #expect((before["badge"] as? [String: Any])?["word"] as? String == "finished")
             try place.succeed(["train", "--resume", "runs/cells", "--set", "training.steps=6"])
             let after = try #require(try JSONSerialization.jsonObject(with: get("live")) as? [String: Any])
             #expect(after["version"] as? Int != before["version"] as? Int)

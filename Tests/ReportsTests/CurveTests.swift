@@ -1,8 +1,6 @@
 import Foundation
-import Kernels
-import Testing
-
-@testable import Reports
+import Kernelsimport Testing
+import Reports
 
 @Suite struct CurveTests {
     @Test func fewPointsAreAllThere() {
@@ -42,6 +40,8 @@ import Testing
         #expect(bytes == [0, 1, 1, 0xF9, 0x01, 0xAD, 0x02, 50])
     }
 
-    @Test(arguments: [("runs/a-1", "runs/a-1"), ("a b", "'a b'"), ("it's", #"'it'\''s'"#), ("", "''"), ("$(x)", "'$(x)'")])
+    @Test(arguments: [
+        ("runs/a-1", "runs/a-1"), ("a b", "'a b'"), ("it's", #"'it'\''s'"#), ("", "''"), ("$(x)", "'$(x)'"),
+    ])
     func pathsAreWordsOfAShell(_ path: String, _ word: String) { #expect(shellWord(path) == word) }
 }

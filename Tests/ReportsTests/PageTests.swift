@@ -1,9 +1,7 @@
-import Foundation
-import Support
+import Foundationimport Support
+import Reports
 import TestSupport
 import Testing
-
-@testable import Reports
 
 /// Pages of folders as they may be.
 @Suite struct PageTests {
@@ -12,7 +10,8 @@ import Testing
     init() throws { folder = try TemporaryFolder() }
 
     private static let step =
-        #"{"event":"train","step":1,"loss":0.5,"learning_rate":0.1,"gradient_norm":1,"seconds":2,"images_per_second":4}"# + "\n"
+        #"{"event":"train","step":1,"loss":0.5,"learning_rate":0.1,"gradient_norm":1,"seconds":2,"images_per_second":4}"#
+        + "\n"
 
     private func html(_ name: String = "run") throws -> String {
         String(decoding: try Report(folder.path(name)).html(isServed: false), as: UTF8.self)
@@ -22,10 +21,12 @@ import Testing
         try folder.write("", to: "empty/notes.txt")
         try folder.write("name: x\n", to: "runs/cells/config.yaml")
         for (name, words) in [
-            ("empty", "holds no run"), ("none", "does not exist"), ("empty/notes.txt", "is a file"), ("runs", "runs/cells say"),
+            ("empty", "holds no run"), ("none", "does not exist"), ("empty/notes.txt", "is a file"),
+            ("runs", "runs/cells say"),
         ] {
             let failure = #expect(throws: Failure.self) { try Report(folder.path(name)) }
-            #expect(failure?.kind == .request && failure?.message.contains(words) == true, "\(String(describing: failure))")
+            #expect(
+                failure?.kind == .request && failure?.message.contains(words) == true, "\(String(describing: failure))")
         }
     }
 
@@ -38,7 +39,8 @@ import Testing
             Self.step + #"{"event":"validation","step":1,"iou":0.5,"confusion_matrix":[[4,1],[2,3]]}"# + "\n"
                 + "{\"event\":\"note\",\"step\":1,\"message\":\"<img src=x onerror=alert(1)>\"}\n"
                 + "{\"event\":\"failure\",\"step\":1,\"message\":\"\(evil)\"}\n", to: "run/metrics.jsonl")
-        try folder.write(#"{"ranks":[{"rank":0,"role":"<i>","host":"<u>h","cpu":"c","cores":2}]}"#, to: "run/environment.json")
+        try folder.write(
+            #"{"ranks":[{"rank":0,"role":"<i>","host":"<u>h","cpu":"c","cores":2}]}"#, to: "run/environment.json")
         let page = try html()
         for markup in ["<script>alert", "<b>a", "<img", "<i>", "<u>h", "\u{202E}"] {
             #expect(!page.contains(markup), "\(markup)")
@@ -92,8 +94,10 @@ import Testing
 
     @Test func aCrossValidationHasItsFoldsAndPooledScores() throws {
         for fold in 0...10 { try folder.write(Self.step, to: "cv/fold-\(fold)/metrics.jsonl") }
-        try folder.write("fold,status,images,iou,step,seconds\n0,done,5,0.7,100,9\n1,done,5,0.9,100,9\n", to: "cv/results.csv")
-        try folder.write(#"{"overall":{"iou":0.81,"confusion_matrix":[[4,1],[2,3]]},"images":[]}"#, to: "cv/scores.json")
+        try folder.write(
+            "fold,status,images,iou,step,seconds\n0,done,5,0.7,100,9\n1,done,5,0.9,100,9\n", to: "cv/results.csv")
+        try folder.write(
+            #"{"overall":{"iou":0.81,"confusion_matrix":[[4,1],[2,3]]},"images":[]}"#, to: "cv/scores.json")
         let live = try Report(folder.path("cv")).live
         let rows = try #require(live.table?.rows)
         #expect(rows.map(\.name) == (0...10).map { "fold-\($0)" })

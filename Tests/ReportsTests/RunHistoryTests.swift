@@ -1,8 +1,6 @@
-import Foundation
-import TestSupport
+import Foundationimport TestSupport
+import Reports
 import Testing
-
-@testable import Reports
 
 /// What is read of a log, whatever state it is in.
 @Suite struct RunHistoryTests {

@@ -89,7 +89,7 @@ class ChartGroup {
     this.charts = [];
     this.view = null; // [from, to] in steps; null: all
     this.hover = null;
-    this.smoothing = 0;
+    this.smoothing = 0.8;
     this.mode = matchMedia('(pointer: coarse)').matches ? 'pan' : 'zoom';
     this.lit = null; // the name of a curve that is pointed at anywhere
     this.onLight = () => { };
@@ -131,6 +131,7 @@ class Chart {
     this.group = group;
     this.id = spec.id;
     this.isLog = spec.log;
+    this.isExact = spec.exact;
     this.hidden = new Set(spec.curves.filter(c => !c.shown).map(c => c.name));
     this.legend = element('div', { class: 'legend' });
     this.logButton = element('button', { class: 'plain', type: 'button', 'aria-pressed': String(this.isLog), title: 'Logarithmic axis', onclick: () => {
@@ -148,7 +149,8 @@ class Chart {
     this.curves = spec.curves.map((curve, index) => ({ ...curve, index, smooth: null }));
     this.mark = spec.mark;
     this.gaps = spec.gaps;
-    this.isCrowd = this.curves.length > 8;
+    // Trials and folds are many of a kind; scores that nobody has asked for are not.
+    this.isCrowd = this.curves.filter(c => c.shown).length > 8;
     const names = this.curves.map(c => c.name).join('\n');
     if (names === this.names) return;
     this.names = names;
@@ -163,6 +165,8 @@ class Chart {
       return button;
     }));
   }
+
+  isSmooth(curve) { return this.group.smoothing > 0 && curve.style === 'line' && !this.isExact; }
 
   color(curve) { return palette.series[curve.index % 8]; }
 
@@ -197,7 +201,7 @@ class Chart {
     const shown = this.curves.filter(c => !this.hidden.has(c.name));
     // What is to be seen, with one point beyond either edge.
     const parts = shown.map(curve => {
-      const smooth = this.group.smoothing > 0 && curve.style === 'line';
+      const smooth = this.isSmooth(curve);
       const first = Math.max(0, lowerBound(curve.x, from) - 1), last = Math.min(curve.x.length, lowerBound(curve.x, to) + 1);
       return { curve, smooth, first, last, y: smooth ? this.smoothed(curve) : curve.y };
     });
@@ -217,7 +221,7 @@ class Chart {
       const margin = (high - low) * 0.06;
       low = low >= 0 && low - margin < 0 ? 0 : low - margin; high += margin;
     }
-    const yTicks = this.isLog ? logTicks(low, high, height / 55) : linearTicks(low, high, height / 50);
+    const yTicks = this.isLog ? logTicks(low, high, height / 55) : linearTicks(low, high, height / 42);
     const labels = yTicks.ticks.map(value => tickText(value, yTicks.step));
     const left = Math.ceil(Math.max(28, ...labels.map(text => pen.measureText(text).width)) + 10);
     const box = this.box = { left, top: 8, right: width - 10, bottom: height - 24 };
@@ -349,7 +353,7 @@ class Chart {
     let best = null, distance = 24;
     for (const curve of this.curves) {
       if (this.hidden.has(curve.name) || !curve.x.length) continue;
-      const values = this.group.smoothing > 0 && curve.style === 'line' ? this.smoothed(curve) : curve.y;
+      const values = this.isSmooth(curve) ? this.smoothed(curve) : curve.y;
       const step = this.step(x), next = Math.min(curve.x.length - 1, lowerBound(curve.x, step)), before = Math.max(0, next - 1);
       if (step > curve.x[curve.x.length - 1] + 1 || values[next] === null || values[before] === null) continue;
       const share = curve.x[next] > curve.x[before] ? Math.max(0, Math.min(1, (step - curve.x[before]) / (curve.x[next] - curve.x[before]))) : 0;
@@ -377,7 +381,7 @@ class Chart {
         const spread = curve.low && curve.low[i] !== null && curve.low[i] !== curve.high[i] ? ` (${figure(curve.low[i])} to ${figure(curve.high[i])})` : '';
         const name = this.curves.length > 1 && curve.style === 'dots' && rows.length > 1 && this.curves[0].style === 'line' ? `${curve.name}, step ${curve.x[i].toLocaleString('en-US')}` : curve.name;
         rows.push(tip.row(this.color(curve), name, (curve.y[i] === null ? 'not finite' : figure(curve.y[i])) + spread));
-        if (this.group.smoothing > 0 && curve.style === 'line') rows.push(tip.row('', 'smoothed', figure(this.smoothed(curve)[i])));
+        if (this.isSmooth(curve)) rows.push(tip.row('', 'smoothed', figure(this.smoothed(curve)[i])));
       }
     }
     rows.length ? tip.show(event.clientX, event.clientY, rows) : tip.hide();
@@ -458,11 +462,11 @@ function chartTools(group, hasLines) {
     group.mode = name;
     for (const other of event.target.parentNode.children) other.setAttribute('aria-pressed', String(other === event.target));
   } }, name);
-  const reading = element('span', {}, 'off');
-  const slider = element('input', { type: 'range', min: 0, max: 0.99, step: 0.01, value: 0, 'aria-label': 'Smoothing', oninput: () => {
+  const reading = element('span', {}, group.smoothing.toFixed(2));
+  const slider = element('input', { type: 'range', min: 0, max: 0.99, step: 0.01, value: group.smoothing, 'aria-label': 'Smoothing', oninput: () => {
     group.smoothing = Number(slider.value); box.checked = group.smoothing > 0; reading.textContent = group.smoothing ? group.smoothing.toFixed(2) : 'off'; group.draw();
   } });
-  const box = element('input', { type: 'checkbox', onchange: () => { slider.value = box.checked ? 0.9 : 0; slider.dispatchEvent(new Event('input')); } });
+  const box = element('input', { type: 'checkbox', checked: true, onchange: () => { slider.value = box.checked ? 0.8 : 0; slider.dispatchEvent(new Event('input')); } });
   host.replaceChildren(
     element('span', { class: 'segments', role: 'group', 'aria-label': 'What dragging does' }, mode('zoom'), mode('pan')),
     element('button', { class: 'plain', type: 'button', onclick: () => group.reset() }, 'show all'),

@@ -37,17 +37,20 @@ class GallerySample {
     return canvas;
   }
 
-  /// A tint in each region and an outline around it.
+  /// A tint in each region, an outline around it, and a dark halo around that, so that it shows on any ground.
   layer(labels) {
-    const { width, height } = this.sample, colors = this.gallery.colors;
+    const { width, height } = this.sample, colors = this.gallery.colors, count = width * height;
+    const around = p => {
+      const x = p % width, y = p - x, list = [];
+      for (const [dx, dy] of [[-1, 0], [1, 0], [0, -width], [0, width], [-1, -width], [1, -width], [-1, width], [1, width]])
+        if (x + dx >= 0 && x + dx < width && y + dy >= 0 && y + dy < count) list.push(labels[p + dx + dy]);
+      return list;
+    };
     return this.picture(p => {
       if (this.truth[p] === 0) return [20, 20, 20, 170];
       const color = colors[labels[p] - 1];
-      if (!color) return null;
-      const x = p % width, here = labels[p];
-      const isEdge = (x > 0 && labels[p - 1] !== here) || (x + 1 < width && labels[p + 1] !== here)
-        || (p >= width && labels[p - width] !== here) || (p + width < width * height && labels[p + width] !== here);
-      return [...color, isEdge ? 255 : 105];
+      if (!color) return around(p).some(other => colors[other - 1]) ? [0, 0, 0, 150] : null;
+      return [...color, around(p).some(other => other !== labels[p]) ? 255 : 70];
     });
   }
 

@@ -107,8 +107,11 @@ class ParallelAxes {
       pen.fillStyle = palette.ink; pen.textBaseline = 'top';
       const room = (box.right - box.left) / Math.max(1, this.axes.length - 1) * 0.92;
       pen.fillText(shortened(pen, axis.title, i === 0 || i === this.axes.length - 1 ? room : room), i === 0 ? 12 : i === this.axes.length - 1 ? width - 12 : x, 14);
+      // Values that a file lists are said as they are, where they do not run into each other.
+      const few = [...new Set(axis.values.filter(v => v !== null))].sort((a, b) => a - b);
+      const listed = !axis.objective && few.length <= 8 ? few.filter((v, k) => k === 0 || k === few.length - 1 || Y(axis, few[k - 1]) - Y(axis, v) > 13 && Y(axis, v) - Y(axis, few[few.length - 1]) > 13) : null;
       const labels = axis.words ? axis.words.map((word, k) => [word, k]).filter((_, k) => axis.words.length <= 12 || k % Math.ceil(axis.words.length / 12) === 0)
-        : axis.isFlat ? [[figure(axis.low), axis.low]]
+        : listed ? listed.map(v => [String(v), v]) : axis.isFlat ? [[figure(axis.low), axis.low]]
           : (axis.log ? logTicks(axis.low, axis.high, 6).ticks : linearTicks(axis.low, axis.high, 5).ticks).map(v => [String(Number(v.toPrecision(3))), v]);
       pen.textAlign = i === this.axes.length - 1 ? 'left' : 'right'; pen.textBaseline = 'middle'; pen.font = '11.5px system-ui, sans-serif';
       for (const [text, value] of labels) {

@@ -1,22 +1,22 @@
 import Foundation
 
 /// A curve as a page draws it: at most some thousand points, each the mean of its neighbours with their extremes beside it.
-struct Curve: Encodable {
-    let name: String
+package struct Curve: Encodable {
+    package let name: String
     /// What it is drawn as: `line`, or `dots` joined by a line.
-    let style: Style
-    let x: [Int]
+    package let style: Style
+    package let x: [Int]
     /// Null where a value was not finite.
-    let y: [Double?]
+    package let y: [Double?]
     /// The smallest and largest of the values that a point stands for; left out where each stands for one.
-    let low: [Double?]?
-    let high: [Double?]?
+    package let low: [Double?]?
+    package let high: [Double?]?
     /// Whether the page shows it before anyone asks.
-    var isShown = true
+    package var isShown = true
     /// Of a sweep's trial or a fold: whether it is the best.
-    var isBest = false
+    package var isBest = false
 
-    enum Style: String, Encodable { case line, dots }
+    package enum Style: String, Encodable { case line, dots }
 
     private enum CodingKeys: String, CodingKey {
         case name, style, x, y, low, high
@@ -25,12 +25,12 @@ struct Curve: Encodable {
     }
 
     /// Points of a curve: more than a screen is wide, so that one may zoom in.
-    static let mostPoints = 3000
+    package static let mostPoints = 3000
 
     /// - Parameters:
     ///   - x: ascending.
     ///   - y: of the same count; what is not finite is a gap.
-    init(_ name: String, _ style: Style = .line, x: [Int], y: [Double], most: Int = mostPoints) {
+    package init(_ name: String, _ style: Style = .line, x: [Int], y: [Double], most: Int = mostPoints) {
         (self.name, self.style) = (name, style)
         let size = max(1, (x.count + most - 1) / max(most, 1))
         guard size > 1 else {
@@ -63,26 +63,27 @@ struct Curve: Encodable {
 }
 
 /// A chart of a page.
-struct Chart: Encodable {
-    let id: String
-    let title: String
-    /// A few words below the title: what is drawn, in which unit.
-    var caption = ""
-    let curves: [Curve]
+package struct Chart: Encodable {
+    package let id: String
+    package let title: String
+    package let curves: [Curve]
     /// Whether it begins with a logarithmic axis.
-    var isLogarithmic = false
+    package var isLogarithmic = false
+    /// Whether it is what was set, and not what was measured: it is never smoothed.
+    package var isExact = false
     /// A step to be pointed out, and how it is called.
-    var mark: Mark?
+    package var mark: Mark?
     /// Steps without a finite value.
-    var gaps: [Int] = []
+    package var gaps: [Int] = []
 
-    struct Mark: Encodable {
-        let x: Int
-        let label: String
+    package struct Mark: Encodable {
+        package let x: Int
+        package let label: String
     }
 
     private enum CodingKeys: String, CodingKey {
-        case id, title, caption, curves, mark, gaps
+        case id, title, curves, mark, gaps
         case isLogarithmic = "log"
+        case isExact = "exact"
     }
 }

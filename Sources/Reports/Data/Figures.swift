@@ -3,7 +3,7 @@ import Metrics
 import Support
 
 /// A number for people in three or four significant digits: 0.9123, 12.3, 1,234, 0.00012.
-func figure(_ value: Double) -> String {
+package func figure(_ value: Double) -> String {
     guard value.isFinite else { return "–" }
     let size = abs(value)
     if size == 0 { return "0" }
@@ -14,6 +14,12 @@ func figure(_ value: Double) -> String {
     if size >= 1 { return decimals(value, 2) }
     return size >= 0.001 ? decimals(value, size >= 0.1 ? 3 : 4) : String(format: "%.2g", value)
 }
+
+/// A score between 0 and 1 among others: with three decimals, so that they compare.
+func score(_ value: Double?) -> String { value.map { decimals($0, 3) } ?? "–" }
+
+/// Seconds for people: "0.51 s", "42 s", "3 min 10 s".
+func briefTime(_ seconds: Double) -> String { seconds < 10 ? "\(figure(seconds)) s" : duration(seconds) }
 
 /// A share of a whole, 0 to 1: "48.1 %".
 func percentage(_ share: Double?) -> String { share.map { decimals(100 * $0, 1) + " %" } ?? "–" }
@@ -26,8 +32,9 @@ func fileSize(_ bytes: Int) -> String {
 }
 
 /// A path or value as a word of a shell's command line.
-func shellWord(_ text: String) -> String {
-    let isPlain = !text.isEmpty && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "_-./=:,@%+".contains($0)) }
+package func shellWord(_ text: String) -> String {
+    let isPlain =
+        !text.isEmpty && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "_-./=:,@%+".contains($0)) }
     return isPlain ? text : "'" + text.replacingOccurrences(of: "'", with: "'\\''") + "'"
 }
 

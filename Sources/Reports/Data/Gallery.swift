@@ -120,8 +120,8 @@ final class GallerySelection {
 
 /// Label maps as text: base64 of pairs of numbers, a class (0 for what does not count, else the class and 1) and how many
 /// pixels in reading order have it, in seven bits a byte, the lowest first, with 128 added to all bytes but a number's last.
-enum LabelRuns {
-    static func encode(_ labels: LabelMap) -> String {
+package enum LabelRuns {
+    package static func encode(_ labels: LabelMap) -> String {
         var bytes: [UInt8] = []
         func append(_ number: Int) {
             var rest = number

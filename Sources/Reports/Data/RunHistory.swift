@@ -6,49 +6,49 @@ import Support
 ///
 /// A log may be of a run that was killed or still lasts: a last line that is cut off is left for the next look, other lines
 /// that say nothing are counted, and steps that a resume repeated count once.
-final class RunHistory {
+package final class RunHistory {
     /// A training step; what the log does not say, or what was not finite, is not a number.
-    struct Step {
-        let step: Int
-        let loss: Double
-        let learningRate: Double
-        let gradientNorm: Double
-        let seconds: Double
-        let imagesPerSecond: Double
-        let epoch: Double
+    package struct Step {
+        package let step: Int
+        package let loss: Double
+        package let learningRate: Double
+        package let gradientNorm: Double
+        package let seconds: Double
+        package let imagesPerSecond: Double
+        package let epoch: Double
         /// Seconds by `phases`.
-        let phases: [Double]
+        package let phases: [Double]
     }
 
-    struct Validation {
-        let step: Int
+    package struct Validation {
+        package let step: Int
         /// By the names of the metrics; those that are finite.
-        let scores: [String: Double]
-        let loss: Double?
-        let seconds: Double
-        let isAveraged: Bool
+        package let scores: [String: Double]
+        package let loss: Double?
+        package let seconds: Double
+        package let isAveraged: Bool
     }
 
-    struct Remark {
-        let step: Int
-        let text: String
+    package struct Remark {
+        package let step: Int
+        package let text: String
     }
 
     /// What a step's time goes to, as the log names it.
-    static let phases = ["data", "forward", "backward", "communication", "update"]
+    package static let phases = ["data", "forward", "backward", "communication", "update"]
 
-    private(set) var steps: [Step] = []
-    private(set) var validations: [Validation] = []
-    private(set) var notes: [Remark] = []
-    private(set) var failure: Remark?
+    package private(set) var steps: [Step] = []
+    package private(set) var validations: [Validation] = []
+    package private(set) var notes: [Remark] = []
+    package private(set) var failure: Remark?
     /// Pixels of each class taken for each other one, in the best validation.
-    private(set) var confusion: ConfusionMatrix?
+    package private(set) var confusion: ConfusionMatrix?
     /// Whole lines that say nothing.
-    private(set) var damagedLines = 0
+    package private(set) var damagedLines = 0
     /// Whether the last line is cut off.
-    private(set) var isTorn = false
+    package private(set) var isTorn = false
     /// Changes with every event.
-    private(set) var version = 0
+    package private(set) var version = 0
 
     private let path: String
     private let metric: SegmentationMetric
@@ -58,13 +58,13 @@ final class RunHistory {
     /// - Parameters:
     ///   - path: the log; one that is not there tells nothing.
     ///   - metric: by which a validation is the best.
-    init(path: String, metric: SegmentationMetric) throws {
+    package init(path: String, metric: SegmentationMetric) throws {
         (self.path, self.metric) = (path, metric)
         try update()
     }
 
     /// Reads what has been written since; from the beginning where the log is another one, as after a resume.
-    func update() throws {
+    package func update() throws {
         guard FileManager.default.fileExists(atPath: path) else { return }
         let file = try InputFile(path, called: path)
         let current = FileIdentity(path)
@@ -155,7 +155,7 @@ final class RunHistory {
 
 extension RunHistory {
     /// The best validation, the earliest of equals; nil where none gives the metric.
-    var best: (step: Int, score: Double)? {
+    package var best: (step: Int, score: Double)? {
         var best: (step: Int, score: Double)?
         for validation in validations where metric.isBetter(validation.scores[metric.rawValue], than: best?.score) {
             best = validation.scores[metric.rawValue].map { (validation.step, $0) }
@@ -164,20 +164,20 @@ extension RunHistory {
     }
 
     /// Validations that followed the best.
-    var validationsSinceBest: Int { best.map { best in validations.count { $0.step > best.step } } ?? 0 }
+    package var validationsSinceBest: Int { best.map { best in validations.count { $0.step > best.step } } ?? 0 }
 
     /// The last step that the log has; 0 where there is none.
-    var lastStep: Int { max(steps.last?.step ?? 0, validations.last?.step ?? 0) }
+    package var lastStep: Int { max(steps.last?.step ?? 0, validations.last?.step ?? 0) }
 
     /// Seconds of all training steps.
-    var seconds: Double { steps.reduce(0) { $0 + $1.seconds } }
+    package var seconds: Double { steps.reduce(0) { $0 + $1.seconds } }
 
     /// The mean loss of the last steps, those aside where it was not finite.
-    func recentLoss(_ count: Int = 50) -> Double? {
+    package func recentLoss(_ count: Int = 50) -> Double? {
         let losses = steps.suffix(count).map(\.loss).filter(\.isFinite)
         return losses.isEmpty ? nil : losses.reduce(0, +) / Double(losses.count)
     }
 
     /// Steps whose loss was not finite.
-    var lostSteps: [Int] { steps.filter { !$0.loss.isFinite }.map(\.step) }
+    package var lostSteps: [Int] { steps.filter { !$0.loss.isFinite }.map(\.step) }
 }

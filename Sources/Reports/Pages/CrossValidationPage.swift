@@ -1,4 +1,3 @@
-import Checkpoints
 import Configurations
 import Foundation
 import Metrics
@@ -45,7 +44,8 @@ struct CrossValidationPage: Page {
     static func foldNames(in path: String) -> [String] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
         let folds = names.compactMap { name -> (Int, String)? in
-            guard name.hasPrefix("fold-"), let number = Int(name.dropFirst(5)), isFolder("\(path)/\(name)") == true else {
+            guard name.hasPrefix("fold-"), let number = Int(name.dropFirst(5)), isFolder("\(path)/\(name)") == true
+            else {
                 return nil
             }
             return (number, name)
@@ -83,12 +83,17 @@ struct CrossValidationPage: Page {
             let failed = statuses.count { $0 == "failed" }
             let scores = folds.compactMap { score(metric, of: $0) }
             var notes = trouble.map { Live.Note(text: shown($0), isBad: true) }
-            if pooled == nil { notes.append(.init(text: "There are no pooled scores (scores.json) yet: they come with the last fold.")) }
+            if pooled == nil {
+                notes.append(.init(text: "There are no pooled scores (scores.json) yet: they come with the last fold."))
+            }
             if failed > 0 { notes.append(.init(text: "\(failed) fold\(failed == 1 ? "" : "s") failed.", isBad: true)) }
             let verdict =
                 pooled?.scores.flatMap { one in one[metric.rawValue] }.map {
                     "\(metric.title) \(figure($0)) over all images, each predicted by the fold that was not trained on it."
-                } ?? (scores.isEmpty ? "No fold has been validated yet." : "Mean \(metric.title) \(figure(Self.mean(scores))) of \(scores.count) fold\(scores.count == 1 ? "" : "s") so far.")
+                }
+                ?? (scores.isEmpty
+                    ? "No fold has been validated yet."
+                    : "Mean \(metric.title) \(figure(Self.mean(scores))) of \(scores.count) fold\(scores.count == 1 ? "" : "s")\(pooled == nil ? " so far" : "").")
             return Live(
                 version: version &* 2 &+ (isRunning ? 1 : 0),
                 name: shown(configuration?.name ?? (path as NSString).lastPathComponent),
@@ -107,7 +112,8 @@ struct CrossValidationPage: Page {
     private func facts(_ scores: [Double]) -> [Live.Fact] {
         var facts: [Live.Fact] = []
         if let value = pooled?.scores?[metric.rawValue] {
-            facts.append(.init(label: "out-of-fold \(metric.title)", value: figure(value), detail: "all images together"))
+            facts.append(
+                .init(label: "out-of-fold \(metric.title)", value: figure(value), detail: "all images together"))
         }
         if !scores.isEmpty {
             let mean = Self.mean(scores)
@@ -134,7 +140,9 @@ struct CrossValidationPage: Page {
         }
         return [
             chart("objective", "Validation \(metric.title)") { fold in
-                let found = fold.history.validations.compactMap { one in one.scores[metric.rawValue].map { (one.step, $0) } }
+                let found = fold.history.validations.compactMap { one in
+                    one.scores[metric.rawValue].map { (one.step, $0) }
+                }
                 return found.isEmpty ? nil : Curve(fold.name, .dots, x: found.map(\.0), y: found.map(\.1))
             },
             chart("loss", "Training loss") { fold in
@@ -173,17 +181,25 @@ struct CrossValidationPage: Page {
         get throws {
             var sections: [String: Any] = ["kind": "cross-validation", "place": shown(path)]
             if let confusion = pooled?.confusion {
-                sections["scores"] = ScoresSection(
-                    SegmentationScores(confusion), names: configuration?.model.names,
-                    colors: configuration?.model.pictureColors,
-                    source: "All folds together: each image as it was predicted by the fold that was not trained on it."
-                ).context
+                sections["scores"] =
+                    ScoresSection(
+                        SegmentationScores(confusion), names: configuration?.model.names,
+                        colors: configuration?.model.pictureColors,
+                        source:
+                            "All folds together: each image as it was predicted by the fold that was not trained on it."
+                    ).context
             }
             sections["settings"] = configuration.map { ConfigurationSection($0, path: "\(path)/config.yaml").context }
             let word = shellWord(path)
             sections["commands"] = [
-                ["what": "Segment other images with all folds", "command": shown("lockstep predict \(word) --input IMAGES --output RESULTS")],
-                ["what": "Look at one fold", "command": shown("lockstep report \(shellWord("\(path)/\(folds.first?.name ?? "fold-0")"))")],
+                [
+                    "what": "Segment other images with all folds",
+                    "command": shown("lockstep predict \(word) --input IMAGES --output RESULTS"),
+                ],
+                [
+                    "what": "Look at one fold",
+                    "command": shown("lockstep report \(shellWord("\(path)/\(folds.first?.name ?? "fold-0")"))"),
+                ],
             ]
             return sections
         }

@@ -1,6 +1,5 @@
 import Foundation
 import Mustache
-import Support
 
 /// Puts a page together: templates, style and scripts in one file that asks nobody for anything.
 struct HTMLPage {

@@ -14,40 +14,40 @@ protocol Page {
 }
 
 /// The part of a page that follows a run that lasts: drawn in the browser, first from what stands in the page.
-struct Live: Encodable {
+package struct Live: Encodable {
     /// Changes with everything else.
-    var version = 0
+    package var version = 0
     /// What the page is about: a run's name.
-    let name: String
-    let badge: Badge
+    package let name: String
+    package let badge: Badge
     /// The outcome in a sentence.
-    let verdict: String
-    let facts: [Fact]
+    package let verdict: String
+    package let facts: [Fact]
     /// What the reader must know: failures, damage, what is missing.
-    let notes: [Note]
-    var charts: [Chart] = []
-    var phases: [Phase] = []
-    var table: Table?
-    var axes: [Axis] = []
+    package let notes: [Note]
+    package var charts: [Chart] = []
+    package var phases: [Phase] = []
+    package var table: Table?
+    package var axes: [Axis] = []
     /// The step whose pictures there are; nil without pictures.
-    var reviewed: Int?
+    package var reviewed: Int?
 
     /// How it stands.
-    struct Badge: Encodable {
-        let word: String
+    package struct Badge: Encodable {
+        package let word: String
         /// `good`, `bad`, `live` or `quiet`.
-        let tone: String
+        package let tone: String
     }
 
-    struct Fact: Encodable {
-        let label: String
-        let value: String
-        let detail: String
+    package struct Fact: Encodable {
+        package let label: String
+        package let value: String
+        package let detail: String
     }
 
-    struct Note: Encodable {
-        let text: String
-        var isBad = false
+    package struct Note: Encodable {
+        package let text: String
+        package var isBad = false
 
         private enum CodingKeys: String, CodingKey {
             case text
@@ -56,19 +56,19 @@ struct Live: Encodable {
     }
 
     /// A share of the training time.
-    struct Phase: Encodable {
-        let name: String
-        let meaning: String
-        let time: String
-        let share: Double
+    package struct Phase: Encodable {
+        package let name: String
+        package let meaning: String
+        package let time: String
+        package let share: Double
     }
 
     /// A table whose rows can be sorted.
-    struct Table: Encodable {
-        struct Column: Encodable {
-            let title: String
+    package struct Table: Encodable {
+        package struct Column: Encodable {
+            package let title: String
             /// Whether its fields are numbers.
-            let isNumber: Bool
+            package let isNumber: Bool
 
             private enum CodingKeys: String, CodingKey {
                 case title
@@ -76,18 +76,18 @@ struct Live: Encodable {
             }
         }
 
-        struct Row: Encodable {
+        package struct Row: Encodable {
             /// The name of its curve.
-            let name: String
+            package let name: String
             /// A field's text for people.
-            let texts: [String]
+            package let texts: [String]
             /// What it is sorted by, of a number.
-            let numbers: [Double?]
-            let isBest: Bool
+            package let numbers: [Double?]
+            package let isBest: Bool
             /// `done`, `failed`, `running`, …
-            let status: String
+            package let status: String
             /// Why it failed.
-            let reason: String?
+            package let reason: String?
 
             private enum CodingKeys: String, CodingKey {
                 case name, texts, numbers, status, reason
@@ -95,11 +95,11 @@ struct Live: Encodable {
             }
         }
 
-        let columns: [Column]
-        let rows: [Row]
+        package let columns: [Column]
+        package let rows: [Row]
         /// The column that it is sorted by at first.
-        let sortedBy: Int
-        let isDescending: Bool
+        package let sortedBy: Int
+        package let isDescending: Bool
 
         private enum CodingKeys: String, CodingKey {
             case columns, rows
@@ -109,15 +109,15 @@ struct Live: Encodable {
     }
 
     /// An axis of parallel coordinates: a parameter's values, or the objective, of each row of the table.
-    struct Axis: Encodable {
-        let title: String
+    package struct Axis: Encodable {
+        package let title: String
         /// One a row; null where it has none.
-        let values: [Double?]
+        package let values: [Double?]
         /// Of values that are words, in their order; then `values` are places among them.
-        let words: [String]?
-        let isLogarithmic: Bool
+        package let words: [String]?
+        package let isLogarithmic: Bool
         /// Whether the lines have their colours by it.
-        let isObjective: Bool
+        package let isObjective: Bool
 
         private enum CodingKeys: String, CodingKey {
             case title, values, words

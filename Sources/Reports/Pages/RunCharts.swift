@@ -1,15 +1,15 @@
 import Metrics
 
 /// The charts of a run.
-struct RunCharts {
+package struct RunCharts {
     private let history: RunHistory
     private let metric: SegmentationMetric
 
-    init(_ history: RunHistory, metric: SegmentationMetric) {
+    package init(_ history: RunHistory, metric: SegmentationMetric) {
         (self.history, self.metric) = (history, metric)
     }
 
-    var all: [Chart] { [loss, scores, learningRate, gradientNorm, speed].compactMap(\.self) }
+    package var all: [Chart] { [loss, scores, learningRate, gradientNorm, speed].compactMap(\.self) }
 
     private var mark: Chart.Mark? { history.best.map { Chart.Mark(x: $0.step, label: "best") } }
 
@@ -36,7 +36,8 @@ struct RunCharts {
         // What people look at first, and what they may add.
         let usual: [SegmentationMetric] = [.iou, .dice]
         let all: [SegmentationMetric] = [
-            metric, .iou, .dice, .meanIoU, .accuracy, .seg, .ap, .ap50, .f1At50, .adaptedRandError, .voi, .vRand, .vInfo,
+            metric, .iou, .dice, .meanIoU, .accuracy, .seg, .ap, .ap50, .f1At50, .adaptedRandError, .voi, .vRand,
+            .vInfo,
             .pixelError,
         ]
         var seen: Set<SegmentationMetric> = []
@@ -50,7 +51,9 @@ struct RunCharts {
     }
 
     private var learningRate: Chart? {
-        curve("learning rate", \.learningRate).map { Chart(id: "rate", title: "Learning rate", curves: [$0]) }
+        curve("learning rate", \.learningRate).map {
+            Chart(id: "rate", title: "Learning rate", curves: [$0], isExact: true)
+        }
     }
 
     private var gradientNorm: Chart? {

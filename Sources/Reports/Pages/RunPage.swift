@@ -1,7 +1,6 @@
 import Checkpoints
 import Configurations
 import Foundation
-import Inference
 import Metrics
 import Network
 import Support
@@ -11,6 +10,7 @@ struct RunPage: Page {
     let template = "run"
     private let directory: RunDirectory
     private let configuration: Configuration?
+    private let configurationFile: FileIdentity?
     private let history: RunHistory
     private let environment: EnvironmentFile?
     private var state: RunState
@@ -19,10 +19,13 @@ struct RunPage: Page {
     var review: Review?
     /// Why it could not be.
     var reviewFailure: String?
+    /// Whether one is still to come.
+    var awaitsReview = false
 
     /// Reads a run's folder; what in it cannot be read is said on the page.
     init(_ path: String) throws {
         directory = RunDirectory(path)
+        configurationFile = FileIdentity(directory.configuration)
         do {
             configuration = try Configuration.load(path: directory.configuration)
         } catch let failure as Failure {
@@ -35,6 +38,12 @@ struct RunPage: Page {
     }
 
     mutating func update() throws {
+        if FileIdentity(directory.configuration) != configurationFile {
+            // The run has begun, or goes on with another configuration.
+            var page = try RunPage(directory.path)
+            (page.review, page.reviewFailure, page.awaitsReview) = (review, reviewFailure, awaitsReview)
+            self = page
+        }
         try history.update()
         state = RunState(directory, history, configuration)
     }
@@ -79,11 +88,12 @@ struct RunPage: Page {
     private var facts: [Live.Fact] {
         var facts: [Live.Fact] = []
         if let best = history.best {
-            facts.append(.init(label: "best \(metric.title)", value: figure(best.score), detail: "step \(grouped(best.step))"))
+            facts.append(
+                .init(label: "best \(metric.title)", value: figure(best.score), detail: "step \(grouped(best.step))"))
         }
         if let loss = history.recentLoss() {
             let count = min(50, history.steps.count)
-            facts.append(.init(label: "training loss", value: figure(loss), detail: "mean of the last \(count) steps"))
+            facts.append(.init(label: "training loss", value: figure(loss), detail: "mean of the last \(count)"))
         }
         if let last = history.steps.last {
             let epoch = last.epoch.isFinite ? "\(figure(last.epoch)) epochs" : nil
@@ -96,14 +106,15 @@ struct RunPage: Page {
             facts.append(
                 .init(label: "training time", value: duration(history.seconds), detail: "\(figure(each)) s a step"))
             if let speed = median(history.steps.suffix(1000).map(\.imagesPerSecond).filter(\.isFinite)) {
-                facts.append(.init(label: "images a second", value: figure(speed), detail: environment?.ranksWords ?? ""))
+                facts.append(
+                    .init(label: "images a second", value: figure(speed), detail: environment?.ranksWords ?? ""))
             }
         }
         if let model = configuration?.model.architecture {
             facts.append(
                 .init(
                     label: "parameters", value: grouped(ParameterLayout(model).count),
-                    detail: "base \(model.baseChannels), depth \(model.depth), \(model.classes) classes"))
+                    detail: "base \(model.baseChannels), depth \(model.depth)"))
         }
         return facts
     }
@@ -115,22 +126,30 @@ struct RunPage: Page {
         }
         notes += trouble.map { Live.Note(text: shown($0), isBad: true) }
         if state == .empty {
-            notes.append(.init(text: "The log has no step yet: the run has not begun, or was ended before its first step."))
+            notes.append(
+                .init(text: "The log has no step yet: the run has not begun, or was ended before its first step."))
         }
         if state == .stopped {
             notes.append(
-                .init(text: "The run ended before its time, at step \(grouped(history.lastStep)): it was stopped or killed, and goes on with --resume."))
+                .init(
+                    text:
+                        "The run ended before its time, at step \(grouped(history.lastStep)): it was stopped or killed, and goes on with --resume."
+                ))
         }
         let lost = history.lostSteps
         if let first = lost.first {
             notes.append(
                 .init(
-                    text: "The loss was not finite at \(lost.count) step\(lost.count == 1 ? "" : "s"), from step \(first) on: a lower optimizer.learning_rate, or optimizer.clip_norm, keeps it so.",
+                    text:
+                        "The loss was not finite at \(lost.count) step\(lost.count == 1 ? "" : "s"), from step \(first) on: a lower optimizer.learning_rate, or optimizer.clip_norm, may help.",
                     isBad: true))
         }
         if history.damagedLines > 0 {
             notes.append(
-                .init(text: "\(history.damagedLines) line\(history.damagedLines == 1 ? "" : "s") of metrics.jsonl cannot be read, and \(history.damagedLines == 1 ? "is" : "are") left out."))
+                .init(
+                    text:
+                        "\(history.damagedLines) line\(history.damagedLines == 1 ? "" : "s") of metrics.jsonl cannot be read, and \(history.damagedLines == 1 ? "is" : "are") left out."
+                ))
         }
         if history.isTorn, state != .running {
             notes.append(.init(text: "The last line of metrics.jsonl is cut off, as by a kill or a full disk."))
@@ -151,7 +170,7 @@ struct RunPage: Page {
         let rest = total - rows.reduce(0) { $0 + $1.2 }
         if rest > 0.005 * total { rows.append(("other", "what is none of these", rest)) }
         return rows.filter { $0.2 > 0 }.map {
-            Live.Phase(name: $0.0, meaning: $0.1, time: duration($0.2), share: min(1, $0.2 / total))
+            Live.Phase(name: $0.0, meaning: $0.1, time: briefTime($0.2), share: min(1, $0.2 / total))
         }
     }
 
@@ -164,12 +183,20 @@ struct RunPage: Page {
             sections["place"] = shown(directory.path)
             sections["remarks"] = history.notes.suffix(30).map { ["step": grouped($0.step), "text": shown($0.text)] }
             if let scores = review?.scores ?? history.confusion.map(SegmentationScores.init) {
-                sections["scores"] = ScoresSection(
-                    scores, names: configuration?.model.names, colors: configuration?.model.pictureColors,
-                    source: scoresSource
-                ).context
+                sections["scores"] =
+                    ScoresSection(
+                        scores, names: configuration?.model.names, colors: configuration?.model.pictureColors,
+                        source: scoresSource
+                    ).context
             }
-            sections["reviewNotes"] = reviewNotes
+            sections["reviewNotes"] = (review?.notes ?? []).map(shown)
+            sections["reviewFailure"] =
+                reviewFailure.map { "No predictions can be shown: \(shown($0))." }
+                ?? (review != nil
+                    ? nil
+                    : awaitsReview
+                        ? "The best checkpoint is evaluated meanwhile, once there is one; the page says when there are pictures."
+                        : "This page was made without looking at the validation images.")
             if let gallery = review?.gallery, !gallery.samples.isEmpty {
                 sections["gallery"] = [
                     "data": HTMLPage.inScript(try JSONEncoder().encode(gallery)), "shown": "\(gallery.samples.count)",
@@ -186,14 +213,10 @@ struct RunPage: Page {
 
     private var scoresSource: String {
         if let review {
-            return "The checkpoint of step \(grouped(review.step)), evaluated on \(review.images) validation image\(review.images == 1 ? "" : "s") when this page was made."
+            return
+                "The checkpoint of step \(grouped(review.step)), evaluated on \(review.images) validation image\(review.images == 1 ? "" : "s") when this page was made."
         }
         return "From the run's log: its best validation\(history.best.map { ", step \(grouped($0.step))" } ?? "")."
-    }
-
-    private var reviewNotes: [String] {
-        (review?.notes ?? []).map(shown)
-            + (reviewFailure.map { ["No predictions can be shown: \(shown($0))."] } ?? [])
     }
 
     private var commands: [[String: String]] {
@@ -206,11 +229,14 @@ struct RunPage: Page {
             add("Segment other images", "lockstep predict \(run) --input IMAGES --output RESULTS")
             add("Score it on other images", "lockstep evaluate \(run) --images IMAGES --labels LABELS")
         }
-        if state == .stopped || state == .failed { add("Go on with this run", "\(mpirun)lockstep train --resume \(run)") }
+        if state == .stopped || state == .failed {
+            add("Go on with this run", "\(mpirun)lockstep train --resume \(run)")
+        }
         if configuration != nil {
             add(
                 "Train it again",
-                "\(mpirun)lockstep train \(shellWord(directory.configuration)) --output \(shellWord(directory.path + "-again"))")
+                "\(mpirun)lockstep train \(shellWord(directory.configuration)) --output \(shellWord(directory.path + "-again"))"
+            )
         }
         if state == .running { add("Follow it here", "lockstep report \(run) --serve") }
         return commands

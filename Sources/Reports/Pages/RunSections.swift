@@ -31,15 +31,15 @@ struct ScoresSection {
             )
             let one = scores.perClass[index]
             return [
-                "name": name(index), "color": color(index), "iou": one.iou.map(figure) ?? "–",
-                "bar": decimals(100 * (one.iou ?? 0), 1), "dice": one.dice.map(figure) ?? "–",
-                "precision": found > 0 ? figure(Double(both) / Double(found)) : "–",
-                "recall": truth > 0 ? figure(Double(both) / Double(truth)) : "–",
+                "name": name(index), "color": color(index), "iou": score(one.iou),
+                "bar": decimals(100 * (one.iou ?? 0), 1), "dice": score(one.dice),
+                "precision": score(found > 0 ? Double(both) / Double(found) : nil),
+                "recall": score(truth > 0 ? Double(both) / Double(truth) : nil),
                 "truth": percentage(one.truthShare), "predicted": percentage(one.predictionShare),
             ]
         }
         context["mean"] = [
-            "iou": scores.meanIoU.map(figure) ?? "–", "dice": scores.meanDice.map(figure) ?? "–",
+            "iou": score(scores.meanIoU), "dice": score(scores.meanDice),
             "accuracy": scores.accuracy.map { decimals(100 * $0, 2) + " %" } ?? "–",
         ]
         context["columns"] = chosen.map { ["name": name($0), "color": color($0)] }
@@ -52,8 +52,10 @@ struct ScoresSection {
                     let share = total > 0 ? Double(count) / Double(total) : 0
                     return [
                         "text": total > 0 ? share == 0 ? "0" : share < 0.0005 ? "<0.1" : decimals(100 * share, 1) : "–",
-                        "title": "\(name(truth)) taken for \(name(found)): \(grouped(count)) of \(grouped(total)) pixels",
-                        "strength": decimals(share, 3), "tone": truth == found ? "right" : "wrong",
+                        "title":
+                            "\(name(truth)) taken for \(name(found)): \(grouped(count)) of \(grouped(total)) pixels",
+                        "strength": decimals(share, 3),
+                        "tone": (truth == found ? "right" : "wrong") + (share > 0.5 ? " strong" : ""),
                     ]
                 },
             ]
@@ -82,7 +84,7 @@ struct ScoresSection {
         return [
             "rows": rows,
             "limits": zip(ObjectMatches.limits, objects.precisions ?? []).map {
-                ["limit": decimals(Double($0) / 100, 2), "value": figure($1), "bar": decimals(100 * $1, 1)]
+                ["limit": decimals(Double($0) / 100, 2), "value": score($1), "bar": decimals(100 * $1, 1)]
             },
         ]
     }
@@ -177,7 +179,8 @@ struct EnvironmentFile {
 
     /// nil where there is none that can be read.
     init?(path: String) {
-        guard let file = try? InputFile(path, called: path), let data = try? file.contents(atMost: 1 << 24, as: "a file"),
+        guard let file = try? InputFile(path, called: path),
+            let data = try? file.contents(atMost: 1 << 24, as: "a file"),
             let content = try? JSONDecoder().decode(Content.self, from: data)
         else { return nil }
         (self.content, ranks) = (content, content.ranks ?? [])
@@ -186,7 +189,8 @@ struct EnvironmentFile {
     /// How many processes there were, in words.
     var ranksWords: String {
         let threads = content.threads.map { "\($0) thread\($0 == 1 ? "" : "s") each" } ?? ""
-        return ranks.count == 1 ? threads.replacingOccurrences(of: " each", with: "") : "\(ranks.count) ranks, \(threads)"
+        return ranks.count == 1
+            ? threads.replacingOccurrences(of: " each", with: "") : "\(ranks.count) ranks, \(threads)"
     }
 
     /// Where it ran and when it began, for the middle of a sentence.
@@ -194,7 +198,8 @@ struct EnvironmentFile {
         let hosts = Set(ranks.map(\.host))
         let machines = hosts.count == 1 ? "on \(shown(hosts.first ?? ""))" : "on \(hosts.count) hosts"
         let cpu = Set(ranks.map(\.cpu)).count == 1 ? ranks.first.map { " (\(shown($0.cpu)))" } ?? "" : ""
-        return (ranks.isEmpty ? "" : machines + cpu) + (content.started.map { "\(ranks.isEmpty ? "" : ", ")started \(Self.day($0))" } ?? "")
+        return (ranks.isEmpty ? "" : machines + cpu)
+            + (content.started.map { "\(ranks.isEmpty ? "" : ", ")started \(Self.day($0))" } ?? "")
     }
 
     /// "2026-11-28T19:52:10Z" as "2026-11-28 19:52 UTC".
@@ -206,7 +211,10 @@ struct EnvironmentFile {
 
     var context: [String: Any] {
         let facts: [(String, String?)] = [
-            ("lockstep", [content.version, content.revision.map { "(\($0))" }].compactMap(\.self).joined(separator: " ")),
+            (
+                "lockstep",
+                [content.version, content.revision.map { "(\($0))" }].compactMap(\.self).joined(separator: " ")
+            ),
             ("started", content.started.map(Self.day)), ("built for", content.target), ("engine", content.engine),
             ("threads a rank", content.threads.map(String.init)), ("MPI", content.mpi), ("BLAS", content.blas),
         ]

@@ -38,7 +38,10 @@ struct SweepPage: Page {
             table = try ResultsTable(path: "\(path)/results.csv")
         } catch let failure as Failure {
             table = nil
-            trouble = trouble.filter { !$0.hasPrefix("The table") } + ["The table of results cannot be read: \(failure.message)."]
+            trouble =
+                trouble.filter { !$0.hasPrefix("The table") } + [
+                    "The table of results cannot be read: \(failure.message)."
+                ]
         }
         let names = try FileManager.default.contentsOfDirectory(atPath: path).filter {
             $0.hasPrefix("trial-") && isFolder("\(path)/\($0)") == true
@@ -113,13 +116,18 @@ struct SweepPage: Page {
         get throws {
             let rows = rows
             let best = best(rows)
-            let isRunning = FileHandle.isLocked(folder: path)
+            // Whether the sweep is at work, or one of its trials is.
+            let isRunning =
+                FileHandle.isLocked(folder: path)
+                || trials.contains { FileHandle.isLocked(folder: "\(path)/\($0.name)") }
             let failed = rows.count { $0.status == "failed" }
-            let done = rows.count { $0.status == "done" }
             var notes = trouble.map { Live.Note(text: shown($0), isBad: true) }
             if failed > 0 {
                 notes.append(
-                    .init(text: "\(failed) trial\(failed == 1 ? "" : "s") failed: the table below says why. A resumed sweep tries \(failed == 1 ? "it" : "them") again.", isBad: true))
+                    .init(
+                        text:
+                            "\(failed) trial\(failed == 1 ? "" : "s") failed: the table below says why. A resumed sweep tries \(failed == 1 ? "it" : "them") again.",
+                        isBad: true))
             }
             if rows.isEmpty { notes.append(.init(text: "No trial has begun yet.")) }
             if let damaged = table?.damagedRows, damaged > 0 {
@@ -134,30 +142,38 @@ struct SweepPage: Page {
                 } ?? "No trial is done yet."
             return Live(
                 version: version &* 2 &+ (isRunning ? 1 : 0), name: shown(name),
-                badge: isRunning
-                    ? .init(word: "running", tone: "live")
-                    : failed > 0 ? .init(word: "\(failed) failed", tone: "bad")
-                    : rows.isEmpty ? .init(word: "not begun", tone: "quiet") : .init(word: "\(done) done", tone: "good"),
-                verdict: shown(verdict), facts: facts(rows, best, done: done, failed: failed), notes: notes,
+                badge: badge(rows, isRunning: isRunning, failed: failed),
+                verdict: shown(verdict), facts: facts(rows, best), notes: notes,
                 charts: charts(best), table: leaderboard(rows, best), axes: axes(rows))
         }
     }
 
-    private func facts(_ rows: [Row], _ best: Row?, done: Int, failed: Int) -> [Live.Fact] {
+    private func badge(_ rows: [Row], isRunning: Bool, failed: Int) -> Live.Badge {
+        if isRunning { return .init(word: "running", tone: "live") }
+        if failed > 0 { return .init(word: "\(failed) failed", tone: "bad") }
+        if rows.isEmpty { return .init(word: "not begun", tone: "quiet") }
+        let isOver = rows.allSatisfy { ["done", "pruned"].contains($0.status) }
+        return isOver ? .init(word: "finished", tone: "good") : .init(word: "unfinished", tone: "quiet")
+    }
+
+    private func facts(_ rows: [Row], _ best: Row?) -> [Live.Fact] {
         var facts: [Live.Fact] = []
         if let best, let value = best.objective {
             facts.append(.init(label: "best \(metric.title)", value: figure(value), detail: best.name))
         }
+        let counts = Dictionary(grouping: rows, by: \.status).mapValues(\.count)
+        let words = counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { "\($0.value) \($0.key)" }
         facts.append(
-            .init(
-                label: "trials", value: grouped(rows.count),
-                detail: "\(done) done\(failed > 0 ? ", \(failed) failed" : "")"))
+            .init(label: "trials", value: grouped(rows.count), detail: shown(words.joined(separator: ", "))))
         let scores = rows.compactMap(\.objective)
         if let middle = median(scores), scores.count > 1 {
-            facts.append(.init(label: "median \(metric.title)", value: figure(middle), detail: "of \(scores.count) trials"))
+            facts.append(
+                .init(label: "median \(metric.title)", value: figure(middle), detail: "of \(scores.count) trials"))
         }
         let seconds = rows.compactMap(\.seconds).reduce(0, +)
-        if seconds > 0 { facts.append(.init(label: "training time", value: duration(seconds), detail: "of all trials")) }
+        if seconds > 0 {
+            facts.append(.init(label: "training time", value: duration(seconds), detail: "of all trials"))
+        }
         return facts
     }
 
@@ -173,7 +189,9 @@ struct SweepPage: Page {
         }
         return [
             chart("objective", "Validation \(metric.title)") { trial in
-                let found = trial.history.validations.compactMap { one in one.scores[metric.rawValue].map { (one.step, $0) } }
+                let found = trial.history.validations.compactMap { one in
+                    one.scores[metric.rawValue].map { (one.step, $0) }
+                }
                 return found.isEmpty ? nil : Curve(trial.name, .dots, x: found.map(\.0), y: found.map(\.1), most: most)
             },
             chart("loss", "Training loss") { trial in
@@ -233,11 +251,19 @@ struct SweepPage: Page {
         get throws {
             let best = best(rows)
             let word = shellWord("\(path)/best.yaml")
-            var commands = [["what": "Go on with the sweep", "command": "lockstep sweep \(shellWord("\(path)/sweep.yaml")) --resume"]]
+            var commands = [
+                [
+                    "what": "Go on with the sweep",
+                    "command": "lockstep sweep \(shellWord("\(path)/sweep.yaml")) --resume",
+                ]
+            ]
             if let best, isFolder("\(path)/best.yaml") == false {
                 let run = shellWord("\(path)/\(best.name)")
                 commands = [
-                    ["what": "Segment with the best trial", "command": "lockstep predict \(run) --input IMAGES --output RESULTS"],
+                    [
+                        "what": "Segment with the best trial",
+                        "command": "lockstep predict \(run) --input IMAGES --output RESULTS",
+                    ],
                     ["what": "Look at the best trial", "command": "lockstep report \(run)"],
                     ["what": "Train the best settings anew", "command": "lockstep train \(word)"],
                 ]

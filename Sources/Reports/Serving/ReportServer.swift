@@ -30,6 +30,7 @@ public final class ReportServer: Sendable {
     public func run(
         evaluation: EvaluationJob?, threads: Int, until stop: StopRequest, say: (String) -> Void
     ) throws {
+        if evaluation != nil { report.withLock { $0.awaitReview() } }
         // What is trained on this machine goes first; the threads to come inherit it.
         _ = nice(10)
         let server = HTTPServer(
@@ -75,11 +76,13 @@ public final class ReportServer: Sendable {
 
     private func failure(_ error: (any Error)?) -> Failure {
         guard case .failed(_, let code, _)? = error as? SocketError else {
-            return .running("the report cannot be served: \(error.map { "\($0)" } ?? "the server ended"): try another --port")
+            return .running(
+                "the report cannot be served: \(error.map { "\($0)" } ?? "the server ended"): try another --port")
         }
         return code == EADDRINUSE
             ? .request("port \(port) is in use by another program: choose another --port, or 0 for any that is free")
-            : .running("the report cannot be served on port \(port): \(Failure.systemReason(code)): choose another --port")
+            : .running(
+                "the report cannot be served on port \(port): \(Failure.systemReason(code)): choose another --port")
     }
 
     private func review(_ file: String, by evaluation: EvaluationJob, threads: Int, until stop: StopRequest) {

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 import Inference
 import Reports
 import Support
@@ -45,7 +44,9 @@ struct ReportCommand: JobCommand {
 
     func validate() throws {
         guard (1...1024).contains(threads) else { throw ValidationError("--threads \(threads): give 1 to 1024") }
-        if serve, output != nil || json { throw ValidationError("--serve writes no file: leave out --output and --json") }
+        if serve, output != nil || json {
+            throw ValidationError("--serve writes no file: leave out --output and --json")
+        }
         if output?.isEmpty == true { throw ValidationError("--output is empty: name a file") }
     }
 
