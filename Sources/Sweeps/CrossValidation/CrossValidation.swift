@@ -107,7 +107,7 @@ package struct CrossValidation: Sendable {
         self.remarks = remarks
         let metric = configurations[0].validation.metric
         plan = TrialPlan(
-            title: "cross-validation \(name)", trials: trials, configurations: configurations,
+            title: "cross-validation \(name)", noun: "fold", trials: trials, configurations: configurations,
             base: folder.configuration, settings: [], schedule: .whole,
             objective: TrialObjective(metric: metric, direction: metric.largerIsBetter ? .maximize : .minimize),
             workers: request.workers, retries: request.retries)

@@ -89,7 +89,8 @@ package struct SweepRunner: Sendable {
                     + "\(configuration.training.batch): use fewer workers or a larger batch")
         }
         return TrialPlan(
-            title: "sweep \(file.name)", trials: trials, configurations: configurations, base: folder.baseCopy,
+            title: "sweep \(file.name)", noun: "trial", trials: trials, configurations: configurations,
+            base: folder.baseCopy,
             settings: file.settings, schedule: try schedule(file, trials, configurations, path: path),
             objective: file.objective, workers: file.workers, retries: file.retries)
     }

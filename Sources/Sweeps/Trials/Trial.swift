@@ -28,6 +28,8 @@ package struct Trial: Sendable, Equatable {
 package struct TrialPlan: Sendable {
     /// What messages call all of it: "sweep NAME".
     let title: String
+    /// What messages call each of its trainings: "trial".
+    let noun: String
     let trials: [Trial]
     /// Of each trial, as it is trained.
     let configurations: [Configuration]

@@ -19,6 +19,10 @@ package final class TrialDisplay: Sendable {
         var header: [String] = []
         var title = ""
         var metric = ""
+        /// What each of them is called.
+        var noun = ""
+        /// Whether the rung lasts to the end.
+        var isLast = true
         var lines: [[String]] = []
         /// What stands above the table beside its title.
         var heading = ""
@@ -57,19 +61,24 @@ package final class TrialDisplay: Sendable {
     }
 
     func begin(_ plan: TrialPlan, states: [TrialState]) {
-        let done = plan.schedule.statuses(states, plan.objective).count { $0 != .open && $0 != .waiting }
+        let statuses = plan.schedule.statuses(states, plan.objective)
+        let done = statuses.count { $0 != .open && $0 != .waiting }
         state.withLock { state in
             state.title = plan.title.printable()
+            state.noun = plan.noun
             state.metric = plan.objective.metric.rawValue
+            state.isLast = plan.schedule.rungs.count == 1
             state.header =
-                ["trial", "status"] + (plan.trials.first?.settings.map(\.key) ?? [])
+                [plan.noun, "status"] + (plan.trials.first?.settings.map(\.key) ?? [])
                 + [state.metric, "step", "seconds"]
             state.lines = plan.trials.map { trial in
                 [trial.name, "waiting"] + trial.settings.map { $0.value.printable() } + ["", "", ""]
             }
-            for (index, trial) in states.enumerated() { enter(trial.rungs.last, &state.lines[index]) }
+            for (index, trial) in states.enumerated() where !trial.rungs.isEmpty {
+                enter(trial.rungs.last, &state.lines[index], as: statuses[index].rawValue)
+            }
             let before = done > 0 ? ", \(done) of them done before" : ""
-            show("\(state.title): \(plan.trials.count) trials\(before)", &state)
+            show("\(state.title): \(plan.trials.count) \(plan.noun)s\(before)", &state)
         }
     }
 
@@ -78,10 +87,12 @@ package final class TrialDisplay: Sendable {
             for (index, status) in statuses.enumerated() where status == .pruned || status == .waiting {
                 state.lines[index][1] = status.rawValue
             }
+            state.isLast = rung + 1 == schedule.rungs.count
             let end = schedule.rungs[rung].map { "to step \($0)" } ?? "to the end"
             state.heading = ", rung \(rung + 1) of \(schedule.rungs.count) \(end)"
             show(
-                "rung \(rung + 1) of \(schedule.rungs.count), \(end): \(trials) trial\(trials == 1 ? "" : "s")", &state)
+                "rung \(rung + 1) of \(schedule.rungs.count), \(end): \(trials) \(state.noun)\(trials == 1 ? "" : "s")",
+                &state)
         }
     }
 
@@ -107,12 +118,14 @@ package final class TrialDisplay: Sendable {
 
     func finished(_ trial: Trial, _ rung: TrialState.Rung) {
         state.withLock { state in
-            enter(rung, &state.lines[trial.index])
+            enter(rung, &state.lines[trial.index], as: state.isLast ? "done" : "waiting")
             let line = state.lines[trial.index]
             let outcome =
                 rung.reason.map { ": \($0)" }
                 ?? ": \(state.metric) \(line[line.count - 3]) at step \(line[line.count - 2])"
-            show("\(trial.name) \(line[1])\(outcome), \(line[line.count - 1]) s", &state)
+            show(
+                "\(trial.name) \(line[1] == "waiting" ? "trained" : line[1])\(outcome), \(line[line.count - 1]) s",
+                &state)
         }
     }
 
@@ -120,7 +133,7 @@ package final class TrialDisplay: Sendable {
     func note(_ trial: Trial, _ trialState: TrialState) {
         guard let rung = trialState.rungs.last else { return }
         state.withLock { state in
-            enter(rung, &state.lines[trial.index])
+            enter(rung, &state.lines[trial.index], as: state.isLast ? "done" : "waiting")
             show("\(trial.name) \(state.lines[trial.index][1]), elsewhere", &state)
         }
     }
@@ -144,9 +157,10 @@ package final class TrialDisplay: Sendable {
     /// Ends the table, so that what comes next starts below it.
     func end() { state.withLock { $0.drawn = 0 } }
 
-    private func enter(_ rung: TrialState.Rung?, _ line: inout [String]) {
+    /// - Parameter word: its status, if it has not failed.
+    private func enter(_ rung: TrialState.Rung?, _ line: inout [String], as word: String) {
         guard let rung else { return }
-        line[1] = rung.value == nil ? "failed" : "done"
+        line[1] = rung.value == nil ? "failed" : word
         line.replaceSubrange(
             (line.count - 3)...,
             with: [
@@ -167,7 +181,7 @@ package final class TrialDisplay: Sendable {
         let rows = [state.header] + state.lines[first..<min(state.lines.count, first + room)]
         let done = state.lines.count { Word.ended.contains($0[1]) }
         let text =
-            ["\(state.title): \(done) of \(state.lines.count) trials\(state.heading)"]
+            ["\(state.title): \(done) of \(state.lines.count) \(state.noun)s\(state.heading)"]
             + alignedLines(rows, left: state.header.count)
         let back = state.drawn > 0 ? "\u{1B}[\(state.drawn)A" : ""
         write(back + text.map { "\u{1B}[2K" + $0.prefix(size.columns - 1) + "\n" }.joined() + "\u{1B}[J")
