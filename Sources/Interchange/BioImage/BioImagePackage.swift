@@ -25,7 +25,7 @@ package struct BioImagePackage {
         }
     }
 
-    private let entries: [(name: String, bytes: Data)]
+    package let entries: [(name: String, bytes: Data)]
 
     /// - Parameter image: the path of an image to test and show the model with; nil for one drawn by the computer.
     ///
