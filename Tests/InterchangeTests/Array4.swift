@@ -85,11 +85,12 @@ struct Array4 {
     /// Beside another along the channels.
     func joined(_ other: Array4) -> Array4 {
         let (own, others) = (values.count / shape[0], other.values.count / shape[0])
-        return Array4(
-            [shape[0], shape[1] + other.shape[1], shape[2], shape[3]],
-            (0..<shape[0]).flatMap {
-                values[$0 * own..<($0 + 1) * own] + other.values[$0 * others..<($0 + 1) * others]
-            })
+        var result: [Double] = []
+        for n in 0..<shape[0] {
+            result += values[n * own..<(n + 1) * own]
+            result += other.values[n * others..<(n + 1) * others]
+        }
+        return Array4([shape[0], shape[1] + other.shape[1], shape[2], shape[3]], result)
     }
 
     /// Without so many pixels on each side.
@@ -106,8 +107,19 @@ struct Array4 {
     }
 
     /// Blocks of so many values in a row, each mapped as one.
-    func mappingBlocks(of count: Int, _ body: (_ block: Int, ArraySlice<Double>) -> [Double]) -> Array4 {
-        Array4(shape, (0..<values.count / count).flatMap { body($0, values[$0 * count..<($0 + 1) * count]) })
+    func mappingBlocks(of count: Int, _ body: (_ block: Int, _ values: [Double]) -> [Double]) -> Array4 {
+        var result: [Double] = []
+        for block in 0..<values.count / count {
+            result += body(block, Array(values[block * count..<(block + 1) * count]))
+        }
+        return Array4(shape, result)
+    }
+
+    /// Mean and variance of the population of a block's values.
+    static func moments(_ values: [Double]) -> (mean: Double, variance: Double) {
+        let mean = values.reduce(0, +) / Double(values.count)
+        let squares = values.map { ($0 - mean) * ($0 - mean) }
+        return (mean, squares.reduce(0, +) / Double(values.count))
     }
 
     /// Probabilities over the channels.
@@ -129,7 +141,8 @@ struct Array4 {
     func normalized(scale: [Double], shift: [Double], mean: [Double], variance: [Double]) -> Array4 {
         mappingBlocks(of: shape[2] * shape[3]) { block, values in
             let c = block % shape[1]
-            return values.map { ($0 - mean[c]) / (variance[c] + 1e-5).squareRoot() * scale[c] + shift[c] }
+            let factor = scale[c] / (variance[c] + 1e-5).squareRoot()
+            return values.map { ($0 - mean[c]) * factor + shift[c] }
         }
     }
 }

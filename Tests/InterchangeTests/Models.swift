@@ -1,5 +1,4 @@
 import Checkpoints
-import Foundation
 import Inference
 import Kernels
 import Network

@@ -87,12 +87,9 @@ struct ONNXInterpreter {
             let count = inputs[0].shape.dropFirst(2).reduce(1, *)
             return inputs[0].mappingBlocks(of: count) { block, values in
                 let channel = block % inputs[0].shape[1]
-                let mean = values.reduce(0, +) / Double(count)
-                let variance = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(count)
-                return values.map {
-                    ($0 - mean) / (variance + epsilon).squareRoot() * inputs[1].values[channel]
-                        + inputs[2].values[channel]
-                }
+                let (mean, variance) = Array4.moments(values)
+                let factor = inputs[1].values[channel] / (variance + epsilon).squareRoot()
+                return values.map { ($0 - mean) * factor + inputs[2].values[channel] }
             }
         case "Mul": return elementwise(*)
         case "Add": return elementwise(+)

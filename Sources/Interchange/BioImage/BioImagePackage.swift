@@ -1,4 +1,3 @@
-import Checkpoints
 import Foundation
 import Images
 import Inference
@@ -24,7 +23,7 @@ package struct BioImagePackage {
         }
     }
 
-    private let entries: [(name: String, bytes: Data)]
+    package let entries: [(name: String, bytes: Data)]
 
     /// - Parameter image: the path of an image to test and show the model with; nil for one drawn by the computer.
     ///

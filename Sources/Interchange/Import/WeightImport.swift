@@ -1,7 +1,5 @@
 import Checkpoints
-import Foundation
 import Inference
-import Kernels
 import Network
 import Support
 

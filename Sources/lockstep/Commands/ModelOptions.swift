@@ -30,7 +30,7 @@ enum EncodingName: String, ExpressibleByArgument, CaseIterable {
 
 /// Which weights of a file, and what it may not say of its network.
 struct NetworkOptions: ParsableArguments {
-    @Option(help: "For a file with weights alone: how its 3×3 convolutions treat the edge (default: valid).")
+    @Option(help: "For a file with weights alone: how its 3×3 convolutions treat the edge (default: as the file notes, or valid).")
     var padding: UNetArchitecture.Padding?
 
     @Option(
@@ -39,7 +39,7 @@ struct NetworkOptions: ParsableArguments {
     )
     var skip: UNetArchitecture.Skip?
 
-    @Option(help: "For a file with weights alone: how images are normalised (default: unit).")
+    @Option(help: "For a file with weights alone: how images are normalised (default: as the file notes, or unit).")
     var normalize: IntensityNormalization?
 
     @Option(
