@@ -41,9 +41,15 @@ package struct FolderSurvey {
     package init(_ root: String, labels: String?) throws {
         var folders = try Self.folders(in: root)
         guard !folders.isEmpty else {
-            // Says what else is there.
-            _ = try ImageFolder.files(root, of: "images")
-            throw Failure.request("folder \(root) holds no image file: put PNG, TIFF or JPEG files there")
+            let names = try ImageFolder.names(in: root, of: "images")
+            guard names.contains(where: { isFolder(ImageFolder.join(root, $0)) == true }) else {
+                // Says what else is there.
+                _ = try ImageFolder.files(root, of: "images")
+                throw Failure.request("\(root) holds no image file: put PNG, TIFF or JPEG files there")
+            }
+            throw Failure.request(
+                "neither \(root) nor the folders in it hold an image file (.\(ImageFile.extensions.joined(separator: ", ."))): "
+                    + "put images and labels there, or convert them")
         }
         var chosen: String?
         if let labels {

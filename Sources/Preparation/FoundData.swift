@@ -103,7 +103,8 @@ extension FoundData {
         }
         if images.transparent > 0 {
             rows.append(
-                ("", "transparency (alpha) of \(images.transparent) image\(images.transparent == 1 ? "" : "s")"))
+                ("left out", "transparency (alpha) of \(images.transparent) image\(images.transparent == 1 ? "" : "s")")
+            )
         }
         if let test { rows.append(("test", "\(test), for lockstep predict or evaluate")) }
         let shares = labels.classes.prefix(12).map { "\($0.name) \(decimals(100 * $0.share, 1)) %" }

@@ -114,7 +114,7 @@ import Testing
     }
 
     @Test func manyValuesAreRefused() throws {
-        let ramp = (0..<32).flatMap { row in (0..<8).map { UInt16(($0 * 31 + row * 7) % 256) } }
+        let ramp: [UInt16] = (0..<256).map { (number: Int) -> UInt16 in UInt16((number * 31 + number / 8) % 256) }
         expectFailure("too many for classes", "--labels PATH") { try labels([ramp + ramp]) }
     }
 
