@@ -29,6 +29,8 @@ package struct LabelRules {
             if evidence.hasPalettes, evidence.palette[0].map({ $0 != Self.black }) == true { return try colors() }
             return binary(used)
         }
+        // Some files with 1 for what others give 255.
+        if used == [0, 1, 255], evidence.valueSets.allSatisfy({ $0.count < 2 }) { return binary(used) }
         return try classes(used)
     }
 
@@ -56,7 +58,9 @@ package struct LabelRules {
         let top = used.last ?? 0
         var found = FoundLabels(
             encoding: .binary, classes: named(["background", "object"], shares: [share, 1 - share]),
-            words: top == 0 ? "masks of 0 alone" : "masks of 0 and \(top)")
+            words: top == 0
+                ? "masks of 0 alone"
+                : "masks of 0 and \(used.filter { $0 > 0 }.map(String.init).joined(separator: " or "))")
         if top == 0 { found.notes.append("no label has a pixel above 0: there is nothing to learn yet") }
         if evidence.values[0] == nil { found.notes.append("no label has a pixel of 0: all of it is one class") }
         if top == 1 { found.words += " (black to the eye, and right)" }
