@@ -123,6 +123,10 @@ import Testing
         expectFailure("too many for classes", "--labels PATH") { try labels([ramp + ramp]) }
     }
 
+    @Test func oneColorIsRefused() {
+        expectFailure("of one colour, #808080") { try labels(colors: [rows([Self.sky, Self.sky])]) }
+    }
+
     @Test func upAndDownMatterWhereClassesDiffer() throws {
         let scene = rows(0, 0, 1, 2, 2, 1)
         #expect(try labels(Array(repeating: scene, count: 4)).verticalDifference > 0.5)
