@@ -28,7 +28,9 @@ package struct Choices: Sendable {
     /// Minutes that a first training takes: an answer before the coffee is cold, with one to spare for validation.
     static let minutes = 5.0
     /// Fewer steps than these teach little.
-    private static let enoughSteps = 700.0
+    private static let enoughSteps = 500.0
+    /// Seconds of a step that are no arithmetic.
+    private static let overhead = 0.01
     /// The workers that `launch/train` starts.
     private static let batch = 4
 
@@ -70,7 +72,7 @@ package struct Choices: Sendable {
         choose("data.labels", labels.encoding.name, labels.words)
         choose(
             "data.normalize", "standardize",
-            "each image to mean 0 and deviation 1, whatever its exposure and bit depth")
+            "each image to mean 0 and deviation 1, whatever its exposure and depth")
     }
 
     private mutating func chooseValidation() {
@@ -130,11 +132,11 @@ package struct Choices: Sendable {
         choose(
             "model.base_channels", "\(width ?? 8)",
             "about \(grouped(Self.rounded(steps))) steps in \(YAMLText.number(Self.minutes)) minutes on \(machine.cores) core\(machine.cores == 1 ? "" : "s") here"
-                + (width == widest && widest < 64 ? "; wider learns little from \(data.trainCount) images" : ""))
+                + (width == widest && widest < 64 ? "; wide enough for so few images" : ""))
         choose(
             "model.depth", "\(depth)",
             "images of \(side) pixels are halved \(depth) times: \(max(1, side >> depth)) are left")
-        choose("model.padding", "same", "all pixels that go in come out, which learns the most in little time")
+        choose("model.padding", "same", "the output is as large as the input, which learns most in little time")
         choose("model.normalization", "group", "with the rate below, learns faster than without")
         choose(
             "data.tile", tile == 0 ? "whole images" : "\(tile)",
@@ -163,6 +165,7 @@ package struct Choices: Sendable {
         let operations = architecture(width: width).operationsPerStep(height: size.height, width: size.width)
         let step =
             Double(configuration.training.batch) * operations / (machine.operationsPerSecond * Double(machine.cores))
+            + Self.overhead
         return 60 * Self.minutes / step
     }
 
@@ -181,7 +184,7 @@ package struct Choices: Sendable {
                 rotate: 5, flip: .horizontal, scale: 0.8...1.3, elastic: nil, grey: .init(shift: 0.2, scale: 0.2))
             choose(
                 "augmentation", "upright",
-                "top and bottom differ in their classes: no upside down, hardly a turn, nothing bends")
+                "top and bottom differ in their classes: flipped left to right, hardly turned")
         } else {
             let tile = configuration.data.tile
             // A tenth of a node's distance, as the paper's 10 pixels are of a small tile.
@@ -189,7 +192,7 @@ package struct Choices: Sendable {
             configuration.augmentation = Augmentation(elastic: .init(grid: 3, sigma: sigma))
             choose(
                 "augmentation", "any direction",
-                "top and bottom are alike: turned, flipped, bent and brightened at random, few images become many")
+                "no side is up: turned, flipped, bent and brightened at random")
         }
     }
 
@@ -199,7 +202,7 @@ package struct Choices: Sendable {
         let rarest = labels.rarest
         if labels.encoding == .instances {
             configuration.loss.border = BorderWeights()
-            choose("loss.border", "on", "what lies between near objects counts up to 10 more, so that they come apart")
+            choose("loss.border", "on", "what lies between near objects counts more, so that they come apart")
         } else if shares.count > 2, rarest < 0.05 {
             let present = shares.filter { $0 > 0 }
             if (present.max() ?? 1) > 100 * rarest {
@@ -238,7 +241,7 @@ package struct Choices: Sendable {
         configuration.training.length = .minutes(Self.minutes)
         choose(
             "training.minutes", YAMLText.number(Self.minutes),
-            "a first answer; three times as long is often better, and minutes go by whatever the machine")
+            "a first answer; three times as long is often better")
         let every = max(20, Self.rounded(steps / 8))
         configuration.checkpoint.every = every
         configuration.validation = .init(every: every, metric: metric, place: .workers)

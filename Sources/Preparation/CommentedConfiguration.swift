@@ -1,6 +1,5 @@
 import Configurations
 import Datasets
-import Foundation
 import Images
 import Optimization
 import Support

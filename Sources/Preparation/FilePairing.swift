@@ -14,6 +14,10 @@ enum FilePairing {
         let known = Set(labels.map(ImagePage.stem(ofPath:)))
         let paired = images.count { known.contains(ImagePage.stem(ofPath: $0)) }
         if paired == images.count {
+            // A folder that holds the labels' folder too is named by its files alone.
+            if folders.0.isEmpty, let image = onlyExtension(images), let label = onlyExtension(labels) {
+                return .files(images: "*.\(image)", labels: ImageFolder.join(folders.1, "*.\(label)"))
+            }
             return .files(images: folders.0.isEmpty ? "." : folders.0, labels: folders.1.isEmpty ? "." : folders.1)
         }
         if images.count == 1, labels.count == 1 { return .files(images: image, labels: label) }
@@ -26,6 +30,12 @@ enum FilePairing {
         return .files(
             images: ImageFolder.join(folders.0, "*.\(PairingAdvice.commonExtension(images))"),
             labels: ImageFolder.join(folders.1, "*.\(PairingAdvice.commonExtension(labels))"))
+    }
+
+    /// The extension of all files; nil where they differ.
+    private static func onlyExtension(_ files: [String]) -> String? {
+        let found = Set(files.map { ($0 as NSString).pathExtension })
+        return found.count == 1 ? found.first : nil
     }
 
     /// Of files in one folder, in which labels have names of their own, `a_mask.png` beside `a.png`; nil where nothing tells

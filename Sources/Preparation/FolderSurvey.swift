@@ -41,9 +41,15 @@ package struct FolderSurvey {
     package init(_ root: String, labels: String?) throws {
         var folders = try Self.folders(in: root)
         guard !folders.isEmpty else {
-            // Says what else is there.
-            _ = try ImageFolder.files(root, of: "images")
-            throw Failure.request("folder \(root) holds no image file: put PNG, TIFF or JPEG files there")
+            let names = try ImageFolder.names(in: root, of: "images")
+            guard names.contains(where: { isFolder(ImageFolder.join(root, $0)) == true }) else {
+                // Says what else is there.
+                _ = try ImageFolder.files(root, of: "images")
+                throw Failure.request("\(root) holds no image file: put PNG, TIFF or JPEG files there")
+            }
+            throw Failure.request(
+                "neither \(root) nor the folders in it hold an image file (.\(ImageFile.extensions.joined(separator: ", ."))): "
+                    + "put images and labels there, or convert them")
         }
         var chosen: String?
         if let labels {
@@ -221,7 +227,8 @@ package struct FolderSurvey {
     private static func source(_ root: String, _ folders: [Folder], labels: String) throws -> SampleSource {
         // Relative paths of a configuration begin in its root.
         let path = relative(labels, to: root) ?? realPath(labels)
-        let within = folders.filter { $0.path != path && !$0.path.hasPrefix(path + "/") }
+        let own = Glob.isPattern(labels) ? (path as NSString).deletingLastPathComponent : path
+        let within = folders.filter { $0.path.isEmpty || $0.path != own && !$0.path.hasPrefix(own + "/") }
         let named = within.filter { $0.words.part == .images && $0.words.split != .test }
         let candidates = named.isEmpty ? within.filter { $0.words.part != .labels } : named
         guard let images = candidates.first, candidates.count == 1 || images.path.isEmpty else {
@@ -234,14 +241,8 @@ package struct FolderSurvey {
         }
         if Glob.isPattern(labels) {
             // The wildcard stands for what image and label share.
-            let files = try SampleSource.files(labels, of: "--labels")
-            guard let source = FilePairing.source(images: images.files, labels: files) else {
-                throw noPairs(images, in: root, labels)
-            }
-            guard case .files(let names, _) = source, !Glob.isPattern(names) else { return source }
-            return .files(
-                images: ImageFolder.join(names == "." ? "" : names, "*.\(PairingAdvice.commonExtension(images.files))"),
-                labels: path)
+            let pattern = "*.\(PairingAdvice.commonExtension(images.files))"
+            return .files(images: ImageFolder.join(images.path, pattern), labels: path)
         }
         guard let isFolder = Support.isFolder(labels) else {
             throw Failure.request("--labels \(labels) does not exist: correct the path")
@@ -249,8 +250,8 @@ package struct FolderSurvey {
         let files = isFolder ? try ImageFolder.files(labels, of: "--labels") : [labels]
         let place = isFolder ? path : (path as NSString).deletingLastPathComponent
         let inside = files.map { ImageFolder.join(place, ($0 as NSString).lastPathComponent) }
-        let own = Set(inside)
-        guard let source = FilePairing.source(images: images.files.filter { !own.contains($0) }, labels: inside) else {
+        let others = images.files.filter { !inside.contains($0) }
+        guard let source = FilePairing.source(images: others, labels: inside) else {
             throw noPairs(images, in: root, labels)
         }
         return source

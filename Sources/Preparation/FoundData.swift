@@ -1,5 +1,4 @@
 import Datasets
-import Foundation
 import Images
 import Support
 
@@ -103,7 +102,8 @@ extension FoundData {
         }
         if images.transparent > 0 {
             rows.append(
-                ("", "transparency (alpha) of \(images.transparent) image\(images.transparent == 1 ? "" : "s")"))
+                ("left out", "transparency (alpha) of \(images.transparent) image\(images.transparent == 1 ? "" : "s")")
+            )
         }
         if let test { rows.append(("test", "\(test), for lockstep predict or evaluate")) }
         let shares = labels.classes.prefix(12).map { "\($0.name) \(decimals(100 * $0.share, 1)) %" }

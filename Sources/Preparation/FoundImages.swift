@@ -1,6 +1,5 @@
 import Datasets
 import Images
-import Support
 
 /// What the images of a data set are like.
 package struct FoundImages: Equatable, Encodable, Sendable {

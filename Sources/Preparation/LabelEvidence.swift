@@ -138,6 +138,7 @@ package struct LabelEvidence {
         // Classes that lie in one piece each, organs say, are the same ones in most files.
         let sets = valueSets.filter { !$0.isEmpty }
         guard sets.count > 1 else { return largest >= 8 }
-        return 2 * Set(sets).count > sets.count && largest >= 4
+        let alike = Dictionary(grouping: sets) { $0 }.values.map(\.count).max() ?? 0
+        return 2 * alike <= sets.count && largest >= 4
     }
 }

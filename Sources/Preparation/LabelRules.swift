@@ -29,6 +29,8 @@ package struct LabelRules {
             if evidence.hasPalettes, evidence.palette[0].map({ $0 != Self.black }) == true { return try colors() }
             return binary(used)
         }
+        // Some files with 1 for what others give 255.
+        if used == [0, 1, 255], evidence.valueSets.allSatisfy({ $0.count < 2 }) { return binary(used) }
         return try classes(used)
     }
 
@@ -56,7 +58,9 @@ package struct LabelRules {
         let top = used.last ?? 0
         var found = FoundLabels(
             encoding: .binary, classes: named(["background", "object"], shares: [share, 1 - share]),
-            words: top == 0 ? "masks of 0 alone" : "masks of 0 and \(top)")
+            words: top == 0
+                ? "masks of 0 alone"
+                : "masks of 0 and \(used.filter { $0 > 0 }.map(String.init).joined(separator: " or "))")
         if top == 0 { found.notes.append("no label has a pixel above 0: there is nothing to learn yet") }
         if evidence.values[0] == nil { found.notes.append("no label has a pixel of 0: all of it is one class") }
         if top == 1 { found.words += " (black to the eye, and right)" }
@@ -105,7 +109,7 @@ package struct LabelRules {
         try judgeSoftness()
         var counts: [RGBColor: Int] = [:]
         for (value, pixels) in evidence.values { counts[RGBColor(UInt8(value), UInt8(value), UInt8(value))] = pixels }
-        return palette(counts, what: "grey values")
+        return try palette(counts, what: "grey values")
     }
 
     /// Whether most numbers up to the largest occur.
@@ -145,17 +149,22 @@ package struct LabelRules {
             return found
         }
         guard counts.count <= Self.mostClasses else { throw manyValues(Array(repeating: 0, count: counts.count)) }
-        return palette(counts, what: "colours")
+        return try palette(counts, what: "colours")
     }
 
     /// - Parameter counts: pixels of each colour.
-    private func palette(_ counts: [RGBColor: Int], what: String) -> FoundLabels {
+    private func palette(_ counts: [RGBColor: Int], what: String) throws -> FoundLabels {
         let total = Double(max(1, counts.values.reduce(0, +)))
         var void = names.voidColor.flatMap { counts[$0] == nil ? nil : $0 }
         let isCertain = void != nil
         if void == nil, !names.hasColors { void = Self.guessVoid(counts, total: total) }
         let order = counts.keys.filter { $0 != void }.sorted { one, other in
             (names.position(of: one) ?? Int.max, one.packed) < (names.position(of: other) ?? Int.max, other.packed)
+        }
+        guard order.count > 1 else {
+            throw Failure.request(
+                "the labels (first: \(evidence.first)) are of one colour, \(order.first?.hex ?? "void") alone: there is nothing to tell "
+                    + "apart; draw what is to be found in another")
         }
         let ignored = void.flatMap { counts[$0] } ?? 0
         let counting = max(1, total - Double(ignored))

@@ -100,6 +100,29 @@ extension ProgramTests {
             try refused("sizes", "they must have one size")
         }
 
+        /// Scenes that are seen whole, with names beside them.
+        @Test func scenesAreTakenWhole() throws {
+            for number in 0..<5 {
+                let pixels = (0..<72 * 56).map { ($0 / 72, $0 % 72) }
+                let picture = RasterImage(
+                    width: 72, height: 56, channels: 3,
+                    samples: pixels.flatMap { [UInt16($0 + number), UInt16($1), UInt16(3 * $0)] })
+                let labels = RasterImage(
+                    width: 72, height: 56, channels: 1, samples: pixels.map { UInt16(3 * $0.0 / 56) })
+                try folder.write("sky\nhouse\nroad\n", to: "street/classes.txt")
+                try folder.write(Data(), to: "street/images/\(number).png")
+                try folder.write(Data(), to: "street/labels/\(number).png")
+                try PNG.write(picture, to: folder.path("street/images/\(number).png"))
+                try PNG.write(labels, to: folder.path("street/labels/\(number).png"))
+            }
+            let outcome = try start("street")
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            #expect(outcome.output.contains("whole images") && outcome.output.contains("upright"), "\(outcome.output)")
+            #expect(outcome.output.contains("class names are those of street/classes.txt"), "\(outcome.output)")
+            let yaml = try String(contentsOfFile: folder.path("street.yaml"), encoding: .utf8)
+            #expect(yaml.contains("class_names: [sky, house, road]"), "\(yaml)")
+        }
+
         @Test func helpSaysWhatIsUnderstood() throws {
             let help = try start("--help").output
             for words in ["--labels", "--output", "a_mask.png", "imagesTr", "classes.txt"] {

@@ -53,7 +53,7 @@ import Testing
         found.root = "my #1: images/\u{FC}"
         found.labels.classes[0].name = "no"
         found.labels.classes[1].name = "808080"
-        found.train = .files(images: "*/a b*.png", labels: "l, {x}")
+        found.train = .files(images: "*/a b*.png", labels: "*/l, {x} *.png")
         let choices = Choices(found, Self.laptop, name: "12")
         let text = CommentedConfiguration(choices, of: found, path: "12.yaml").text
         #expect(try Configuration.decode(yaml: text, name: "12.yaml") == choices.configuration)

@@ -51,6 +51,7 @@ import Testing
                 ["p1/images/a.png", "p1/masks/a.png", "p2/images/b.png", "p2/masks/b.png"], "*/images/*.png",
                 "*/masks/*.png"
             ),
+            (["a.png", "b.png", "masks/a.png", "masks/b.png"], "*.png", "masks/*.png"),
             // What no image is.
             (["images/a.png", "labels/a.png", "__MACOSX/images/a.png", ".hidden/labels/a.png"], "images", "labels"),
         ] as [([String], String, String)])
@@ -90,7 +91,9 @@ import Testing
         try other.pixels("x/a.png", "x/b.png")
         let apart = try FolderSurvey(data.path + "/shots", labels: "\(other.path)/x")
         guard case .files(let images, let labels) = apart.train else { return }
-        #expect(images == "." && labels.hasSuffix("/x"))
+        #expect(images == "*.png" && labels.hasSuffix("/x/*.png"))
+        let pattern = try FolderSurvey(data.path, labels: "\(data.path)/drawn/*.png")
+        #expect(pattern.train == .files(images: "shots/*.png", labels: "drawn/*.png"))
         #expect(try apart.train.samples { ImageFolder.join(data.path + "/shots", $0) }.pairs.count == 2)
         expectFailure("--labels", "does not exist") { try FolderSurvey(data.path, labels: "\(data.path)/none") }
     }

@@ -44,6 +44,11 @@ import Testing
         #expect(found.words.contains("black to the eye") == (top == 1))
     }
 
+    @Test func masksMayDifferInWhatIsNotZero() throws {
+        #expect(try labels([rows(0, 1, 0), rows(0, 255, 0)]).encoding == .binary)
+        #expect(try labels([rows(0, 1, 0, 255), rows(0, 255, 0, 1)]).encoding == .index)
+    }
+
     @Test func smallNumbersAreClasses() throws {
         let found = try labels([rows(0, 1, 2, 1, 2, 1), rows(0, 0, 1, 2, 0, 1)])
         #expect(found.encoding == .index)
@@ -65,7 +70,7 @@ import Testing
         #expect(found.encoding == .index)
         #expect(found.classes.count == 3)
         #expect(found.ignoreIndex == 255)
-        #expect(found.ignoredShare == 1 / 16)
+        #expect(found.ignoredShare == 1.0 / 16)
         #expect(found.notes.contains { $0.contains("data.ignore_index") })
     }
 
@@ -114,8 +119,12 @@ import Testing
     }
 
     @Test func manyValuesAreRefused() throws {
-        let ramp = (0..<32).flatMap { row in (0..<8).map { UInt16(($0 * 31 + row * 7) % 256) } }
+        let ramp: [UInt16] = (0..<256).map { (number: Int) -> UInt16 in UInt16((number * 31 + number / 8) % 256) }
         expectFailure("too many for classes", "--labels PATH") { try labels([ramp + ramp]) }
+    }
+
+    @Test func oneColorIsRefused() {
+        expectFailure("of one colour, #808080") { try labels(colors: [rows([Self.sky, Self.sky])]) }
     }
 
     @Test func upAndDownMatterWhereClassesDiffer() throws {

@@ -141,7 +141,6 @@ private struct InitAnswer: Encodable {
     let name: String
     /// The next command.
     let next: String
-    private let time: String
 
     init(_ found: FoundData, _ choices: Choices, _ check: PreflightCheck, path: String) {
         self.found = found
@@ -151,7 +150,6 @@ private struct InitAnswer: Encodable {
         output = path
         name = choices.configuration.name
         next = "launch/train \(path)"
-        time = check.findings.first { $0.subject == "time" }?.words ?? ""
     }
 
     private enum Keys: CodingKey { case found, chosen, notes, output, name, next }
@@ -171,7 +169,6 @@ private struct InitAnswer: Encodable {
         lines += alignedLines(found.rows.map { ["  " + $0.subject, $0.words] }, left: 2, minimumWidths: [13])
         lines.append("chosen")
         lines += alignedLines(chosen.map { ["  " + $0.key, $0.choice, $0.why] }, left: 3)
-        if !time.isEmpty { lines.append("time: \(time)") }
         lines += notes.map { "note: \($0)" }
         lines += [
             "wrote \(output)", "next: \(next)   (without Open MPI: lockstep train \(output))",

@@ -49,8 +49,7 @@ struct TrainingCosts {
         let threads = configuration.run.threads(localRanks: workers)
         // A square of as many pixels.
         let geometry = configuration.model.architecture.geometry
-        let side = geometry.legalInput(
-            outputAtLeast: geometry.output(input: Int((Double(height) * Double(width)).squareRoot())))
+        let side = geometry.legalInput(atLeast: Int((Double(height) * Double(width)).squareRoot()))
         let measured = try Benchmark(
             architecture: configuration.model.architecture, size: side, batch: 1, threads: threads, steps: 1
         ).run(SoloCommunicator()).stepSeconds
