@@ -59,9 +59,13 @@ public struct ObjectOverlay: Sendable {
             let x =
                 row.columns.filter { objects[y, $0] == number }.min { abs($0 - middle) < abs($1 - middle) } ?? middle
             let text = "\(index + 1)"
+            // Whole, and with its halo.
+            func inside(_ place: Double, _ length: Int, of side: Int) -> Int {
+                max(1, min(Int((place + 0.5) * factor) - length / 2, side - length - 1))
+            }
             canvas.write(
-                text, x: Int((Double(x) + 0.5) * factor) - text.count * BitmapFont.width * size / 2,
-                y: Int((Double(y) + 0.5) * factor) - BitmapFont.height * size / 2, scale: size, Canvas.white,
+                text, x: inside(Double(x), text.count * BitmapFont.width * size, of: canvas.width),
+                y: inside(Double(y), BitmapFont.height * size, of: canvas.height), scale: size, Canvas.white,
                 halo: Canvas.black)
         }
     }
