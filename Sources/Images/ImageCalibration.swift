@@ -1,5 +1,3 @@
-import Support
-
 /// What an image's file says of the scale of its pixels, and of the stack that its images make.
 public struct ImageCalibration: Sendable, Equatable {
     /// Nil where the file does not know it.

@@ -11,6 +11,8 @@ public struct ObjectOverlay: Sendable {
     public let numbers: Bool
 
     private static let opacity: Float = 0.2
+    /// Pixels, about, of a picture whose objects bear numbers, which would hide small ones.
+    private static let leastWidth = 1024
 
     public init(names: [String], numbers: Bool = false) {
         self.names = names
@@ -24,7 +26,7 @@ public struct ObjectOverlay: Sendable {
     ///   - table: of these objects.
     public func picture(image: ShownImage, objects: LabelMap, table: ObjectTable) -> RasterImage {
         let colors = Self.colors(of: objects, count: table.rows.count)
-        let scale = image.reduction.enlargement
+        let scale = numbers ? image.reduction.enlargement(toWidth: Self.leastWidth) : image.reduction.enlargement
         let shown = Reduced(objects, image.reduction)
         var canvas = image.canvas(scale: scale)
         for y in 0..<canvas.height {
@@ -35,33 +37,35 @@ public struct ObjectOverlay: Sendable {
         }
         canvas.outline(shown, scale: scale) { $0 > 0 ? colors[Int($0) - 1] : nil }
         if numbers { write(table, of: objects, on: &canvas) }
-        return Legend.picture([("", canvas)], columns: 1, [Legend.Entry(nil, summary(table))]).raster
+        return Legend.picture([("", canvas)], columns: 1, summary(table).map { Legend.Entry(nil, $0) }).raster
     }
 
-    /// "87 objects", of several classes "87 objects: 60 round, 27 long".
-    private func summary(_ table: ObjectTable) -> String {
+    /// "87 objects", and of several classes "60 round", "27 long".
+    private func summary(_ table: ObjectTable) -> [String] {
         var counts = [Int](repeating: 0, count: names.count)
         for row in table.rows where row.classIndex < counts.count { counts[row.classIndex] += 1 }
         let kinds = names.indices.filter { counts[$0] > 0 }.map { "\(counts[$0]) \(names[$0])" }
-        let all = table.rows.count == 1 ? "1 object" : "\(table.rows.count) objects"
-        return kinds.count > 1 || names.count > 2 && !kinds.isEmpty
-            ? "\(all): \(kinds.joined(separator: ", "))" : all
+        return [table.rows.count == 1 ? "1 object" : "\(table.rows.count) objects"] + (names.count > 2 ? kinds : [])
     }
 
     /// Writes each number in the middle of its object, or on the pixel beside it in the middle's row that is the object's.
     private func write(_ table: ObjectTable, of objects: LabelMap, on canvas: inout Canvas) {
         let factor = Double(canvas.width) / Double(objects.width)
         let size = canvas.width > 2000 ? 2 : 1
-        for (index, row) in table.rows.enumerated() {
+        for (index, row) in table.rows.enumerated() where row.area > 0 {
             let number = Int32(index + 1)
             let y = min(max(Int(row.centre.row.rounded()), 0), objects.height - 1)
             let middle = Int(row.centre.column.rounded())
             let x =
                 row.columns.filter { objects[y, $0] == number }.min { abs($0 - middle) < abs($1 - middle) } ?? middle
             let text = "\(index + 1)"
+            // Whole, and with its halo.
+            func inside(_ place: Double, _ length: Int, of side: Int) -> Int {
+                max(1, min(Int((place + 0.5) * factor) - length / 2, side - length - 1))
+            }
             canvas.write(
-                text, x: Int((Double(x) + 0.5) * factor) - text.count * BitmapFont.width * size / 2,
-                y: Int((Double(y) + 0.5) * factor) - BitmapFont.height * size / 2, scale: size, Canvas.white,
+                text, x: inside(Double(x), text.count * BitmapFont.width * size, of: canvas.width),
+                y: inside(Double(y), BitmapFont.height * size, of: canvas.height), scale: size, Canvas.white,
                 halo: Canvas.black)
         }
     }

@@ -116,7 +116,9 @@ struct Reduction: Hashable {
     }
 
     /// How large each pixel is drawn.
-    var enlargement: Int { shownWidth >= 256 ? 1 : (255 + shownWidth) / max(shownWidth, 1) }
+    var enlargement: Int { enlargement(toWidth: 256) }
+
+    func enlargement(toWidth least: Int) -> Int { (max(least, shownWidth) + shownWidth - 1) / max(shownWidth, 1) }
 
     /// The pixels of a row or column of the picture, of which there are `shown` for `length`.
     func source(_ position: Int, of shown: Int, length: Int) -> Range<Int> {

@@ -210,6 +210,11 @@ public struct PredictionJob {
     private func check(_ input: PredictionInput) throws {
         for (image, size) in zip(input.images, input.sizes) {
             try ensemble.checkMemory(image.name, size)
+            // Classes; their certainty and the objects; the objects' own files.
+            let bytes = (outputs.overlay || outputs.instances ? 4 : 0) + (outputs.instances ? 12 : 0)
+            try MachineMemory.require(
+                Double(bytes * size.pixels), for: "\(image.name) of \(size.width)×\(size.height) pixels",
+                advice: "leave out --overlay, --instances, --geojson and --rois, or cut it into smaller ones")
             let side = max(size.width, size.height)
             if outputs.rois, side > ImageJROI.mostSide {
                 throw Failure.request(
