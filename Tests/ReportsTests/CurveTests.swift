@@ -1,6 +1,7 @@
 import Foundation
-import Kernelsimport Testing
+import Kernels
 import Reports
+import Testing
 
 @Suite struct CurveTests {
     @Test func fewPointsAreAllThere() {

@@ -1,5 +1,6 @@
-import Foundationimport Support
+import Foundation
 import Reports
+import Support
 import TestSupport
 import Testing
 

@@ -1,5 +1,6 @@
-import Foundationimport TestSupport
+import Foundation
 import Reports
+import TestSupport
 import Testing
 
 /// What is read of a log, whatever state it is in.

@@ -5,7 +5,6 @@ import Images
 import Kernels
 import Network
 import Support
-import Training
 
 /// Predicts step time, efficiency and memory of a run on more hosts than are at hand: from a step measured on this
 /// machine and a model of the all-reduce.
