@@ -6,6 +6,8 @@ package struct EventFileReader {
     package struct Point: Equatable {
         package let step: Int
         package let value: Float
+
+        package init(step: Int, value: Float) { (self.step, self.value) = (step, value) }
     }
 
     package struct Picture: Equatable {
@@ -14,6 +16,10 @@ package struct EventFileReader {
         package let height: Int
         package let channels: Int
         package let bytes: Data
+
+        package init(step: Int, width: Int, height: Int, channels: Int, bytes: Data) {
+            (self.step, self.width, self.height, self.channels, self.bytes) = (step, width, height, channels, bytes)
+        }
     }
 
     package struct Damage: Error, CustomStringConvertible {
