@@ -1,6 +1,5 @@
 import Checkpoints
 import Foundation
-import Support
 import TestSupport
 import Testing
 import Training

@@ -1,7 +1,6 @@
 import Checkpoints
 import Configurations
 import EventFiles
-import Foundation
 import Logging
 import Metrics
 import Support

@@ -39,7 +39,7 @@ extension RunTimes: CustomStringConvertible {
     package var description: String {
         let named = [
             ("forward", steps.forward), ("backward", steps.backward), ("waiting for images", steps.data),
-            ("for other workers", steps.communication), ("update", steps.update),
+            ("sums and other workers", steps.communication), ("update", steps.update),
         ]
         let between = training - named.reduce(0) { $0 + $1.1 }
         let shares = (named + [("between steps", between)])
