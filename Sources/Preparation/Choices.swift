@@ -204,22 +204,14 @@ package struct Choices: Sendable {
             configuration.loss.border = BorderWeights()
             choose("loss.border", "on", "what lies between near objects counts more, so that they come apart")
         } else if shares.count > 2, rarest < 0.05 {
-            let present = shares.filter { $0 > 0 }
-            if (present.max() ?? 1) > 100 * rarest {
-                // In full measure, the rarest would drown the others.
-                let roots = shares.map { $0 > 0 ? 1 / $0.squareRoot() : 0 }
-                let mean = zip(roots, shares).reduce(0) { $0 + $1.0 * $1.1 }
-                configuration.loss.classWeights = .list(
-                    roots.map { mean > 0 ? (100 * min($0 / mean, 20)).rounded() / 100 : 1 })
-                choose(
-                    "loss.class_weights", "by rarity, damped",
-                    "the rarest class is \(Self.percent(rarest)) of the pixels: weights by the root of the shares")
-            } else {
-                configuration.loss.classWeights = .balanced
-                choose(
-                    "loss.class_weights", "balanced",
-                    "the rarest class is \(Self.percent(rarest)) of the pixels")
-            }
+            // In full measure, the rarest would drown the others while little is learnt yet.
+            let roots = shares.map { $0 > 0 ? 1 / $0.squareRoot() : 0 }
+            let mean = zip(roots, shares).reduce(0) { $0 + $1.0 * $1.1 }
+            configuration.loss.classWeights = .list(
+                roots.map { mean > 0 ? (100 * min($0 / mean, 20)).rounded() / 100 : 1 })
+            choose(
+                "loss.class_weights", "by rarity, damped",
+                "the rarest class is \(Self.percent(rarest)) of the pixels: weights by the root of the shares")
         } else if shares.count == 2 {
             configuration.loss.kind = .crossEntropyAndDice
             choose("loss.kind", "cross_entropy+dice", "follows the overlap, whatever the balance of the two classes")

@@ -97,7 +97,10 @@ import Testing
     @Test func theLossFollowsTheBalance() {
         #expect(chosen(data()).loss.kind == .crossEntropyAndDice)
         #expect(chosen(data(encoding: .index, shares: [0.4, 0.3, 0.3])).loss.classWeights == .none)
-        #expect(chosen(data(encoding: .index, shares: [0.6, 0.37, 0.03])).loss.classWeights == .balanced)
+        // The mean over the pixels is 1.
+        #expect(
+            chosen(data(encoding: .index, shares: [0.64, 0.32, 0.04])).loss.classWeights
+                == .list([0.8, 1.13, 3.19]))
         guard case .list(let weights) = chosen(data(encoding: .index, shares: [0.9, 0.0999, 0.0001])).loss.classWeights
         else {
             Issue.record("no list")
