@@ -80,7 +80,8 @@ struct BioImageDescription {
             "  doi: 10.1007/978-3-319-24574-4_28",
             "inputs:", "- id: image", "  description: The image as its file has it, which the preprocessing normalises",
         ]
-        lines += axes(channels: channelNames, side: { _ in "{min: \(facts.smallestInputBeyondHalo), step: \(facts.sizeStep)}" })
+        let sides = "{min: \(facts.smallestInputBeyondHalo), step: \(facts.sizeStep)}"
+        lines += axes(channels: channelNames) { _ in sides }
         lines += tensor(BioImagePackage.Name.input) + ["  data: {type: \(example.type)\(inputRange)}"] + preprocessing
         lines += [
             "outputs:", "- id: probabilities", "  description: The probability of each class",
