@@ -53,7 +53,7 @@ enum ForeignFile {
             + "`import torch; from safetensors.torch import save_file; "
             + "w = torch.load(\"\((path as NSString).lastPathComponent)\", map_location=\"cpu\", weights_only=True); "
             + "w = w.get(\"state_dict\", w); "
-            + "save_file({k: v.float().contiguous() for k, v in w.items()}, \(quoted(path, "safetensors")))`, \(naming)"
+            + "save_file({k: v.float().contiguous() for k, v in w.items() if torch.is_tensor(v)}, \(quoted(path, "safetensors")))`, \(naming)"
     }
 
     private static func keras(_ path: String, _ what: String) -> String {

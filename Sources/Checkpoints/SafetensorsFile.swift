@@ -62,7 +62,9 @@ public struct SafetensorsFile {
         for entry in entries {
             let name = entry.name.shortened
             let isLeftOut = isLeftOut(entry.name)
-            guard entry.type == "F32" || isLeftOut else { throw Self.failure(ofType: entry.type, name, among: names, path: path) }
+            guard entry.type == "F32" || isLeftOut else {
+                throw Self.failure(ofType: entry.type, name, among: names, path: path)
+            }
             guard entry.end <= contents.count - start else {
                 throw bad("it ends before \(name) does: it was cut off, copy it again")
             }

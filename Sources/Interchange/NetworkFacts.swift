@@ -29,6 +29,12 @@ package struct NetworkFacts {
     package var smallestInput: Int { geometry.smallestInput }
     package var sizeStep: Int { geometry.stride }
 
+    /// What a padded network's edges spoil, to be cut off where an image is taken in tiles. An unpadded one has cut it off.
+    var halo: Int { TiledPrediction.spoiledBorder(geometry) }
+
+    /// The smallest input of which something is left without the halo, as bioimage.io wants it.
+    var smallestInputBeyondHalo: Int { geometry.legalInput(atLeast: 2 * halo + 1) }
+
     package var normalizationInWords: String {
         switch normalization {
         case .standardize:

@@ -10,7 +10,7 @@ let architectures = [
     UNetArchitecture(inputChannels: 3, classes: 3, baseChannels: 4, depth: 2, padding: .same, normalization: .group),
     UNetArchitecture(classes: 2, baseChannels: 5, depth: 2, skip: .add, normalization: .group),
     UNetArchitecture(inputChannels: 2, classes: 4, baseChannels: 2, depth: 3, padding: .same, skip: .none, dropout: 0),
-    UNetArchitecture(baseChannels: 3, depth: 0),
+    UNetArchitecture(baseChannels: 3, depth: 0), UNetArchitecture(baseChannels: 1, depth: 4, padding: .same),
 ]
 
 /// A network of random weights, biases and factors too, read from a file with weights alone.

@@ -32,6 +32,7 @@ import Testing
         arguments: [
             (0, "{min: 44, step: 4}", "{tensor_id: image, axis_id: y, offset: -40}", Int?.none),
             (1, "{min: 52, step: 4}", "{tensor_id: image, axis_id: y, offset: 0}", 24),
+            (5, "{min: 208, step: 16}", "{tensor_id: image, axis_id: y, offset: 0}", 96),
         ])
     func package(index: Int, input: String, output: String, halo: Int?) throws {
         let folder = try TemporaryFolder()
@@ -58,6 +59,8 @@ import Testing
         let expected = try ONNXInterpreter(reading: weights).run(image)
         let noted = try array(#require(files["test_output.npy"]), "<f4")
         try #require(noted.shape == expected.shape)
+        let smallest = try #require(input.firstMatch(of: #/min: (\d+)/#).flatMap { Int($0.1) })
+        #expect(image.shape[2] >= smallest && image.shape[3] >= smallest)
         let largest = zip(noted.values, expected.values).map { abs($0 - $1) }.max() ?? 0
         #expect(largest <= 1e-5, "\(largest)")
     }

@@ -140,7 +140,8 @@ extension SafetensorsFile {
         }
         let what = names.first.map { "its first tensor is \($0.shortened)" } ?? "it is empty"
         return .request(
-            "\(path) holds no U-Net: \(first) or head.weight is missing, \(what): make a checkpoint of it with lockstep import")
+            "\(path) holds no U-Net: \(first) or head.weight is missing, \(what): make a checkpoint of it with lockstep "
+                + "import")
     }
 
     /// What the decoder takes from the encoder over the skip connections: its first convolution has twice as many inputs

@@ -80,14 +80,15 @@ struct BioImageDescription {
             "  doi: 10.1007/978-3-319-24574-4_28",
             "inputs:", "- id: image", "  description: The image as its file has it, which the preprocessing normalises",
         ]
-        lines += axes(channels: channelNames, side: { _ in "{min: \(smallestSide), step: \(facts.sizeStep)}" })
+        let sides = "{min: \(facts.smallestInputBeyondHalo), step: \(facts.sizeStep)}"
+        lines += axes(channels: channelNames) { _ in sides }
         lines += tensor(BioImagePackage.Name.input) + ["  data: {type: \(example.type)\(inputRange)}"] + preprocessing
         lines += [
             "outputs:", "- id: probabilities", "  description: The probability of each class",
         ]
         lines += axes(channels: Self.identifiers(facts.classNames)) { axis in
             "{tensor_id: image, axis_id: \(axis), offset: \(-2 * facts.margin)}"
-                + (halo > 0 ? "\n    halo: \(halo)" : "")
+                + (facts.halo > 0 ? "\n    halo: \(facts.halo)" : "")
         }
         lines += tensor(BioImagePackage.Name.output) + ["  data: {type: float32, range: [0, 1]}"]
         lines += [
@@ -96,12 +97,6 @@ struct BioImageDescription {
         ]
         return lines.joined(separator: "\n") + "\n"
     }
-
-    /// What a padded network's edges spoil, to be cut off where an image is taken in tiles. An unpadded one has cut it off.
-    private var halo: Int { TiledPrediction.spoiledBorder(facts.geometry) }
-
-    /// The specification wants something to be left of the smallest input.
-    private var smallestSide: Int { facts.geometry.legalInput(atLeast: 2 * halo + 1) }
 
     private func axes(channels: [String], side: (_ axis: String) -> String) -> [String] {
         ["  axes:", "  - type: batch", "  - type: channel", "    channel_names: [\(channels.joined(separator: ", "))]"]

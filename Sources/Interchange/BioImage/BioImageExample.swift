@@ -24,7 +24,8 @@ struct BioImageExample {
     init(_ model: TrainedModel, image path: String?) throws {
         let geometry = model.architecture.geometry
         margin = geometry.margin
-        let side = geometry.legalInput(outputAtLeast: Self.outputSide)
+        let side = max(
+            geometry.legalInput(outputAtLeast: Self.outputSide), NetworkFacts(model).smallestInputBeyondHalo)
         image = try path.map { try Self.centre(of: $0, side: side, model) } ?? Self.drawn(side: side, model)
         let engine = Engine(.native, threads: 1)
         let network = UNet(model.architecture, engine: engine, purpose: .inference)

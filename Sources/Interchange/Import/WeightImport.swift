@@ -101,7 +101,7 @@ package struct WeightImport {
         if hints.padding == .same, depth > 0 {
             remarks.append(
                 "images whose sides are no multiples of \(1 << depth) are mirrored to the next ones here, where other programs "
-                    + "pad with zeros: near the right and bottom edge results differ a little")
+                    + "pad with zeros: near the right and bottom edge results differ")
         }
         self.architecture = architecture
         self.hints = hints

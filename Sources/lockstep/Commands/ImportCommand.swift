@@ -20,12 +20,12 @@ struct ImportCommand: JobCommand {
 
               layers:
                 encoder.{i}.conv1: encoder{i+1}.enc{i+1}conv1
-                encoder.{i}.norm1: encoder{i+1}.enc{i+1}norm1   # batch normalisation, if there is one
+                encoder.{i}.norm1: encoder{i+1}.enc{i+1}norm1   # batch norm, if any
                 encoder.{depth}.conv1: bottleneck.bottleneckconv1
                 …                                  # conv2, norm2, and the same of decoder
                 decoder.{i}.up: upconv{i+1}
                 head: conv
-              skip_first: false         # the decoder concatenates [up, skip] (true: [skip, up])
+              skip_first: false         # its decoder takes [up, skip]; true: [skip, up]
               padding: same             # of the 3×3 convolutions: same or valid
               normalize: unit           # images: unit (full scale 1) or standardize
               skip: concatenate         # concatenate, add or none

@@ -30,7 +30,10 @@ enum EncodingName: String, ExpressibleByArgument, CaseIterable {
 
 /// Which weights of a file, and what it may not say of its network.
 struct NetworkOptions: ParsableArguments {
-    @Option(help: "For a file with weights alone: how its 3×3 convolutions treat the edge (default: as the file notes, or valid).")
+    @Option(
+        help:
+            "For a file with weights alone: how its 3×3 convolutions treat the edge (default: as the file notes, or valid)."
+    )
     var padding: UNetArchitecture.Padding?
 
     @Option(
