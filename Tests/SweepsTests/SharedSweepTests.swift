@@ -124,13 +124,15 @@ import Testing
         let folder = NSTemporaryDirectory() + "lockstep-claims-\(UUID().uuidString)"
         defer { try? FileManager.default.removeItem(atPath: folder) }
         for _ in 0..<20 {
-            let taken = Mutex<[Claim]>([])
+            // Taken by several threads, and released by one.
+            struct Taken: @unchecked Sendable { let claim: Claim }
+            let taken = Mutex<[Taken]>([])
             DispatchQueue.concurrentPerform(iterations: 4) { _ in
                 guard let claim = try? Claim.take(in: folder, watch: ClaimWatch()) else { return }
-                taken.withLock { $0.append(claim) }
+                taken.withLock { $0.append(Taken(claim: claim)) }
             }
             #expect(taken.withLock { $0.count } == 1)
-            taken.withLock { $0.first?.release() }
+            taken.withLock { $0.first?.claim.release() }
         }
     }
 
