@@ -18,7 +18,7 @@ import Testing
         for (height, width) in [(sides[0], sides[0]), (sides[1], sides[2]), (sides[2], sides[0])] {
             let (tensor, array) = image(height, width, channels: model.architecture.inputChannels)
             let largest = difference(model, tensor, from: try interpreter.run(array))
-            #expect(largest <= 1e-5, "\(height)×\(width): \(largest)")
+            #expect(largest <= 1e-4, "\(height)×\(width): \(largest)")
         }
     }
 
