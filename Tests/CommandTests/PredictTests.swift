@@ -80,7 +80,7 @@ extension ProgramTests {
         @Test("outlines for other programs, TIFF files and classes in colours score as PNG files in grey do")
         func otherPrograms() throws {
             let place = try Place()
-            let train = ["train", "cells.yaml", "--set", "training.steps=60", "--set", "model.base_channels=4"]
+            let train = ["train", "cells.yaml", "--set", "training.steps=120", "--set", "model.base_channels=4"]
             // The background is not black: numbers count, and not what they look like.
             try place.succeed(train + ["--set", "model.class_colors=[\"#ffffff\", \"#102030\"]"])
             func score(_ folder: String) throws -> NSDictionary? {

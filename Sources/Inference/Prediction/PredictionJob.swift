@@ -62,10 +62,14 @@ public struct PredictionJob {
                 !read.isFinished($0, outputs) || !read.hasFiles($0, fileNames($0), in: folder)
             }
             removeRemains(of: inputs, in: folder)
+            let wanted = Set(inputs.flatMap(fileNames))
             for input in todo {
                 if !read.knows(input) { removeOutdated(input, in: folder) }
-                let wanted = Set(fileNames(input))
-                for name in read.files(of: input) where !wanted.contains(name) {
+                // The same results in another format.
+                let (own, others) = read.files(of: input)
+                let names = PredictionNames(input.stem).pixels(
+                    classes: ensemble.classes, format(input) == .png ? .tif : .png)
+                for name in own.filter(names.contains) + others where !wanted.contains(name) {
                     unlink("\(folder)/\(name)")
                 }
             }

@@ -39,6 +39,12 @@ public struct PredictionNames: Hashable, Sendable {
         } + Format.allCases.map { instances($0) } + [objects, geoJSON, rois, overlay]
     }
 
+    /// What there may be in a format of pixels.
+    func pixels(classes count: Int, _ format: Format) -> [String] {
+        [classes(format), instances(format)]
+            + (1..<count).map { probability(ofClass: $0, classes: count, format) }
+    }
+
     /// All that there may be of an image.
     func all(classes: Int) -> [String] {
         Format.allCases.map { self.classes($0) } + besideClasses(classes: classes)

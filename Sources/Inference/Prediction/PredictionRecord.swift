@@ -146,10 +146,11 @@ struct PredictionRecord {
     /// Whether these models have written results of the image as it is now, of whatever kinds.
     func knows(_ input: PredictionInput) -> Bool { entries[input.stem]?.file == input.file }
 
-    /// What was written of an image, or of the images of its file, as one or each by itself.
-    func files(of input: PredictionInput) -> [String] {
-        let stems = Set([input.stem, input.fileStem] + input.imageNames.map(\.stem))
-        return stems.flatMap { entries[$0]?.files.map(\.name) ?? [] }
+    /// What was written of an input, and what of the images of its file otherwise: of a stack as one, or of each by itself.
+    func files(of input: PredictionInput) -> (own: [String], others: [String]) {
+        func names(_ stem: String) -> [String] { entries[stem]?.files.map(\.name) ?? [] }
+        let others = Set([input.fileStem] + input.imageNames.map(\.stem)).subtracting([input.stem])
+        return (names(input.stem), others.flatMap(names))
     }
 
     /// Whether all that is wanted is among them.
