@@ -94,7 +94,8 @@ import Testing
         #expect(images == "*.png" && labels.hasSuffix("/x/*.png"))
         let pattern = try FolderSurvey(data.path, labels: "\(data.path)/drawn/*.png")
         #expect(pattern.train == .files(images: "shots/*.png", labels: "drawn/*.png"))
-        #expect(try apart.train.samples { ImageFolder.join(data.path + "/shots", $0) }.pairs.count == 2)
+        let place = data.path + "/shots"
+        #expect(try apart.train.samples { $0.hasPrefix("/") ? $0 : ImageFolder.join(place, $0) }.pairs.count == 2)
         expectFailure("--labels", "does not exist") { try FolderSurvey(data.path, labels: "\(data.path)/none") }
     }
 
