@@ -71,9 +71,6 @@ public struct Configuration: Sendable, Equatable {
 
         /// What tables call the classes: their names, or "class 0" and so on.
         package var names: [String] { classNames ?? (0..<architecture.classes).map { "class \($0)" } }
-
-        /// The colours of pictures: `classColors`, or colours that go together.
-        package var pictureColors: ClassColors { ClassColors(classColors, classes: architecture.classes) }
     }
 
     /// Where the validation images come from.

@@ -52,7 +52,7 @@ struct Review {
             reader: SampleReader(
                 inputChannels: ensemble.inputChannels, classes: ensemble.classes, encoding: data.labels,
                 normalization: data.normalize),
-            names: configuration.model.names, colors: configuration.model.pictureColors)
+            names: configuration.model.names, colors: configuration.pictureColors)
         let isOther = model.imagesDigest.map { $0 != SamplePair.digest(samples.train, samples.validation) } ?? false
         notes =
             outcome.notes

@@ -184,7 +184,7 @@ struct CrossValidationPage: Page {
                 sections["scores"] =
                     ScoresSection(
                         SegmentationScores(confusion), names: configuration?.model.names,
-                        colors: configuration?.model.pictureColors,
+                        colors: configuration?.pictureColors,
                         source:
                             "All folds together: each image as it was predicted by the fold that was not trained on it."
                     ).context

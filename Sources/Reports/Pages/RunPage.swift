@@ -185,7 +185,7 @@ struct RunPage: Page {
             if let scores = review?.scores ?? history.confusion.map(SegmentationScores.init) {
                 sections["scores"] =
                     ScoresSection(
-                        scores, names: configuration?.model.names, colors: configuration?.model.pictureColors,
+                        scores, names: configuration?.model.names, colors: configuration?.pictureColors,
                         source: scoresSource
                     ).context
             }
