@@ -7,7 +7,7 @@ export LOCKSTEP_RSH="${LOCKSTEP_RSH:-ssh -o BatchMode=yes -o ConnectTimeout=5 -o
 
 # Reads a hostfile into host_names and host_slots.
 read_hosts() {
-    local file="$1" line number=0 name slots word
+    local file="$1" line number=0 name slots word words
     host_names=()
     host_slots=()
     while read -r line || [ -n "$line" ]; do

@@ -225,6 +225,9 @@ package struct FolderSurvey {
 
     /// The source where labels are given that lie elsewhere, or as a file or path with wildcards.
     private static func source(_ root: String, _ folders: [Folder], labels: String) throws -> SampleSource {
+        guard Glob.isPattern(labels) || FileManager.default.fileExists(atPath: labels) else {
+            throw Failure.request("--labels \(labels) does not exist: correct the path")
+        }
         // Relative paths of a configuration begin in its root.
         let path = relative(labels, to: root) ?? realPath(labels)
         let own = Glob.isPattern(labels) ? (path as NSString).deletingLastPathComponent : path

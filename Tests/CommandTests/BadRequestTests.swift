@@ -70,7 +70,7 @@ extension ProgramTests {
             },
             Case(
                 "a command with a slip", ["trian", "cells.yaml"], says: ["no command 'trian'", "did you mean 'train'?"]),
-            Case("a command that there is none of", ["zzzzzzzzzz"], says: ["There are train, predict, evaluate"]),
+            Case("a command that there is none of", ["zzzzzzzzzz"], says: ["there are init, train, predict, evaluate"]),
             .set("an optimizer of another kind", "optimizer.kind=adam", says: ["SGD with momentum", "learning_rate"]),
             .set("another program's key", "training.batch_size=2", says: ["did you mean 'training.batch'?"]),
             .set("a root that leads nowhere", "data.root=sells", says: ["sells/images", "means /", "/sells/images"]),

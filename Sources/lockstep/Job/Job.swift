@@ -106,7 +106,7 @@ struct Job {
         guard let word = arguments.first, !word.hasPrefix("-"), word != "help", !names.contains(word) else { return }
         let guess = nearestName(to: word, among: names).map { "did you mean '\($0)'? " } ?? ""
         throw ValidationError(
-            "there is no command '\(word.shortened)': \(guess)There are \(names.joined(separator: ", "))")
+            "there is no command '\(word.shortened)': \(guess)there are \(names.joined(separator: ", "))")
     }
 
     /// Prints the argument parser's message: help and version, or what is wrong with the command line.
