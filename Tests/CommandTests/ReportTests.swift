@@ -11,13 +11,13 @@ extension ProgramTests {
 
         @Test func aRunHasOnePageWithItsPictures() throws {
             let place = try Place()
-            try place.succeed(["train", "cells.yaml", "--set", "model.class_names=[\"<b>\",cell]"])
+            try place.succeed(["train", "cells.yaml", "--set", "model.class_names=[\"<q>\",cell]"])
             let answer = try place.succeed(["report", "runs/cells", "--json"]).json
             #expect(answer["report"] as? String == "runs/cells/report.html")
             #expect((answer["notes"] as? [String])?.isEmpty == true, "\(answer)")
             let html = try page(place, "runs/cells/report.html")
             #expect(html.utf8.count == answer["bytes"] as? Int && html.utf8.count < 5_000_000)
-            #expect(!html.contains("http://") && !html.contains("https://") && !html.contains("<b>"))
+            #expect(!html.contains("http://") && !html.contains("https://") && !html.contains("<q>"))
             // Both validation images, and what evaluate says of the same checkpoint.
             #expect(html.contains("\"prediction\":") && html.contains("2 of 2 images"))
             #expect(html.contains(try place.digest("runs/cells")))

@@ -87,6 +87,9 @@ package final class RunHistory {
         isTorn = offset < file.size
     }
 
+    /// Counts on from another history of the run, so that no two states have one version.
+    package mutating func countVersions(after earlier: RunHistory) { version += earlier.version + 1 }
+
     private static let chunk = 16 << 20
 
     private func forget() {

@@ -42,6 +42,7 @@ struct RunPage: Page {
             // The run has begun, or goes on with another configuration.
             var page = try RunPage(directory.path)
             (page.review, page.reviewFailure, page.awaitsReview) = (review, reviewFailure, awaitsReview)
+            page.history.countVersions(after: history)
             self = page
         }
         try history.update()

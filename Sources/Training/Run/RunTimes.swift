@@ -37,13 +37,14 @@ package struct RunTimes: Encodable, Sendable {
 extension RunTimes: CustomStringConvertible {
     /// "3 min 5 s: 6 s before the first step, 2 min 41 s training (forward 38 %, backward 57 %), 18 s after the last".
     package var description: String {
+        guard begin != nil else { return "\(duration(before)): no step was left to train" }
         let named = [
             ("forward", steps.forward), ("backward", steps.backward), ("waiting for images", steps.data),
             ("sums and other workers", steps.communication), ("update", steps.update),
         ]
         let between = training - named.reduce(0) { $0 + $1.1 }
         let shares = (named + [("between steps", between)])
-            .filter { $0.1 >= 0.01 * training }
+            .filter { training > 0 && $0.1 >= 0.01 * training }
             .map { "\($0.0) \(Int((100 * $0.1 / training).rounded())) %" }
         let parts = [
             before >= 0.5 ? "\(duration(before)) before the first step" : nil,
