@@ -88,7 +88,7 @@ package final class RunHistory {
     }
 
     /// Counts on from another history of the run, so that no two states have one version.
-    package mutating func countVersions(after earlier: RunHistory) { version += earlier.version + 1 }
+    package func countVersions(after earlier: RunHistory) { version += earlier.version + 1 }
 
     private static let chunk = 16 << 20
 
