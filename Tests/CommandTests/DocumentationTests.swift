@@ -107,7 +107,7 @@ extension ProgramTests {
             let steps = "{training.steps: 200, validation.every: 50, checkpoint.every: 50}"
             #expect(text.contains(steps))
             try place.folder.write(
-                text.replacingOccurrences(of: steps, with: "{training.steps: 2, validation.every: 2, data.tile: 52}"),
+                text.replacingOccurrences(of: steps, with: "{training.steps: 2, validation.every: 2, data.tile: 92}"),
                 to: sweep)
             for name in ["launch", "README.md"] {
                 try files.createSymbolicLink(
