@@ -68,7 +68,9 @@ parse_arguments() {
                 restarts="$value"
                 ;;
             --hosts)
-                [ -r "$value" ] || fail 2 "$value cannot be read: copy launch/hosts.example and name your hosts in it"
+                if [ ! -r "$value" ] || [ -d "$value" ]; then
+                    fail 2 "$value cannot be read: copy launch/hosts.example and name your hosts in it"
+                fi
                 hosts="$value"
                 ;;
             --program)
@@ -107,7 +109,7 @@ prepare() {
 # Asks the program what it would train, which also refuses a bad request with its own words: sets run_folder,
 # run_threads (0: as many as there are) and run_coordinator.
 ask_program() {
-    local answer status=0
+    local answer status=0 asked=() number
     run_threads="${threads:-1}"
     run_coordinator=dedicated
     if [ -z "$configuration" ] && [ -z "$is_resume" ]; then
@@ -118,7 +120,11 @@ ask_program() {
         fi
         return
     fi
-    answer="$("$program" train "${arguments[@]}" --dry-run --json 2>"$folder/dry")" || status=$?
+    # A dry run draws no pictures.
+    for ((number = 0; number < ${#arguments[@]}; number++)); do
+        if [ "${arguments[number]}" = --preview ]; then number=$((number + 1)); else asked+=("${arguments[number]}"); fi
+    done
+    answer="$("$program" train "${asked[@]}" --dry-run --json 2>"$folder/dry")" || status=$?
     if [ "$status" -ne 0 ]; then
         grep '^error: ' "$folder/dry" >&2 || cat "$folder/dry" >&2 || true
         exit "$status"

@@ -135,7 +135,8 @@ follow_build() {
         case "$columns" in '' | 0) columns=80 ;; esac
     fi
     trap '[ -z "$shown" ] || [ -z "$columns" ] || printf "\r\033[K" >&2 2>/dev/null; exit' TERM
-    while :; do
+    # Who kills the script with SIGKILL ends this too.
+    while kill -0 "$$" 2>/dev/null; do
         sleep 0.5 >/dev/null 2>&1 &
         wait "$!"
         line="$(grep -E '^(Fetching |\[[0-9]+/[0-9]+\] (Compiling|Linking|Emitting) )' "$1" 2>/dev/null |

@@ -49,7 +49,12 @@ public enum StopSignal {
     package static func installForLauncher() {
         prepare()
         for number in all where number != SIGHUP || !isIgnored(number) {
-            signal(number) { _ in StopSignal.request.request() }
+            signal(number) { number in
+                // Terminals and schedulers repeat themselves: only these two are meant when they come again.
+                if number == SIGINT || number == SIGTERM || !StopSignal.request.isRequested {
+                    StopSignal.request.request()
+                }
+            }
         }
     }
 

@@ -5,7 +5,6 @@ import Inference
 import Kernels
 import Network
 import Pictures
-import Support
 
 /// The image by which a package can be tested: what goes into the network, and what comes out of it here.
 struct BioImageExample {

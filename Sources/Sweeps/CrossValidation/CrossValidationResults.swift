@@ -126,7 +126,7 @@ package struct CrossValidationSummary: Sendable, Encodable {
                 "every image by the network that did not see it (its best checkpoint, chosen on these same images):",
                 pooled.table(names: classNames), "",
                 "scores:  \(folder)/scores.json",
-                "predict: lockstep predict \(folder) --input IMAGES --output RESULTS",
+                "predict: lockstep predict \(folder.shellWord) --input IMAGES --output RESULTS",
             ]
         }
         lines.append("results: \(folder)/results.csv")

@@ -48,7 +48,7 @@ package struct SweepSummary: Sendable, Equatable, Encodable {
             lines += [
                 "best:    \(best.trial), \(best.metric) \(decimals(best.objective, 4)) at step \(best.step) with "
                     + parameters.joined(separator: ", "),
-                "train:   lockstep train \(best.configuration)",
+                "train:   lockstep train \(best.configuration.shellWord)",
             ]
         }
         lines.append("results: \(results)")

@@ -23,6 +23,9 @@ package final class Claim {
         var beats = 0
         var isReleased = false
 
+        /// Whether the process is, or was, one of this machine's.
+        fileprivate var isHere: Bool { machine == Self.thisMachine }
+
         /// Whether the process is one of this machine's that has ended.
         fileprivate var hasEnded: Bool { machine == Self.thisMachine && Self.start(of: process) != started }
 
@@ -132,13 +135,16 @@ package final class Claim {
         let last = last(in: folder)
         return last > 0 && watch.holder(of: path(folder, last)) != nil
     }
+
+    /// Whether somebody who is known to live holds a trial.
+    static func isAlive(in folder: String, watch: ClaimWatch) -> Bool { watch.isAlive(path(folder, last(in: folder))) }
 }
 
 /// Watches the claims of others, which are stale once their heartbeats stand still for so long.
 package final class ClaimWatch: Sendable {
     private let patience: Double
-    /// What claims said when they last changed, and when that was seen.
-    private let seen = Mutex<[String: (content: Claim.Content, time: Double)]>([:])
+    /// What claims said when they last changed, when that was seen, and whether they have changed since the first look.
+    private let seen = Mutex<[String: (content: Claim.Content, time: Double, hasBeaten: Bool)]>([:])
 
     /// - Parameter patience: seconds without a heartbeat; some beats are lost where a machine is busy.
     package init(patience: Double = 60) { self.patience = patience }
@@ -155,11 +161,17 @@ package final class ClaimWatch: Sendable {
         return content.isReleased || content.hasEnded ? nil : watched(path, content)
     }
 
+    /// Whether a claim's process is of this machine, or was heard of since the first look.
+    func isAlive(_ path: String) -> Bool {
+        guard let holder = holder(of: path) else { return false }
+        return holder.isHere || seen.withLock { $0[path]?.hasBeaten ?? false }
+    }
+
     private func watched(_ path: String, _ content: Claim.Content) -> Claim.Content? {
         let now = Timeline.now
         return seen.withLock { seen in
             guard let before = seen[path], before.content == content else {
-                seen[path] = (content, now)
+                seen[path] = (content, now, seen[path]?.content.identity == content.identity)
                 return content
             }
             return now - before.time < patience ? content : nil

@@ -104,7 +104,8 @@ final class TrialRunner: Sendable {
         let states = states
         let current =
             switch plan.schedule.next(states, plan.objective) {
-            case .done: plan.schedule.rungs.count - 1
+            // Not always the last: nobody goes on from a rung in which all have failed.
+            case .done: max(1, states.map(\.rungs.count).max() ?? 0) - 1
             case .train(_, let rung, _): rung
             }
         let failed = states.indices.filter {
@@ -140,13 +141,21 @@ final class TrialRunner: Sendable {
                     continue
                 }
                 // All that is left of the rung is others' work. Who has no part in a later one may go.
-                if !waits, plan.schedule.most(after: rung, of: count) <= trials.count { return }
+                if !waits, plan.schedule.most(after: rung, of: count) <= trials.count, areAtWork(trials) { return }
                 try wait(trials)
             }
         } catch {
             progress.withLock { $0.failure = $0.failure ?? error }
             // The trials of other places save what they have.
             if !stop.isRequested { stop.request() }
+        }
+    }
+
+    /// Whether this process trains all of these trials, or others do that are known to live.
+    private func areAtWork(_ trials: [Int]) -> Bool {
+        let own = progress.withLock { $0.own }
+        return trials.allSatisfy {
+            own.contains($0) || Claim.isAlive(in: folder.claims(of: plan.trials[$0]), watch: watch)
         }
     }
 
