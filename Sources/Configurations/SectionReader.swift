@@ -79,7 +79,10 @@ package final class SectionReader {
     ///   - everyKey: all dotted keys.
     package static func guess(_ key: String, in path: String, keys: [String], everyKey: [String]) -> String? {
         let dotted = { (key: String) in path.isEmpty ? key : "\(path).\(key)" }
-        if let meant = ForeignKeys.key(for: key), everyKey.contains(meant) { return meant }
+        if let meant = ForeignKeys.key(for: key), everyKey.contains(meant) {
+            // A section's name is the section's own key of that name, where it has one: `data.val`.
+            return keys.contains(meant) ? dotted(meant) : meant
+        }
         let elsewhere = everyKey.filter { String($0.split(separator: ".").last ?? "") == key }
         // Of several sections that have a key of this name, none is more likely than another.
         return nearestName(to: dotted(key), among: elsewhere) ?? (elsewhere.count == 1 ? elsewhere[0] : nil)

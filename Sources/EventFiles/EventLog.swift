@@ -148,7 +148,7 @@ package final class EventLog: Sendable {
             return Int(name.dropFirst(namePrefix.count).prefix { $0.isNumber })
         }.max()
         let now = Int(Date().timeIntervalSince1970)
-        let seconds = max(now, (last ?? 0) + 1)
+        let seconds = max(now, (last ?? 0) &+ 1)
         let path = "\(folder)/\(namePrefix)\(seconds).\(ProcessInfo.processInfo.hostName)"
         let descriptor = open(path, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw AppendedFile.failure(path, errno) }

@@ -44,7 +44,8 @@ package struct ClassNames: Equatable {
     }
 
     package static func entries(_ text: String) -> [Entry] {
-        text.split(whereSeparator: \.isNewline).compactMap { line in
+        // Editors on Windows begin a file with a byte-order mark.
+        text.drop { $0 == "\u{FEFF}" }.split(whereSeparator: \.isNewline).compactMap { line in
             let line = line.trimmingCharacters(in: .whitespaces)
             guard !line.isEmpty, !line.hasPrefix("#") else { return nil }
             let parts = line.split { ",;:\t ".contains($0) }.map(String.init)

@@ -36,7 +36,7 @@ package struct CommentedConfiguration {
             "Written by lockstep init for \(found.root): \(found.images.words); \(found.labels.words). "
                 + "Change what you know better: lockstep config says what each key means, and keys that are left out have "
                 + "their defaults."
-        ) + ["#", "#   launch/train \(path.printable())", "#"]
+        ) + ["#", "#   launch/train \(path.shellWord.printable())", "#"]
     }
 
     // MARK: - Sections

@@ -230,7 +230,7 @@ package struct FolderSurvey {
         }
         // Relative paths of a configuration begin in its root.
         let path = relative(labels, to: root) ?? realPath(labels)
-        let own = Glob.isPattern(labels) ? (path as NSString).deletingLastPathComponent : path
+        let own = Glob.isPattern(labels) ? parentFolder(path) : path
         let within = folders.filter { $0.path.isEmpty || $0.path != own && !$0.path.hasPrefix(own + "/") }
         let named = within.filter { $0.words.part == .images && $0.words.split != .test }
         let candidates = named.isEmpty ? within.filter { $0.words.part != .labels } : named
@@ -251,7 +251,7 @@ package struct FolderSurvey {
             throw Failure.request("--labels \(labels) does not exist: correct the path")
         }
         let files = isFolder ? try ImageFolder.files(labels, of: "--labels") : [labels]
-        let place = isFolder ? path : (path as NSString).deletingLastPathComponent
+        let place = isFolder ? path : parentFolder(path)
         let inside = files.map { ImageFolder.join(place, ($0 as NSString).lastPathComponent) }
         let others = images.files.filter { !inside.contains($0) }
         guard let source = FilePairing.source(images: others, labels: inside) else {

@@ -15,6 +15,13 @@ package func adviceOnMissing(_ path: String) -> String {
     return "\(advice), which is relative to the folder that you are in and means \(place)"
 }
 
+/// The folder that a path is in, as the path calls it; empty where it names none. Not Foundation's
+/// `deletingLastPathComponent`, which traps where the path is one character.
+package func parentFolder(_ path: String) -> String {
+    guard let slash = path.lastIndex(of: "/") else { return "" }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
+}
+
 /// A path like this one where there is nothing yet: the first of `PATH-2`, `PATH-3` …
 package func nextFree(_ path: String) -> String {
     let path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path

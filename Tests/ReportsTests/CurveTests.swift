@@ -1,6 +1,7 @@
 import Foundation
 import Kernels
 import Reports
+import Support
 import Testing
 
 @Suite struct CurveTests {
@@ -44,5 +45,5 @@ import Testing
     @Test(arguments: [
         ("runs/a-1", "runs/a-1"), ("a b", "'a b'"), ("it's", #"'it'\''s'"#), ("", "''"), ("$(x)", "'$(x)'"),
     ])
-    func pathsAreWordsOfAShell(_ path: String, _ word: String) { #expect(shellWord(path) == word) }
+    func pathsAreWordsOfAShell(_ path: String, _ word: String) { #expect(path.shellWord == word) }
 }

@@ -28,7 +28,7 @@ struct SampleList {
                 "list \(path) line \(first?.line ?? 1): the first line must be image,label"
                     + (separator.map { ", and \($0) part its fields: save it with commas" } ?? ""))
         }
-        let folder = (path as NSString).deletingLastPathComponent
+        let folder = parentFolder(path)
         let place = { (field: String) in field.hasPrefix("/") ? field : ImageFolder.join(folder, field) }
         rows = try records.dropFirst().map { record in
             let (line, fields) = (record.line, record.fields)

@@ -31,13 +31,6 @@ func fileSize(_ bytes: Int) -> String {
     return bytes < 1_000_000_000 ? "\(figure(Double(bytes) / 1e6)) MB" : "\(figure(Double(bytes) / 1e9)) GB"
 }
 
-/// A path or value as a word of a shell's command line.
-package func shellWord(_ text: String) -> String {
-    let isPlain =
-        !text.isEmpty && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "_-./=:,@%+".contains($0)) }
-    return isPlain ? text : "'" + text.replacingOccurrences(of: "'", with: "'\\''") + "'"
-}
-
 extension SegmentationMetric {
     /// What people call it.
     var title: String {

@@ -69,7 +69,9 @@ final class GallerySelection {
         // An image without an object of the class has no score of it.
         let score = segmented.scores.value(of: metric)
         let (truth, prediction) = (segmented.truth, segmented.prediction)
-        let step = max(1, (max(truth.height, truth.width) + Self.mostPixels - 1) / Self.mostPixels)
+        // Of a narrow image a row, or a column, is left.
+        let step = min(
+            max(1, (max(truth.height, truth.width) + Self.mostPixels - 1) / Self.mostPixels), truth.height, truth.width)
         let candidate = Candidate(
             pair: segmented.pair, truth: truth.reduced(by: step), prediction: prediction.reduced(by: step), step: step,
             score: score, order: count)
@@ -108,6 +110,7 @@ final class GallerySelection {
     private func sample(
         _ candidate: Candidate, place: Int, reduction: Int, reader: SampleReader
     ) throws -> Gallery.Sample {
+        let reduction = min(reduction, candidate.truth.height, candidate.truth.width)
         let picture = Thumbnail(
             try reader.loadImage(candidate.pair.image), step: candidate.step * reduction)
         return Gallery.Sample(

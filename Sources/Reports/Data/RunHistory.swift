@@ -16,6 +16,8 @@ package final class RunHistory {
         package let seconds: Double
         package let imagesPerSecond: Double
         package let epoch: Double
+        /// Seconds of training since the run began, what passes between steps included.
+        package let elapsed: Double
         /// Seconds by `phases`.
         package let phases: [Double]
     }
@@ -41,6 +43,8 @@ package final class RunHistory {
     package private(set) var validations: [Validation] = []
     package private(set) var notes: [Remark] = []
     package private(set) var failure: Remark?
+    /// The best validation, the earliest of equals; nil where none gives the metric.
+    package private(set) var best: (step: Int, score: Double)?
     /// Pixels of each class taken for each other one, in the best validation.
     package private(set) var confusion: ConfusionMatrix?
     /// Whole lines that say nothing.
@@ -93,7 +97,7 @@ package final class RunHistory {
     private static let chunk = 16 << 20
 
     private func forget() {
-        (steps, validations, notes, failure, confusion) = ([], [], [], nil, nil)
+        (steps, validations, notes, failure, confusion, best) = ([], [], [], nil, nil, nil)
         (damagedLines, offset) = (0, 0)
         version += 1
     }
@@ -126,12 +130,16 @@ package final class RunHistory {
                 seconds: max(0, Self.number(event["seconds"]) ?? 0),
                 imagesPerSecond: Self.number(event["images_per_second"]) ?? .nan,
                 epoch: Self.number(event["epoch"]) ?? .nan,
+                elapsed: Self.number(event["elapsed_seconds"]) ?? .nan,
                 phases: Self.phases.map { max(0, Self.number(times[$0]) ?? 0) }))
     }
 
     private func takeValidation(_ step: Int, _ event: [String: Any]) {
-        while let last = validations.last, last.step >= step { validations.removeLast() }
-        let before = best?.score
+        if let last = validations.last, last.step >= step {
+            while let last = validations.last, last.step >= step { validations.removeLast() }
+            best = nil
+            for one in validations { takeBest(one.step, one.scores) }
+        }
         var scores: [String: Double] = [:]
         for metric in SegmentationMetric.allCases { scores[metric.rawValue] = Self.number(event[metric.rawValue]) }
         validations.append(
@@ -139,9 +147,15 @@ package final class RunHistory {
                 step: step, scores: scores, loss: Self.number(event["loss"]),
                 seconds: max(0, Self.number(event["seconds"]) ?? 0), isAveraged: event["weights"] as? String == "ema"))
         // The matrices of all of them would not fit, of many classes.
-        if confusion == nil || metric.isBetter(scores[metric.rawValue], than: before) {
-            confusion = Self.confusion(event["confusion_matrix"])
-        }
+        if takeBest(step, scores) || confusion == nil { confusion = Self.confusion(event["confusion_matrix"]) }
+    }
+
+    /// Whether a validation is the best so far.
+    @discardableResult
+    private func takeBest(_ step: Int, _ scores: [String: Double]) -> Bool {
+        guard let score = scores[metric.rawValue], metric.isBetter(score, than: best?.score) else { return false }
+        best = (step, score)
+        return true
     }
 
     private static func number(_ value: Any?) -> Double? {
@@ -157,23 +171,17 @@ package final class RunHistory {
 }
 
 extension RunHistory {
-    /// The best validation, the earliest of equals; nil where none gives the metric.
-    package var best: (step: Int, score: Double)? {
-        var best: (step: Int, score: Double)?
-        for validation in validations where metric.isBetter(validation.scores[metric.rawValue], than: best?.score) {
-            best = validation.scores[metric.rawValue].map { (validation.step, $0) }
-        }
-        return best
-    }
-
     /// Validations that followed the best.
     package var validationsSinceBest: Int { best.map { best in validations.count { $0.step > best.step } } ?? 0 }
 
     /// The last step that the log has; 0 where there is none.
     package var lastStep: Int { max(steps.last?.step ?? 0, validations.last?.step ?? 0) }
 
-    /// Seconds of all training steps.
-    package var seconds: Double { steps.reduce(0) { $0 + $1.seconds } }
+    /// Seconds of training, as the run counts them, with what passes between steps; of an older log those of its steps.
+    package var seconds: Double {
+        let sum = steps.reduce(0) { $0 + $1.seconds }
+        return steps.last.map(\.elapsed).map { $0.isFinite ? max($0, sum) : sum } ?? sum
+    }
 
     /// The mean loss of the last steps, those aside where it was not finite.
     package func recentLoss(_ count: Int = 50) -> Double? {

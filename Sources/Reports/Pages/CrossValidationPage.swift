@@ -167,7 +167,7 @@ struct CrossValidationPage: Page {
                 let scores = metrics.map { score($0, of: fold) }
                 let step = number("step") ?? fold.history.best.map { Double($0.step) }
                 let seconds = number("seconds") ?? fold.history.seconds
-                let count = { (value: Double?) in value.map { grouped(Int($0)) } ?? "–" }
+                let count = { (value: Double?) in value.flatMap { Int(exactly: $0.rounded()) }.map(grouped) ?? "–" }
                 return Live.Table.Row(
                     name: fold.name,
                     texts: [fold.name, shown(status(of: fold)), count(number("images"))]
@@ -190,7 +190,7 @@ struct CrossValidationPage: Page {
                     ).context
             }
             sections["settings"] = configuration.map { ConfigurationSection($0, path: "\(path)/config.yaml").context }
-            let word = shellWord(path)
+            let word = path.shellWord
             sections["commands"] = [
                 [
                     "what": "Segment other images with all folds",
@@ -198,7 +198,7 @@ struct CrossValidationPage: Page {
                 ],
                 [
                     "what": "Look at one fold",
-                    "command": shown("lockstep report \(shellWord("\(path)/\(folds.first?.name ?? "fold-0")"))"),
+                    "command": shown("lockstep report \("\(path)/\(folds.first?.name ?? "fold-0")".shellWord)"),
                 ],
             ]
             return sections

@@ -221,7 +221,7 @@ struct RunPage: Page {
     }
 
     private var commands: [[String: String]] {
-        let run = shellWord(directory.path)
+        let run = directory.path.shellWord
         let ranks = environment?.ranks.count ?? 1
         let mpirun = ranks > 1 ? "mpirun -np \(ranks) " : ""
         var commands: [[String: String]] = []
@@ -236,7 +236,7 @@ struct RunPage: Page {
         if configuration != nil {
             add(
                 "Train it again",
-                "\(mpirun)lockstep train \(shellWord(directory.configuration)) --output \(shellWord(directory.path + "-again"))"
+                "\(mpirun)lockstep train \(directory.configuration.shellWord) --output \((directory.path + "-again").shellWord)"
             )
         }
         if state == .running { add("Follow it here", "lockstep report \(run) --serve") }

@@ -209,7 +209,7 @@ struct SweepPage: Page {
                 let isParameter = (first..<first + parameters.count).contains(index)
                 let isNumber =
                     isParameter
-                    ? rows.allSatisfy { Double($0.values[index - first]) != nil } : index >= first
+                    ? rows.allSatisfy { Self.number($0.values[index - first]) != nil } : index >= first
                 return .init(title: shown(title), isNumber: isNumber)
             },
             rows: rows.map { row in
@@ -219,16 +219,19 @@ struct SweepPage: Page {
                         row.objective.map(figure) ?? "–", row.step.flatMap { Int($0) }.map(grouped) ?? "–",
                         row.seconds.map { duration($0) } ?? "–",
                     ],
-                    numbers: [nil, nil] + row.values.map { Double($0) } + [
+                    numbers: [nil, nil] + row.values.map(Self.number) + [
                         row.objective, row.step.flatMap(Double.init), row.seconds,
                     ], isBest: row.name == best?.name, status: shown(row.status), reason: row.reason)
             }, sortedBy: first + parameters.count, isDescending: isMaximized)
     }
 
+    /// The number that a value is; nil of words, `nan` and `inf` among them, which JSON cannot say.
+    private static func number(_ text: String) -> Double? { Double(text).flatMap { $0.isFinite ? $0 : nil } }
+
     private func axes(_ rows: [Row]) -> [Live.Axis] {
         let axes = parameters.enumerated().map { index, key -> Live.Axis in
             let texts = rows.map { $0.values[index] }
-            let numbers = texts.map { Double($0) }
+            let numbers = texts.map(Self.number)
             guard numbers.allSatisfy({ $0 != nil }) else {
                 let words = Array(Set(texts)).sorted()
                 return .init(
@@ -249,17 +252,19 @@ struct SweepPage: Page {
 
     var sections: [String: Any] {
         get throws {
+            let rows = rows
             let best = best(rows)
-            let word = shellWord("\(path)/best.yaml")
-            var commands = [
-                [
-                    "what": "Go on with the sweep",
-                    "command": "lockstep sweep \(shellWord("\(path)/sweep.yaml")) --resume",
-                ]
-            ]
+            let word = "\(path)/best.yaml".shellWord
+            var commands: [[String: String]] = []
+            if rows.isEmpty || !rows.allSatisfy({ ["done", "pruned"].contains($0.status) }) {
+                // The copy here does not do: its base is relative to where the file was.
+                commands.append([
+                    "what": "Go on, by the file that the sweep was begun with", "command": "lockstep sweep SWEEP --resume",
+                ])
+            }
             if let best, isFolder("\(path)/best.yaml") == false {
-                let run = shellWord("\(path)/\(best.name)")
-                commands = [
+                let run = "\(path)/\(best.name)".shellWord
+                commands += [
                     [
                         "what": "Segment with the best trial",
                         "command": "lockstep predict \(run) --input IMAGES --output RESULTS",

@@ -79,8 +79,8 @@ package struct RunSpecification: Codable {
             }
         } else if directory.holdsRun, !request.isInspection {
             throw Failure.request(
-                "\(directory.path) holds a run already: go on with --resume \(directory.path), or begin another with --output "
-                    + nextFree(directory.path)
+                "\(directory.path) holds a run already: go on with --resume \(directory.path.shellWord), or begin another with --output "
+                    + nextFree(directory.path).shellWord
             )
         }
         try directory.checkWritable()

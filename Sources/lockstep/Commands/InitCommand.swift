@@ -91,7 +91,7 @@ struct InitCommand: JobCommand {
             throw Failure.request(
                 "\(path) is there already, and is not overwritten: choose another name, such as --output \(free)")
         }
-        let folder = (path as NSString).deletingLastPathComponent
+        let folder = parentFolder(path)
         guard folder.isEmpty || isFolder(folder) == true else {
             throw Failure.request("folder \(folder) (--output) does not exist: make it, or correct the path")
         }
@@ -115,18 +115,19 @@ struct InitCommand: JobCommand {
     ///
     /// Throws a `Failure`, and leaves no file, where it could not.
     private static func write(_ text: String, to path: String) throws -> PreflightCheck {
-        let draft = path + ".part"
-        var file = try AtomicFile(path, by: draft)
-        do {
-            try FileHandle(fileDescriptor: file.descriptor, closeOnDealloc: false).write(contentsOf: Data(text.utf8))
-        } catch {
-            throw AtomicFile.failure(path, Failure.systemReason(AtomicFile.systemCode(error)))
+        let folder = parentFolder(path)
+        guard access(folder.isEmpty ? "." : folder, W_OK | X_OK) == 0 else {
+            throw AtomicFile.failure(path, Failure.systemReason(errno))
         }
+        // Not beside the file: the look at all data may take minutes, and who stops it finds nothing left there.
+        let draft = "\(FileManager.default.temporaryDirectory.path)/lockstep-init-\(UUID().uuidString).yaml"
+        defer { unlink(draft) }
+        try AtomicFile.write(text, to: draft)
         let check = PreflightCheck(mpi: nil, configuration: draft, workers: 2)
         if let wrong = check.findings.first(where: { $0.verdict == .bad }) {
             throw Failure(check.exitStatus == 2 ? .request : .running, wrong.words)
         }
-        try file.keep()
+        try AtomicFile.write(text, to: path)
         return check
     }
 }
@@ -149,7 +150,7 @@ private struct InitAnswer: Encodable {
         notes = found.notes + choices.notes + doubts.filter { !found.notes.contains($0) }
         output = path
         name = choices.configuration.name
-        next = "launch/train \(path)"
+        next = "launch/train \(path.shellWord)"
     }
 
     private enum Keys: CodingKey { case found, chosen, notes, output, name, next }
@@ -171,8 +172,8 @@ private struct InitAnswer: Encodable {
         lines += alignedLines(chosen.map { ["  " + $0.key, $0.choice, $0.why] }, left: 3)
         lines += notes.map { "note: \($0)" }
         lines += [
-            "wrote \(output)", "next: \(next)   (without Open MPI: lockstep train \(output))",
-            "then: lockstep predict runs/\(name) --input FOLDER --output FOLDER",
+            "wrote \(output)", "next: \(next)   (without Open MPI: lockstep train \(output.shellWord))",
+            "then: lockstep predict \("runs/\(name)".shellWord) --input FOLDER --output FOLDER",
         ]
         return lines.joined(separator: "\n")
     }

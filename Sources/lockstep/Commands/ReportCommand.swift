@@ -60,6 +60,7 @@ struct ReportCommand: JobCommand {
             }
         }
         var report = try Report(folder)
+        if let output { try Self.checkPlace(output) }
         if let evaluation {
             report.review(by: evaluation, threads: threads) { line in job.console.progress(line) }
             job.console.endProgress()
@@ -69,5 +70,14 @@ struct ReportCommand: JobCommand {
         let size = decimals(Double(outcome.bytes) / 1e6, outcome.bytes < 1_000_000 ? 2 : 1)
         try job.answer(
             "\(outcome.report) (\(size) MB): open it in a browser", json: json ? outcome : nil, isSaved: true)
+    }
+
+    /// Refuses a place where no file can be, before anything is evaluated for it.
+    private static func checkPlace(_ path: String) throws {
+        guard isFolder(path) != true else { throw Failure.request("\(path) (--output) is a folder: name the file to write") }
+        let folder = parentFolder(path)
+        guard folder.isEmpty || isFolder(folder) == true else {
+            throw Failure.request("folder \(folder) (--output) does not exist: make it, or correct the path")
+        }
     }
 }
