@@ -259,7 +259,8 @@ struct SweepPage: Page {
             if rows.isEmpty || !rows.allSatisfy({ ["done", "pruned"].contains($0.status) }) {
                 // The copy here does not do: its base is relative to where the file was.
                 commands.append([
-                    "what": "Go on, by the file that the sweep was begun with", "command": "lockstep sweep SWEEP --resume",
+                    "what": "Go on, by the file that the sweep was begun with",
+                    "command": "lockstep sweep SWEEP --resume",
                 ])
             }
             if let best, isFolder("\(path)/best.yaml") == false {

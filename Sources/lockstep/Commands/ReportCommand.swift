@@ -74,7 +74,9 @@ struct ReportCommand: JobCommand {
 
     /// Refuses a place where no file can be, before anything is evaluated for it.
     private static func checkPlace(_ path: String) throws {
-        guard isFolder(path) != true else { throw Failure.request("\(path) (--output) is a folder: name the file to write") }
+        guard isFolder(path) != true else {
+            throw Failure.request("\(path) (--output) is a folder: name the file to write")
+        }
         let folder = parentFolder(path)
         guard folder.isEmpty || isFolder(folder) == true else {
             throw Failure.request("folder \(folder) (--output) does not exist: make it, or correct the path")
