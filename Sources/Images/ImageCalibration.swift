@@ -1,3 +1,5 @@
+import Synchronization
+
 /// What an image's file says of the scale of its pixels, and of the stack that its images make.
 public struct ImageCalibration: Sendable, Equatable {
     /// Nil where the file does not know it.
@@ -51,7 +53,7 @@ public struct ImageCalibration: Sendable, Equatable {
             } else if unit == nil {
                 pixelSize = PixelSize(tags)
             }
-        } else if OMEMetadata.isOME(description), let ome = try? OMEMetadata(description, path: path).calibration {
+        } else if let ome = Self.metadata(description, path)?.calibration {
             stack = (ome.slices, ome.frames)
             channels = ome.channels
             lines = ome.lines
@@ -67,6 +69,27 @@ public struct ImageCalibration: Sendable, Equatable {
         }
     }
 
+    /// OME's metadata that were read last: they are as long as the stack, whose images are written one after another.
+    private static let last = Mutex<(description: String, metadata: OMEMetadata)?>(nil)
+
+    /// Nil where there are none, or damaged ones.
+    private static func metadata(_ description: String, _ path: String) -> OMEMetadata? {
+        if let known = last.withLock({ $0?.description == description ? $0?.metadata : nil }) { return known }
+        guard OMEMetadata.isOME(description), let metadata = try? OMEMetadata(description, path: path) else {
+            return nil
+        }
+        last.withLock { $0 = (description, metadata) }
+        return metadata
+    }
+
+    /// The slices and frames, where the file's images are as many.
+    private func axes(ofImages images: Int) -> (slices: Int, frames: Int)? {
+        guard let stack, stack.slices > 0, images % stack.slices == 0, images / stack.slices == stack.frames else {
+            return nil
+        }
+        return stack
+    }
+
     /// Whether ImageJ shows it with several of its sliders.
     public var isHyperstack: Bool {
         channels > 1 || stack.map { $0.slices > 1 && $0.frames > 1 } == true
@@ -74,7 +97,7 @@ public struct ImageCalibration: Sendable, Equatable {
 
     /// The place of the file's image number `image`, from 0; nil where the file does not say how its images lie.
     public func place(ofImage image: Int, of images: Int) -> (slice: Int, frame: Int)? {
-        guard let stack, stack.slices > 0, stack.slices * stack.frames == images else { return nil }
+        guard let stack = axes(ofImages: images) else { return nil }
         return (image % stack.slices, image / stack.slices)
     }
 
@@ -89,7 +112,7 @@ public struct ImageCalibration: Sendable, Equatable {
         var all = ["ImageJ=1.54f"]
         if images > 1 {
             all.append("images=\(images)")
-            if let stack, stack.slices * stack.frames == images {
+            if let stack = axes(ofImages: images) {
                 if stack.slices > 1 { all.append("slices=\(stack.slices)") }
                 if stack.frames > 1 { all.append("frames=\(stack.frames)") }
                 if stack.slices > 1, stack.frames > 1 { all.append("hyperstack=true") }

@@ -128,7 +128,9 @@ struct OMEMetadata {
         let files = images.flatMap(\.blocks).map { $0.file?.name }
         let isRenamed =
             uuid == nil && Set(files).count == 1 && files.first != nil
-            && images.reduce(0, { $0 + $1.c * $1.z * $1.t }) == file.directories * file.samples
+            // In Double: what a damaged file claims may pass what an integer holds.
+            && images.reduce(0.0, { $0 + Double($1.c) * Double($1.z) * Double($1.t) })
+                == Double(file.directories * file.samples)
         var found: [[Int]] = []
         for image in images {
             // The samples of a pixel are channels too.

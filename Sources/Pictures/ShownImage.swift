@@ -118,7 +118,11 @@ struct Reduction: Hashable {
     /// How large each pixel is drawn.
     var enlargement: Int { enlargement(toWidth: 256) }
 
-    func enlargement(toWidth least: Int) -> Int { (max(least, shownWidth) + shownWidth - 1) / max(shownWidth, 1) }
+    /// Not so much that a narrow image becomes higher than a picture may be.
+    func enlargement(toWidth least: Int) -> Int {
+        let wanted = (max(least, shownWidth) + shownWidth - 1) / max(shownWidth, 1)
+        return max(1, min(wanted, ShownImage.mostOfPicture / max(shownHeight, 1)))
+    }
 
     /// The pixels of a row or column of the picture, of which there are `shown` for `length`.
     func source(_ position: Int, of shown: Int, length: Int) -> Range<Int> {

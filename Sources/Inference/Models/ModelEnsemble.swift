@@ -64,7 +64,7 @@ public final class ModelEnsemble {
     /// Notes for the user: where results depend on the tile and this one is not the training's, and where a file does not say how its network was trained.
     public var remarks: [String] {
         let tile = models.first { $0.architecture.normalization == .group && $0.tile != self.tile ?? $0.tile }.map {
-            "\($0.path) normalises each tile by itself (model.normalization: group) and was trained with tiles of \($0.tile): results depend on --tile, and scores of the run's validation are those without it"
+            "\($0.path) normalises each tile by itself (model.normalization: group)\($0.tile > 0 ? " and was trained with tiles of \($0.tile)" : ""): results depend on --tile, and scores of the run's validation are those without it"
         }
         return [tile].compactMap(\.self) + models.compactMap(\.assumption)
     }

@@ -48,7 +48,7 @@ extension TrainedModel.Hints {
     }
 
     /// What a file notes. Throws `Failure.request` where that is none of the words that there are.
-    init(notedIn file: SafetensorsFile) throws {
+    package init(notedIn file: SafetensorsFile) throws {
         func word<Word: RawRepresentable<String> & CaseIterable>(_ key: String) throws -> Word? {
             guard let text = file.metadata[Self.prefix + key] else { return nil }
             guard let word = Word(rawValue: text) else {
@@ -70,14 +70,14 @@ extension TrainedModel.Hints {
     }
 
     /// The noted names of a network's classes. Throws `Failure.request` where they are not one a class.
-    func names(classes: Int, of path: String) throws -> [String]? {
+    package func names(classes: Int, of path: String) throws -> [String]? {
         guard let classNames, classNames.count != classes else { return classNames }
         throw Failure.request(
             "\(path) notes \(classNames.count) class names and its head has \(classes) classes: write the file anew")
     }
 
     /// Throws `Failure.request` where the user says otherwise than the file at `path`.
-    func check(against noted: Self, of path: String) throws {
+    package func check(against noted: Self, of path: String) throws {
         func check<Word: RawRepresentable<String>>(_ option: String, _ given: Word?, _ noted: Word?) throws {
             guard let given, let noted, given.rawValue != noted.rawValue else { return }
             throw Failure.request(

@@ -63,7 +63,8 @@ final class PredictionFiles {
                 return TIFFPicture(
                     try TIFFWriter(
                         path, width: first.width, height: first.height, maximum: maximum, palette: palette,
-                        tags: tags, pages: input.images.count))
+                        // As many of the first page's size as all have pixels: they may be unlike.
+                        tags: tags, pages: max(input.images.count, input.pixels / first.pixels + 1)))
             }
         }
         let names = names

@@ -20,10 +20,10 @@ package struct WeightImport {
 
     /// - Parameters:
     ///   - map: nil for one that the names tell.
-    ///   - given: what the user says of the network, before what the map says.
+    ///   - user: what the user says of the network, before what the file notes, and that before what the map says.
     ///
     /// Throws `Failure.request` for what does not fit.
-    package init(reading path: String, names map: NameMap? = nil, hints given: TrainedModel.Hints) throws {
+    package init(reading path: String, names map: NameMap? = nil, hints user: TrainedModel.Hints) throws {
         let file = try SafetensorsFile(reading: path) {
             $0.hasSuffix(".num_batches_tracked") || map?.leavesOut($0) == true
         }
@@ -31,6 +31,11 @@ package struct WeightImport {
             throw Failure.request(
                 "\(path) is a checkpoint of this program already: predict and export take it as it is")
         }
+        let noted = try TrainedModel.Hints(notedIn: file)
+        try user.check(against: noted, of: path)
+        let given = TrainedModel.Hints(
+            padding: user.padding ?? noted.padding, skip: user.skip ?? noted.skip,
+            normalization: user.normalization ?? noted.normalization)
         let names = file.tensors.map(\.name)
         guard let map = map ?? NameMap.recognized(in: names) else {
             let first = names.first.map { "its first tensor is \($0.shortened)" } ?? "it is empty"
@@ -86,14 +91,15 @@ package struct WeightImport {
         hints.skip = skip
         hints.padding = given.padding ?? map.hints.padding
         hints.normalization = given.normalization ?? map.hints.normalization
-        hints.classNames = try map.hints.classNames.flatMap { names in
-            guard names.count == architecture.classes else {
-                throw Failure.request(
-                    "\(map.name): class_names lists \(names.count), and the network has \(architecture.classes) classes"
-                )
-            }
-            return names
-        }
+        hints.classNames =
+            try map.hints.classNames.flatMap { names in
+                guard names.count == architecture.classes else {
+                    throw Failure.request(
+                        "\(map.name): class_names lists \(names.count), and the network has \(architecture.classes) classes"
+                    )
+                }
+                return names
+            } ?? noted.names(classes: architecture.classes, of: path)
         for (option, isKnown) in [("--padding", hints.padding != nil), ("--normalize", hints.normalization != nil)]
         where !isKnown {
             remarks.append("the file does not say \(option.dropFirst(2)): give \(option) here, or to predict")

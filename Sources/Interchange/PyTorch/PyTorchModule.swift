@@ -73,9 +73,12 @@ struct PyTorchModule {
 
     // MARK: - Parts
 
+    /// What the file begins with, by which export knows its own.
+    static let beginning = "\"\"\"A U-Net trained by Lockstep"
+
     private var heading: String {
         """
-        \"""A U-Net trained by Lockstep, for PyTorch.
+        \(Self.beginning), for PyTorch.
 
             import \(name)
 
@@ -83,7 +86,7 @@ struct PyTorchModule {
             probabilities = \(name).predict(model, image)
 
         The image is a NumPy array, height × width or height × width × channels, with the values of its file. The weights
-        are in \(weights) beside this file. Needs torch, numpy and safetensors.
+        are in WEIGHTS beside this file. Needs torch, numpy and safetensors.
         \"""
 
         from pathlib import Path

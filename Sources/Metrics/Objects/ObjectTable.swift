@@ -115,7 +115,8 @@ public struct ObjectTable: Sendable {
     public static func csv(
         _ tables: [(image: Int?, table: ObjectTable)], classNames: [String], pixelSize: PixelSize? = nil
     ) -> String {
-        let channels = tables.first?.table.channels ?? 1
+        // Images of a stack may be grey and RGB.
+        let channels = tables.map { $0.table.channels }.max() ?? 1
         let isStack = tables.contains { $0.image != nil }
         let means = channels == 1 ? ["mean"] : (1...channels).map { "mean_\($0)" }
         let names = [
@@ -128,10 +129,13 @@ public struct ObjectTable: Sendable {
                 let extent = [
                     row.rows.lowerBound, row.columns.lowerBound, row.rows.upperBound, row.columns.upperBound,
                 ]
+                let grey =
+                    row.greyMeans.map { decimals($0, 3) }
+                    + [String](repeating: "", count: channels - row.greyMeans.count)
                 let numbers =
                     [image, index + 1, row.classIndex, row.area].compactMap(\.self).map { "\($0)" }
                     + [row.centre.row, row.centre.column].map { decimals($0, 3) } + extent.map { "\($0)" }
-                    + row.greyMeans.map { decimals($0, 3) }
+                    + grey
                 return numbers + [row.classIndex < classNames.count ? classNames[row.classIndex] : ""]
                     + measurements(of: row, pixelSize).map { $0.value.isNaN ? "" : decimals($0.value, 4) }
             }

@@ -138,7 +138,8 @@ package struct TrainingJob {
         case .failed(let record): throw record.failure
         case .stopped:
             throw Failure(
-                .stopped, "stopped on a signal, and a checkpoint was saved: go on with --resume \(directory.path.shellWord)")
+                .stopped,
+                "stopped on a signal, and a checkpoint was saved: go on with --resume \(directory.path.shellWord)")
         case .done:
             try enterTogether(.shutdown)
             return result(setup, directory, try coordinator?.finish(), coordinator?.times)

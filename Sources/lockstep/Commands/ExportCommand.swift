@@ -93,6 +93,11 @@ struct ExportCommand: JobCommand {
         case .bioimageio:
             let words = BioImagePackage.Words(
                 name: name, description: description, authors: authors, license: license)
+            if image == nil, facts.normalization == .unit {
+                job.console.say(
+                    "the package is for images of 8 bits, whose values it divides by 255: if the network's are others, give "
+                        + "--image one of them")
+            }
             try BioImagePackage(model, image: image, words: words).write(to: out)
             files = [out]
         case .safetensors:
