@@ -30,6 +30,13 @@ import Testing
         }
     }
 
+    @Test func doesNotEnlargeNarrowImagesBeyondAPicture() {
+        let picture = Overlay(colors: ClassColors(classes: 2))
+            .picture(
+                image: ShownImage(Tensor(2000, 2, 1)), classes: LabelMap(height: 2000, width: 2, filledWith: 0))
+        #expect(picture.height <= ShownImage.mostOfPicture + 23)
+    }
+
     @Test(arguments: [1, 2, 3, 5]) func stretchesToBlackAndWhite(channels: Int) {
         let background = LabelMap(height: 4, width: 300, filledWith: 0)
         let image = ramp(4, 300, channels: channels)

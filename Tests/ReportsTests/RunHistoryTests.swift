@@ -37,6 +37,12 @@ import Testing
         #expect(history.steps[0].phases == [0.5, 0.5, 0.75, 0, 0.25])
     }
 
+    @Test func whatPassesBetweenStepsCounts() throws {
+        let event = step(1).replacingOccurrences(of: "\"step\":1", with: "\"step\":1,\"elapsed_seconds\":9")
+        #expect(try history(event + "\n").seconds == 9)
+        #expect(try history(event + "\n" + step(2) + "\n").seconds == 4)
+    }
+
     @Test func aTornLineWaitsForItsRestAndDamageIsCounted() throws {
         let whole = step(2)
         let history = try history(step(1) + "\n\u{0}\u{1}rubbish\n{\"event\":7}\n" + whole.prefix(30))

@@ -72,6 +72,16 @@ import Testing
             ])
     }
 
+    @Test func aRungInWhichAllFailedIsTriedAgainByAResume() throws {
+        let place = try SweepPlace(Self.halving, file: Self.sweep)
+        let broken = FakeLauncher()
+        for launch in 1...4 { broken.instead(of: launch) { _, _ in 2 } }
+        #expect(try place.run(broken).failed == 4)
+        let mended = FakeLauncher()
+        let summary = try place.run(mended, resume: true)
+        #expect(summary.done == 2 && summary.pruned == 2 && mended.launches.count == 6)
+    }
+
     @Test func whatCannotBeComparedIsRefused() throws {
         func refusal(_ before: String, _ after: String) throws -> String {
             let place = try SweepPlace(Self.halving) {
