@@ -47,6 +47,19 @@ package final class Claim {
             return String(decoding: boot, as: UTF8.self).filter { !$0.isNewline } + "/" + (space ?? "")
         }()
 
+        /// This process in a word: its machine and that one's start, its number and its own start.
+        static let thisProcess = "\(machineMark)_\(getpid())_\(start(of: getpid()) ?? 0)"
+
+        private static let machineMark = String(thisMachine.filter { $0.isLetter || $0.isNumber })
+
+        /// Whether the process that `thisProcess` names, at the beginning of a text, is one of this machine's that has ended.
+        static func hasEnded(process text: some StringProtocol) -> Bool {
+            let parts = text.split(separator: "_")
+            guard parts.count > 2, parts[0] == machineMark, let process = Int32(parts[1]), let began = UInt64(parts[2])
+            else { return false }
+            return start(of: process) != began
+        }
+
         /// When a process began; nil where there is none.
         private static func start(of process: Int32) -> UInt64? {
             let stat = FileManager.default.contents(atPath: "/proc/\(process)/stat").map {
@@ -87,7 +100,7 @@ package final class Claim {
         let last = last(in: folder)
         if last > 0, watch.holder(of: path(folder, last)) != nil { return nil }
         let content = Content.own()
-        let temporary = "\(folder)/\(content.identity).part"
+        let temporary = "\(folder)/\(SharedFile.ownName()).part"
         let descriptor = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o666)
         guard descriptor >= 0 else { throw failure(temporary, errno) }
         defer { unlink(temporary) }
@@ -101,6 +114,7 @@ package final class Claim {
             throw failure(path(folder, last + 1), code)
         }
         SharedFile.clean(folder)
+        SharedFile.clean(parentFolder(folder), of: "trial.json")
         return claim
     }
 

@@ -53,15 +53,26 @@ package struct TrialState: Sendable, Equatable, Codable {
 enum SharedFile {
     /// Writes text under a name of this process's own and renames it.
     static func write(_ text: String, to path: String) throws {
-        try AtomicFile.write(path, by: "\(path).\(UUID().uuidString).part") {
+        try AtomicFile.write(path, by: "\(path).\(ownName()).part") {
             try $0.write(contentsOf: Data(text.utf8))
         }
     }
 
-    /// Removes what killed processes left half-written in a folder: all that is older than a write can last.
-    static func clean(_ folder: String, olderThan age: Double = 600) {
-        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] where name.hasSuffix(".part") {
+    /// A name that no other file has: of this process, and of the file.
+    static func ownName() -> String { "\(Claim.Content.thisProcess)_\(UUID().uuidString)" }
+
+    /// Removes what processes left half-written in a folder that were killed, or lost the disk: what those of this machine
+    /// left that have ended, and all that is older than a write can last.
+    ///
+    /// - Parameter file: the file that was to be written; nil: any.
+    static func clean(_ folder: String, of file: String? = nil, olderThan age: Double = 600) {
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        where name.hasSuffix(".part") && file.map({ name.hasPrefix("\($0).") }) ?? true {
             let path = "\(folder)/\(name)"
+            if Claim.Content.hasEnded(process: name.split(separator: ".").dropLast().last ?? "") {
+                unlink(path)
+                continue
+            }
             let time = (try? FileManager.default.attributesOfItem(atPath: path))?[.modificationDate] as? Date
             if let time, Date().timeIntervalSince(time) >= age { unlink(path) }
         }
