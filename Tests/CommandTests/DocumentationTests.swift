@@ -109,7 +109,7 @@ extension ProgramTests {
             try place.folder.write(
                 text.replacingOccurrences(of: steps, with: "{training.steps: 2, validation.every: 2, data.tile: 92}"),
                 to: sweep)
-            for name in ["launch", "README.md"] {
+            for name in ["launch", "README.md", ".readme"] {
                 try files.createSymbolicLink(
                     atPath: place.folder.path(name), withDestinationPath: Self.root.appending(path: name).path)
             }
