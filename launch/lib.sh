@@ -127,18 +127,16 @@ build_is_elsewheres() {
 }
 
 # Shows how far a build has come, by its log: the compiler's own words, in one line that a terminal draws again, or in a
-# line now and then elsewhere. Nothing where nothing is compiled. Ends when it is killed: follow_build LOG
+# line now and then elsewhere. Nothing where nothing is compiled. Ends with the log's removal: follow_build LOG
 follow_build() {
     local line shown='' last=-60 columns=
     if [ -t 2 ]; then
         columns="$(stty size <&2 2>/dev/null | cut -d ' ' -f 2 || true)"
         case "$columns" in '' | 0) columns=80 ;; esac
     fi
-    trap '[ -z "$shown" ] || [ -z "$columns" ] || printf "\r\033[K" >&2 2>/dev/null; exit' TERM
     # Who kills the script with SIGKILL ends this too.
-    while kill -0 "$$" 2>/dev/null; do
-        sleep 0.5 >/dev/null 2>&1 &
-        wait "$!"
+    while [ -e "$1" ] && kill -0 "$$" 2>/dev/null; do
+        sleep 0.2
         line="$(grep -E '^(Fetching |\[[0-9]+/[0-9]+\] (Compiling|Linking|Emitting) )' "$1" 2>/dev/null |
             grep -v ' plugin ' | tail -n 1 || true)"
         if [ -z "$line" ] || [ "$line" = "$shown" ]; then continue; fi
@@ -152,6 +150,7 @@ follow_build() {
             say "$line"
         fi
     done
+    [ -z "$shown" ] || [ -z "$columns" ] || printf '\r\033[K' >&2 2>/dev/null || true
 }
 
 # Builds with `swift build -c release` and the options given, and shows how that gets on.
@@ -167,7 +166,6 @@ build() {
     follow_build "$log" &
     notice=$!
     quietly swift build -c release --package-path "$root" "$@" || status=$?
-    kill "$notice" 2>/dev/null || true
     wait "$notice" 2>/dev/null || true
     notice=
     [ "$status" -eq 0 ] || fail 1 "the build failed, see above"
