@@ -3,7 +3,7 @@ import Kernels
 
 /// What this program is and runs on, for `--version`, checkpoints and `environment.json`.
 public enum BuildInformation {
-    public static let version = "0.4.0"
+    public static let version = "0.5.0"
 
     /// The commit that it was built from, with `+` where files had changed since; `unknown` outside a checkout.
     public static let revision = sourceRevision

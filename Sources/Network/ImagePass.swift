@@ -49,7 +49,7 @@ struct ImagePass {
         case .maxPool:
             MaxPool.forward(input, output: output, team: engine.team)
         case .dropout(let rate):
-            if let dropout { Dropout.apply(output, rate: rate, stream: dropout) }
+            if let dropout { Dropout.apply(output, rate: rate, stream: dropout, team: engine.team) }
         case .upConvolution2x2:
             engine.upConvolution(input, parameters, output: output, workspace: workspace)
         case .skipAddition:
@@ -110,7 +110,7 @@ struct ImagePass {
                 skipGradient: activations.addedSkipGradient(of: operation), inputGradient: inputGradients[0],
                 team: engine.team)
         case .dropout(let rate):
-            if let dropout { Dropout.apply(outputGradient, rate: rate, stream: dropout) }
+            if let dropout { Dropout.apply(outputGradient, rate: rate, stream: dropout, team: engine.team) }
         case .upConvolution2x2:
             engine.upConvolutionBackward(
                 input, parameters, outputGradient: outputGradient, inputGradient: inputGradients[0],

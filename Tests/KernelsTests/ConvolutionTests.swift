@@ -109,7 +109,7 @@ extension ConvolutionShape: CustomTestStringConvertible {
 
     @Test("one thread, two and three give the same bits", arguments: ConvolutionShape.all.suffix(6), engines)
     func threads(_ shape: ConvolutionShape, engine: Engine) {
-        let runs = [1, 2, 3].map { threads in
+        let runs = [1, 2, 3, 64].map { threads in
             let run = Run(shape)
             let engine = Engine(engine.kind, threads: threads, convolution: engine.convolution)
             run.forward(engine)

@@ -6,7 +6,7 @@ import Testing
     private func mask(rate: Double, key: Int, shape: ImageShape = ImageShape(50, 40, 10)) -> [Float] {
         let ones = Tensor(shape)
         ones.view.fill(1)
-        Dropout.apply(ones.view, rate: rate, stream: RandomStream(seed: 1, use: .dropout, key))
+        Dropout.apply(ones.view, rate: rate, stream: RandomStream(seed: 1, use: .dropout, key), team: .solo)
         return Array(ones.values)
     }
 
@@ -38,8 +38,8 @@ import Testing
         let x = Tensor.random(shape, key: 500)
         let dy = Tensor.random(shape, key: 501)
         let (input, outputGradient) = (x.values.map(Double.init), dy.values.map(Double.init))
-        Dropout.apply(x.view, rate: 0.4, stream: stream)
-        Dropout.apply(dy.view, rate: 0.4, stream: stream)
+        Dropout.apply(x.view, rate: 0.4, stream: stream, team: .solo)
+        Dropout.apply(dy.view, rate: 0.4, stream: stream, team: .solo)
         let error = GradientCheck.adjointError(
             outputGradient: outputGradient, output: x.values.map(Double.init),
             inputGradient: dy.values.map(Double.init), input: input)
@@ -54,8 +54,8 @@ import Testing
         let alone = Tensor(shape)
         var fill = RandomStream.test(510)
         fill.fill(alone.view)
-        Dropout.apply(crop.view, rate: 0.5, stream: stream)
-        Dropout.apply(alone.view, rate: 0.5, stream: stream)
+        Dropout.apply(crop.view, rate: 0.5, stream: stream, team: .solo)
+        Dropout.apply(alone.view, rate: 0.5, stream: stream, team: .solo)
         #expect(ReferenceImage(crop.view) == ReferenceImage(alone.view))
         #expect(crop.borderIsUntouched)
     }

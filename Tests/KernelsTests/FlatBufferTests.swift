@@ -87,18 +87,4 @@ import Testing
         #expect(relativeL2(averaged.average, expected) <= Tolerances.float32Sum)
         #expect(sameBits(run(threads: 3, share: 0.25).average, averaged.average))
     }
-
-    @Test("a team does every part once, whatever the number of threads", arguments: [1, 2, 3, 8])
-    func team(threads: Int) {
-        for parts in [0, 1, 2, 7, 64] {
-            let done = Tensor(1, 1, parts)
-            let lanes = Tensor(1, 1, parts)
-            ThreadTeam(threads: threads).forEach(parts) { lane, part in
-                done.values[part] += 1
-                lanes.values[part] = Float(lane)
-            }
-            #expect(done.values.allSatisfy { $0 == 1 })
-            #expect(lanes.values.allSatisfy { $0 < Float(threads) })
-        }
-    }
 }

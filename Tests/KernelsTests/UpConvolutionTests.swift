@@ -24,6 +24,8 @@ struct LayerShape: Sendable, CustomTestStringConvertible {
         LayerShape(3, 3, 64, 32), LayerShape(23, 19, 12, 6),
         // So large that the products are cut into parts.
         LayerShape(18, 19, 68, 5),
+        // Panels that are packed once: of one row of the output's pixels and of both, widths without a partner for the last.
+        LayerShape(9, 11, 16, 8), LayerShape(67, 1, 16, 4), LayerShape(1, 69, 32, 12), LayerShape(70, 17, 48, 20),
         // Few outputs over more rows than bands, with a whole register of inputs, and with a rest.
         LayerShape(40, 9, 5, 1), LayerShape(37, 11, 16, 2), LayerShape(70, 6, 40, 4),
     ]

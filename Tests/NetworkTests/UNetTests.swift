@@ -126,7 +126,7 @@ struct UNetProblem: Sendable, CustomTestStringConvertible {
                 ReferenceImage(image.view), tensors(of: parameters))
             let ones = Tensor(reference.bottomShape)
             ones.view.fill(1)
-            Dropout.apply(ones.view, rate: architecture.dropout, stream: dropout)
+            Dropout.apply(ones.view, rate: architecture.dropout, stream: dropout, team: .solo)
             return ones.values.map(Double.init)
         }
 

@@ -15,4 +15,13 @@ static inline void lockstep_prefetch(const void *address) { __builtin_prefetch(a
 static inline void lockstep_prefetch_for_later(const void *address) { __builtin_prefetch(address, 0, 2); }
 static inline void lockstep_prefetch_to_write(const void *address) { __builtin_prefetch(address, 1, 3); }
 
+// Says that this thread waits in a loop.
+static inline void lockstep_pause(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
 #endif

@@ -33,6 +33,9 @@ public struct RandomStream: RandomNumberGenerator, Sendable {
         return Self.mix(state)
     }
 
+    /// Leaves out the next so many numbers, at no cost.
+    mutating func skip(_ count: Int) { state &+= 0x9E37_79B9_7F4A_7C15 &* UInt64(truncatingIfNeeded: count) }
+
     /// Uniform in [0, 1), a multiple of 2^-53.
     public mutating func uniform() -> Double { Double(next() >> 11) * 0x1p-53 }
 

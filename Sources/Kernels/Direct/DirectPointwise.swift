@@ -14,7 +14,7 @@ extension Engine {
             Matrix(input.base, rowStride: input.channels), Matrix(parameters.weights, rowStride: output.channels),
             into: output.base, rowStride: output.channels, rows: input.shape.pixels, columns: output.channels,
             inner: input.channels, accumulate: false, team: team, workspace: workspace)
-        team.forEach(output.height) { _, y in
+        team.forEach(output.height, moving: 4 * 2 * output.shape.count) { _, y in
             addBias(output.row(y), pixels: output.width, bias: parameters.bias, channels: output.channels)
         }
     }
@@ -31,9 +31,7 @@ extension Engine {
         noteProduct(input, columns: outputGradient.channels, passes: 2)
         precondition(input.shape == inputGradient.shape && inputGradient.isContiguous, "\(inputGradient.shape)")
         let n = outputGradient.channels
-        sumPixels(
-            outputGradient.base, height: outputGradient.height, width: outputGradient.width, channels: n,
-            into: gradients.bias)
+        sumAllPixels(of: outputGradient, into: gradients.bias, workspace: workspace)
         if kind == .native && n <= PointwiseGradients.mostOutputs {
             PointwiseGradients(input: input, outputGradient: outputGradient, inputGradient: inputGradient).run(
                 weights: parameters.weights, into: gradients.weights, workspace: workspace, team: team)

@@ -10,6 +10,9 @@ extension Engine {
     ) {
         checkUpConvolution(input, output: output)
         noteProduct(input, columns: 4 * output.channels, passes: 1)
+        if kind == .native, UpConvolution.serves(small: input, large: output) {
+            return UpConvolution(small: input, large: output, team: team).forward(parameters, workspace: workspace)
+        }
         let n = output.channels
         let blocks = UpConvolutionBlocks(output: output)
         workspace.lend(blocks.bandCount) { result in
@@ -38,11 +41,13 @@ extension Engine {
         checkUpConvolution(input, output: outputGradient)
         noteProduct(input, columns: 4 * outputGradient.channels, passes: 2)
         precondition(input.shape == inputGradient.shape && inputGradient.isContiguous, "\(inputGradient.shape)")
+        if kind == .native, UpConvolution.serves(small: input, large: outputGradient) {
+            return UpConvolution(small: inputGradient, large: outputGradient, team: team).backward(
+                input, parameters, gradients: gradients, workspace: workspace)
+        }
         let n = outputGradient.channels
         let blocks = UpConvolutionBlocks(output: outputGradient)
-        sumPixels(
-            outputGradient.base, height: outputGradient.height, width: outputGradient.width, channels: n,
-            into: gradients.bias)
+        sumAllPixels(of: outputGradient, into: gradients.bias, workspace: workspace)
         workspace.lend(blocks.bandCount) { gathered in
             for band in blocks.bands {
                 team.forEach(band.count) { _, index in

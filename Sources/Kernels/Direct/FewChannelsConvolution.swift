@@ -8,6 +8,8 @@ struct FewChannelsConvolution {
     static let mostChannels = 7
 
     private static let lanes = Lanes.scalarCount
+    /// Bands of rows, each with sums of its own for the gradients.
+    private static let mostBands = 128
     /// Pixels that are computed together: sums enough to hide a multiply-add's latency.
     private static let abreast = 8
 
@@ -51,7 +53,7 @@ struct FewChannelsConvolution {
             for k in 0..<patch { (base + k * row).update(from: parameters.weights + k * outputs, count: outputs) }
             (base + patch * row).update(from: parameters.bias, count: outputs)
             let packed = UnsafePointer(base)
-            team.forEach(parts) { lane, part in
+            team.forEach(parts, moving: 4 * (input.shape.count + output.shape.count)) { lane, part in
                 let scratch = base + ((patch + 1) * row + lane * laneCount)
                 for y in part * Self.rowsOfPart..<min((part + 1) * Self.rowsOfPart, output.height) {
                     writeRow(y, packed, activation: activation, output: output, scratch)
@@ -212,9 +214,10 @@ extension FewChannelsConvolution {
         let laneCount = laneCount + rowCount
         // Nine taps and the bias for each channel of the input: its bias register counts of the first alone.
         let bandCount = 10 * input.channels * row
-        let bands = min(outputGradient.height, 32)
+        let bands = min(outputGradient.height, Self.mostBands)
         workspace.lend(bands * bandCount + team.threads * laneCount) { base in
-            team.forEach(bands) { lane, band in
+            let passes = 1 + (output == nil ? 0 : 1) + (normalization == nil ? 0 : 1)
+            team.forEach(bands, moving: 4 * (input.shape.count + passes * outputGradient.shape.count)) { lane, band in
                 let sums = base + band * bandCount
                 sums.update(repeating: 0, count: bandCount)
                 let scratch = base + (bands * bandCount + lane * laneCount)

@@ -7,6 +7,8 @@ struct PointwiseGradients {
     static let mostOutputs = 4
 
     private static let lanes = Lanes.scalarCount
+    /// Bands of rows, each with sums of its own.
+    private static let mostBands = 128
 
     let input: TensorView
     let outputGradient: TensorView
@@ -25,14 +27,14 @@ struct PointwiseGradients {
     ) {
         let (row, channels, outputs) = (row, input.channels, outputs)
         let count = outputs * row
-        let bands = min(input.height, 32)
+        let bands = min(input.height, Self.mostBands)
         workspace.lend((1 + bands) * count + team.threads * Self.lanes) { base in
             base.update(repeating: 0, count: (1 + bands) * count)
             for i in 0..<channels {
                 for c in 0..<outputs { base[c * row + i] = weights[i * outputs + c] }
             }
             let sums = base + count
-            team.forEach(bands) { lane, band in
+            team.forEach(bands, moving: 4 * (2 * input.shape.count + outputGradient.shape.count)) { lane, band in
                 for y in input.height * band / bands..<input.height * (band + 1) / bands {
                     for first in stride(from: 0, to: row, by: Self.lanes) {
                         let panel = Panel(

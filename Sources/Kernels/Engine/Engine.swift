@@ -23,8 +23,8 @@ public struct LayerGradients {
 
 /// The layers that cost a network its time, forward and backward, on one image.
 ///
-/// The network calls nothing else for its convolutions. An engine splits its work by the layer and the image size
-/// alone, never by the number of threads: the bits of a result do not depend on it.
+/// The network calls nothing else for its convolutions. Wherever a sum is split, the layer and the image size alone decide
+/// where, never the number of threads: the bits of a result do not depend on it.
 public struct Engine: Sendable {
     public enum Kind: String, Sendable, CaseIterable {
         /// Winograd convolutions over products of our own: the same bits on every kind of CPU.
@@ -34,7 +34,7 @@ public struct Engine: Sendable {
     }
 
     /// Raised whenever results of the native engine get other bits than before, by design. Checkpoints carry it.
-    public static let version = 2
+    public static let version = 3
 
     /// The algorithm of 3×3 convolutions.
     public enum Convolution: String, Sendable, CaseIterable {
@@ -63,11 +63,17 @@ public struct Engine: Sendable {
     public init(
         _ kind: Kind, threads: Int, convolution: Convolution = .automatic, profile: StepProfile? = nil
     ) {
+        self.init(kind, team: ThreadTeam(threads: threads), convolution: convolution, profile: profile)
+    }
+
+    public init(
+        _ kind: Kind, team: ThreadTeam, convolution: Convolution = .automatic, profile: StepProfile? = nil
+    ) {
         precondition(kind == .native || !convolution.isWinograd, "Winograd with OpenBLAS")
         self.kind = kind
         self.convolution = convolution
         self.profile = profile
-        team = ThreadTeam(threads: threads)
+        self.team = team
         switch kind {
         case .native: product = NativeProduct()
         case .openblas: product = OpenBLASProduct()
@@ -192,7 +198,7 @@ public struct Engine: Sendable {
         // The last values are read as a whole vector.
         workspace.lendAside(input.shape.count + 16) { whole in
             let normalized = TensorView(base: whole, shape: input.shape, rowStride: rowStride)
-            team.forEach(input.height) { _, y in
+            team.forEach(input.height, moving: 4 * 2 * input.shape.count) { _, y in
                 let row = PixelRectangle(rows: y..<y + 1, columns: 0..<input.width)
                 _ = normalization.read(input, row, into: normalized.row(y))
             }

@@ -40,7 +40,8 @@ public final class StepProfile: @unchecked Sendable {
 
     /// In the order in which they were first entered.
     public private(set) var rows: [Row] = []
-    private var current: Int?
+    /// The row that time counts for now.
+    private(set) var currentRow: Int?
     private var phase = Phase.elements
     private var since: UInt64 = 0
 
@@ -49,21 +50,21 @@ public final class StepProfile: @unchecked Sendable {
     /// Forgets all that was measured.
     public func reset() {
         rows = []
-        current = nil
+        currentRow = nil
     }
 
     /// From here on time counts for a layer's pass.
     public func enter(_ layer: String, _ pass: String = "") {
         charge()
-        current = rows.firstIndex { $0.layer == layer && $0.pass == pass } ?? rows.count
-        if current == rows.count { rows.append(Row(layer: layer, pass: pass)) }
+        currentRow = rows.firstIndex { $0.layer == layer && $0.pass == pass } ?? rows.count
+        if currentRow == rows.count { rows.append(Row(layer: layer, pass: pass)) }
         phase = .elements
     }
 
     /// From here on time counts for no row.
     public func leave() {
         charge()
-        current = nil
+        currentRow = nil
     }
 
     /// From here on time counts for a phase of the row.
@@ -74,7 +75,7 @@ public final class StepProfile: @unchecked Sendable {
 
     /// Notes which kernel computes the row, and its floating-point operations.
     func note(kernel: String, operations: Double, directOperations: Double) {
-        guard let current else { return }
+        guard let current = currentRow else { return }
         rows[current].kernel = kernel
         rows[current].operations += operations
         rows[current].directOperations += directOperations
@@ -82,7 +83,7 @@ public final class StepProfile: @unchecked Sendable {
 
     private func charge() {
         let now = DispatchTime.now().uptimeNanoseconds
-        if let current {
+        if let current = currentRow {
             let seconds = Double(now - since) * 1e-9
             rows[current].seconds += seconds
             rows[current].phases[phase.rawValue] += seconds

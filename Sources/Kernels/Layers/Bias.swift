@@ -38,3 +38,17 @@ func sumPixels(
         }
     }
 }
+
+extension Engine {
+    /// `sumPixels` of a whole gradient, whose rows the team shares out.
+    func sumAllPixels(of gradient: TensorView, into sums: UnsafeMutablePointer<Float>, workspace: Workspace) {
+        let (height, width, channels) = (gradient.height, gradient.width, gradient.channels)
+        workspace.lend(height * channels) { rows in
+            team.forEach(height, moving: 4 * gradient.shape.count) { _, y in
+                sumPixels(
+                    gradient.row(y), height: 1, width: width, channels: channels, into: rows + y * channels)
+            }
+            sumPixels(rows, height: height, width: 1, channels: channels, into: sums)
+        }
+    }
+}

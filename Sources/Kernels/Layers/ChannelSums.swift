@@ -29,7 +29,7 @@ package final class ChannelSums: @unchecked Sendable {
     package func takeMoments(_ input: TensorView, team: ThreadTeam) {
         let blocks = ChannelBlocks(input)
         begin(channels: input.channels, parts: blocks.count)
-        team.forEach(blocks.count) { _, block in
+        team.forEach(blocks.count, moving: 4 * input.shape.count) { _, block in
             let range = blocks[block]
             addMoments(
                 PixelRows(base: input.base + range.lowerBound, rowStride: range.count, rows: 1, count: range.count),

@@ -2,15 +2,17 @@
 public enum Dropout {
     /// Zeroes each value with probability `rate` and scales the others by 1/(1 − rate), in place. Which values is a
     /// pure function of `stream` and of their places, so that the same call on the gradient is its backward.
-    public static func apply(_ values: TensorView, rate: Double, stream: RandomStream) {
+    public static func apply(_ values: TensorView, rate: Double, stream: RandomStream, team: ThreadTeam) {
         precondition(rate >= 0 && rate < 1, "dropout of \(rate)")
         guard rate > 0 else { return }
-        var stream = stream
         let threshold = UInt64(rate * 0x1p53)
         let scale = Float(1 / (1 - rate))
-        for y in 0..<values.height {
+        let count = values.width * values.channels
+        team.forEach(values.height, moving: 4 * 2 * values.shape.count) { _, y in
             let row = values.row(y)
-            for i in 0..<values.width * values.channels {
+            var stream = stream
+            stream.skip(y * count)
+            for i in 0..<count {
                 row[i] = stream.next() >> 11 < threshold ? 0 : row[i] * scale
             }
         }

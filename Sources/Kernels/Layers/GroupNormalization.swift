@@ -82,7 +82,7 @@ package struct GroupNormalization: Hashable, Sendable {
         let coefficients = coefficients(statistics)
         // From the end: what the pass before has read last is still in the caches.
         let blocks = ChannelBlocks(input)
-        team.forEach(blocks.count) { _, part in
+        team.forEach(blocks.count, moving: 4 * 2 * input.shape.count) { _, part in
             let range = blocks[blocks.count - 1 - part]
             kernels.normalize(
                 input.base + range.lowerBound, coefficients, activation, count: range.count, ahead: 1024,
@@ -106,7 +106,7 @@ package struct GroupNormalization: Hashable, Sendable {
         let forward = coefficients(statistics)
         let blocks = ChannelBlocks(input)
         sums.begin(channels: channels, parts: blocks.count)
-        team.forEach(blocks.count) { _, block in
+        team.forEach(blocks.count, moving: 4 * 2 * input.shape.count) { _, block in
             let range = blocks[block]
             kernels.addGradients(
                 input.base + range.lowerBound, gradient.base + range.lowerBound, forward, activation,

@@ -4,7 +4,7 @@ public enum MaxPool {
     public static func forward(_ input: TensorView, output: TensorView, team: ThreadTeam) {
         check(input, output)
         let n = input.channels
-        team.forEach(output.height) { _, y in
+        team.forEach(output.height, moving: 4 * (input.shape.count + output.shape.count)) { _, y in
             let top = input.row(2 * y)
             let bottom = input.row(2 * y + 1)
             let target = output.row(y)
@@ -34,7 +34,8 @@ public enum MaxPool {
             output.shape == outputGradient.shape && input.shape == inputGradient.shape, "shapes of pooling's gradients")
         let crop = skipGradient.map { inputGradient.centreCrop(height: $0.height, width: $0.width) }
         let top = skipGradient.map { (input.height - $0.height) / 2 } ?? 0
-        team.forEach(output.height) { _, y in
+        let bytes = 4 * (2 * input.shape.count + 2 * output.shape.count + 2 * (skipGradient?.shape.count ?? 0))
+        team.forEach(output.height, moving: bytes) { _, y in
             scatter(
                 outputGradient.row(y), maxima: output.row(y), width: output.width, channels: input.channels,
                 inputs: (input.row(2 * y), input.row(2 * y + 1)),

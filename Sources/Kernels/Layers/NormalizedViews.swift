@@ -66,7 +66,7 @@ package struct NormalizedGradient {
 
     /// The whole gradient, in its place.
     package func apply(_ gradient: TensorView, team: ThreadTeam) {
-        team.forEach(gradient.height) { _, y in
+        team.forEach(gradient.height, moving: 4 * 3 * gradient.shape.count) { _, y in
             _ = read(
                 gradient, PixelRectangle(rows: y..<y + 1, columns: 0..<gradient.width), into: gradient.row(y))
         }

@@ -65,7 +65,7 @@ struct PixelBlock {
         let size = logits.channels * side
         let scratch = AlignedBuffer<Float>(team.threads * size)
         let base = scratch.base
-        team.forEach(logits.height) { lane, y in
+        team.forEach(logits.height, moving: 4 * 3 * logits.shape.count) { lane, y in
             body(PixelBlock(values: base + lane * size, classes: logits.channels), y)
         }
         withExtendedLifetime(scratch) {}

@@ -32,7 +32,7 @@ struct FewRowsProduct {
     private func runInPlace(team: ThreadTeam) {
         let panels = columns / MicroKernel.columns
         let parts = min(team.threads, panels)
-        team.forEach(parts) { _, part in
+        team.forEach(parts, moving: 4 * inner * columns) { _, part in
             let own = panels * part / parts..<panels * (part + 1) / parts
             let first = own.lowerBound * MicroKernel.columns
             for start in stride(from: 0, to: inner, by: Self.block) {
@@ -64,7 +64,7 @@ struct FewRowsProduct {
                     a.turned.from(column: panel * width), columns: min(width, rows - panel * width), inner: inner,
                     into: packed + panel * width * inner)
             }
-            team.forEach(parts) { _, part in
+            team.forEach(parts, moving: 4 * inner * columns) { _, part in
                 let own = columns / 2 * part / parts * 2..<columns / 2 * (part + 1) / parts * 2
                 let operands = MicroKernel.Operands(
                     a: b.base + own.lowerBound * b.rowStride, aRow: b.rowStride, aStep: 1, b: packed, bStep: width,

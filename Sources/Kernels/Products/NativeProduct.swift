@@ -28,7 +28,8 @@ struct NativeProduct: MatrixProduct {
         let packedCount = ((panels + columnParts - 1) / columnParts) * width * longest
         let laneCount = packedCount + MicroKernel.rows * width + 16
         workspace.lend(team.threads * laneCount) { lanes in
-            team.forEach(columnParts * rowParts) { lane, part in
+            let bytes = 4 * (rows * inner + inner * columns + rows * columns)
+            team.forEach(columnParts * rowParts, moving: bytes) { lane, part in
                 let (columnPart, rowPart) = part.quotientAndRemainder(dividingBy: rowParts)
                 let own = panels * columnPart / columnParts..<panels * (columnPart + 1) / columnParts
                 let packed = lanes + lane * laneCount

@@ -15,15 +15,42 @@ package struct AlignedBuffer<Element: BitwiseCopyable>: ~Copyable {
         self.count = count
     }
 
-    deinit { base.deallocate() }
+    deinit {
+        if bytes < Self.hugePage { base.deallocate() } else { munmap(base, bytes) }
+    }
+
+    private static var hugePage: Int { 2 << 20 }
+    private var bytes: Int { Self.bytes(count) }
+
+    /// With the cache line behind it, in whole pages.
+    private static func bytes(_ count: Int) -> Int {
+        let (page, cacheLine) = (4096, 64)
+        return (count * MemoryLayout<Element>.stride + cacheLine + page - 1) / page * page
+    }
 
     private static func allocate(_ count: Int) -> UnsafeMutablePointer<Element> {
-        let (hugePage, cacheLine) = (2 << 20, 64)
-        let bytes = count * MemoryLayout<Element>.stride + cacheLine
-        let raw = UnsafeMutableRawPointer.allocate(
-            byteCount: bytes, alignment: bytes < hugePage ? cacheLine : hugePage)
-        if bytes >= hugePage { madvise(raw, bytes, MADV_HUGEPAGE) }
+        let bytes = bytes(count)
+        if bytes >= hugePage { return map(bytes).bindMemory(to: Element.self, capacity: count) }
+        let raw = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
         raw.initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
         return raw.bindMemory(to: Element.self, capacity: count)
+    }
+
+    /// Zeros that nobody has touched: the memory is taken where the thread runs that works on it first.
+    private static func map(_ bytes: Int) -> UnsafeMutableRawPointer {
+        guard
+            let raw = mmap(nil, bytes + hugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+            raw != MAP_FAILED
+        else { fatalError("no memory for \(bytes) bytes") }
+        // What is before and behind whole huge pages goes back.
+        let start = UnsafeMutableRawPointer(
+            bitPattern: (UInt(bitPattern: raw) + UInt(hugePage) - 1) / UInt(hugePage) * UInt(hugePage))
+        guard let start else { fatalError("no memory for \(bytes) bytes") }
+        if start > raw { munmap(raw, start - raw) }
+        let end = start + bytes
+        let rest = raw + (bytes + hugePage) - end
+        if rest > 0 { munmap(end, rest) }
+        madvise(start, bytes, MADV_HUGEPAGE)
+        return start
     }
 }

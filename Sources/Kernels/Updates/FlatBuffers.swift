@@ -4,7 +4,7 @@ public enum FlatBuffers {
     public static func add(
         _ other: UnsafePointer<Float>, to sum: UnsafeMutablePointer<Float>, count: Int, team: ThreadTeam
     ) {
-        team.forRanges(of: count) { range in
+        team.forRanges(of: count, moving: 12) { range in
             for i in range { sum[i] += other[i] }
         }
     }

@@ -23,11 +23,11 @@ public struct MomentumUpdate: Sendable {
         count: Int, average: RunningAverage? = nil, team: ThreadTeam
     ) {
         guard let average else {
-            return team.forRanges(of: count) {
+            return team.forRanges(of: count, moving: 20) {
                 update($0, weights: weights, velocity: velocity, gradient: gradient)
             }
         }
-        team.forRanges(of: count) { range in
+        team.forRanges(of: count, moving: 28) { range in
             // So many at a time are in the cache still when they are averaged.
             for first in stride(from: range.lowerBound, to: range.upperBound, by: 4096) {
                 let block = first..<min(first + 4096, range.upperBound)

@@ -25,7 +25,7 @@ public final class SquaredNorm {
             guard let base = sums.baseAddress else { return }
             let target = base + first
             let source = values + range.lowerBound
-            team.forRanges(of: blocks, atLeast: 8) { part in
+            team.forRanges(of: blocks, atLeast: 8, moving: 4 * Self.block) { part in
                 for b in part {
                     let start = b * Self.block
                     target[b] = Self.sum(source + start, count: min(Self.block, range.count - start))

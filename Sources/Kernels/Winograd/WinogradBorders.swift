@@ -1,19 +1,30 @@
-/// The two rows of pixels that each band of tiles shares with the next, kept until both are done.
+/// The two rows of pixels that each row of tiles shares with the one below, of the gradients by a convolution's inputs: kept
+/// until both are done, since threads share out the rows.
 struct WinogradBorders {
-    let gradients: [TensorView]
-    /// Floats of all borders.
-    let count: Int
-    private let band: Int
+    private let gradients: [TensorView]
+    private let base: UnsafeMutablePointer<Float>
+    /// Rows of tiles whose borders are kept at a time, and floats of one.
+    private let kept: Int
+    private let border: Int
 
-    init(_ gradients: [TensorView], bands: Int) {
+    /// - Parameter base: memory of `count` floats.
+    init(_ gradients: [TensorView], kept: Int, base: UnsafeMutablePointer<Float>) {
         self.gradients = gradients
-        band = gradients.reduce(0) { $0 + 2 * $1.width * $1.channels + 16 }
-        count = max(bands - 1, 0) * band
+        self.base = base
+        self.kept = kept
+        border = Self.border(gradients)
     }
 
-    /// The border below a band, a view for each gradient.
-    func views(_ index: Int, _ base: UnsafeMutablePointer<Float>) -> [TensorView] {
-        var start = base + index * band
+    /// Floats of the borders of `kept` rows of tiles.
+    static func count(_ gradients: [TensorView], kept: Int) -> Int { kept * border(gradients) }
+
+    private static func border(_ gradients: [TensorView]) -> Int {
+        gradients.reduce(0) { $0 + 2 * $1.width * $1.channels + 16 }
+    }
+
+    /// The border below a row of tiles, a view for each gradient.
+    func below(_ row: Int) -> [TensorView] {
+        var start = base + row % kept * border
         return gradients.map { gradient in
             defer { start += 2 * gradient.width * gradient.channels + 16 }
             return TensorView(
@@ -22,13 +33,23 @@ struct WinogradBorders {
         }
     }
 
-    /// Adds the border below a band to the gradients, from row `row` on.
-    func add(_ index: Int, _ base: UnsafeMutablePointer<Float>, fromRow row: Int) {
-        for (gradient, border) in zip(gradients, views(index, base)) {
-            for y in 0..<2 where row + y < gradient.height {
-                let target = gradient.row(row + y)
-                let source = border.row(y)
-                for i in 0..<gradient.width &* gradient.channels { target[i] += source[i] }
+    /// Adds some channels of the border below a row of tiles to the gradients, from row `y` of pixels on.
+    func add(below row: Int, channels: Range<Int>, fromRow y: Int) {
+        var offset = 0
+        for (gradient, border) in zip(gradients, below(row)) {
+            let n = gradient.channels
+            let own = channels.clamped(to: offset..<offset + n)
+            let first = own.lowerBound - offset
+            offset += n
+            for line in 0..<2 where !own.isEmpty && y + line < gradient.height {
+                let target = gradient.row(y + line) + first
+                let source = border.row(line) + first
+                // Whole rows are one run of values.
+                let (runs, length) = own.count == n ? (1, gradient.width &* n) : (gradient.width, own.count)
+                for run in 0..<runs {
+                    let at = run &* n
+                    for i in 0..<length { target[at &+ i] += source[at &+ i] }
+                }
             }
         }
     }

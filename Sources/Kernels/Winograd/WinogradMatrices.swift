@@ -1,6 +1,6 @@
 /// Tiles in the Winograd domain: a matrix for each position in a tile, with a row of channels for each tile.
 struct WinogradMatrices {
-    let base: UnsafeMutablePointer<Float>
+    var base: UnsafeMutablePointer<Float>
     let size: WinogradSize
     /// Floats from one tile's row to the next.
     let row: Int

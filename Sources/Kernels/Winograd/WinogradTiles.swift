@@ -182,20 +182,18 @@ struct WinogradTiles<Points: WinogradPoints> {
     }
 
     /// Adds the input gradient of a tile, row `index` of `v`, which holds some of the input's channels, to where the
-    /// tile read its input; sets what no tile has reached before.
+    /// tile read its input: to the tile on its left; pixels that this one did not reach are set.
     ///
     /// - Parameters:
-    ///   - first: the first row of tiles that writes to `gradients`: above it nothing has been set.
     ///   - below: where the last two rows of pixels go instead, one view for each of `gradients`.
     func addInputGradient(
         _ tile: Int, channels: Range<Int>, from v: WinogradMatrices, index: Int, to gradients: [TensorView],
-        firstRow first: Int, below: [TensorView]?, scratch: UnsafeMutablePointer<Float>
+        below: [TensorView]?, scratch: UnsafeMutablePointer<Float>
     ) {
         let corner = corner(tile)
         let y = corner.y - padding
         let x = corner.x - padding
         let (side, outputs) = (size.side, size.outputs)
-        let addsTop = tile / across > first
         let addsLeft = tile % across > 0
         var offset = 0
         for (part, gradient) in gradients.enumerated() {
@@ -213,7 +211,7 @@ struct WinogradTiles<Points: WinogradPoints> {
                 let target = WinogradGradientTarget(
                     pixel: n, upper: upper, upperRow: gradient.rowStride,
                     lower: lower.map { $0.base + (x * n + start) } ?? upper + outputs * gradient.rowStride,
-                    lowerRow: lower?.rowStride ?? gradient.rowStride, addsTop: addsTop, addsLeft: addsLeft)
+                    lowerRow: lower?.rowStride ?? gradient.rowStride, addsLeft: addsLeft)
                 WinogradTransforms<Points>.inputGradient(
                     source, position: v.position, channels: own.count, to: target, scratch: scratch)
             } else {
@@ -221,8 +219,7 @@ struct WinogradTiles<Points: WinogradPoints> {
                 let pixel = v.row
                 let target = WinogradGradientTarget(
                     pixel: pixel, upper: dense, upperRow: side * pixel, lower: dense + outputs * side * pixel,
-                    lowerRow: side * pixel,
-                    addsTop: false, addsLeft: false)
+                    lowerRow: side * pixel, addsLeft: false)
                 WinogradTransforms<Points>.inputGradient(
                     source, position: v.position, channels: own.count, to: target, scratch: scratch)
                 for row in 0..<side where y + row >= 0 && y + row < gradient.height {
@@ -230,7 +227,7 @@ struct WinogradTiles<Points: WinogradPoints> {
                     for column in 0..<side where x + column >= 0 && x + column < gradient.width {
                         let from = dense + (side * row + column) * pixel
                         let to = line + ((x + column) * n + start)
-                        if (row < 2 && addsTop) || (column < 2 && addsLeft) {
+                        if column < 2 && addsLeft {
                             for c in 0..<own.count { to[c] += from[c] }
                         } else {
                             to.update(from: from, count: own.count)

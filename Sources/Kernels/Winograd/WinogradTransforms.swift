@@ -141,11 +141,7 @@ enum WinogradTransforms<Points: WinogradPoints> {
                     (y < outputs
                         ? target.upper + y &* target.upperRow : target.lower + (y &- outputs) &* target.lowerRow) + c
                 prefetchToWrite(to + side &* pixel, pixel, outputs)
-                if y < 2 && target.addsTop {
-                    o.add(to, step: pixel, length: side)
-                } else if target.addsLeft {
-                    o.add(to, step: pixel, length: 2)
-                }
+                if target.addsLeft { o.add(to, step: pixel, length: 2) }
                 o.store(to, step: pixel)
                 y &+= 1
             }
@@ -177,16 +173,16 @@ enum WinogradTransforms<Points: WinogradPoints> {
     }
 }
 
-/// The place of a tile's input gradients. Tiles overlap by two rows and columns: a pixel is set by the first tile that
-/// reaches it, from above and from the left, and the others add.
+/// The place of a tile's input gradients. Tiles overlap by two rows and columns: along a row of tiles a pixel is set by the
+/// first tile that reaches it, and the next adds; the two rows of pixels that a row of tiles shares with the one below go
+/// elsewhere.
 struct WinogradGradientTarget {
     var pixel: Int
-    /// All rows but the last two, and those two, which a tile below may own.
+    /// All rows but the last two, and those two.
     var upper: UnsafeMutablePointer<Float>
     var upperRow: Int
     var lower: UnsafeMutablePointer<Float>
     var lowerRow: Int
-    /// Whether rows 0 and 1, and columns 0 and 1, have been set.
-    var addsTop: Bool
+    /// Whether columns 0 and 1 have been set.
     var addsLeft: Bool
 }

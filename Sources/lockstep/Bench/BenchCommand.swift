@@ -16,11 +16,24 @@ struct BenchCommand: JobCommand {
             With --inference, tiles are predicted as predict does it: --size is a tile's side, --batch how many there \
             are (they are computed side by side on the threads where that is faster), --steps how often they are \
             predicted. It runs in one process.
+
+            With --critical-path, a step is predicted for numbers of threads that this machine may not have: the parts \
+            that threads would share out are timed one after another, and scheduled on so many. Each section counts a fork \
+            and join, at least 5 us, and no less than its bytes take over the memory's bandwidth. Leave the machine alone \
+            meanwhile.
+
+            lockstep bench --critical-path --base 16 --threads 1,2,4,...,64
             """)
     static let usesRanks = true
 
     @Flag(help: "Times predictions in place of training steps.")
     var inference = false
+
+    @Flag(help: "Predicts a step for each number of --threads, and says which layers limit it.")
+    var criticalPath = false
+
+    @Option(help: "What a node's memory gives all cores together, in GB/s; for --critical-path.")
+    var memoryBandwidth = 300.0
 
     @Option(help: "Side of the input in pixels.")
     var size = 572
@@ -34,8 +47,8 @@ struct BenchCommand: JobCommand {
     @Option(help: "Images of a step, over all ranks (default: one each); with --inference, tiles (default: 1).")
     var batch: Int?
 
-    @Option(help: "Threads of each rank.")
-    var threads = 1
+    @Option(help: "Threads of each rank (default: 1); with --critical-path, numbers of them (default: 1,2,4,...,128).")
+    var threads: CountList?
 
     @Option(help: "Steps that are timed, after one that is not; with --inference, passes over all tiles.")
     var steps = 3
@@ -75,7 +88,7 @@ struct BenchCommand: JobCommand {
     func validate() throws {
         for (name, value, most) in [
             ("base", base, UNetArchitecture.mostChannels), ("size", size, UNetArchitecture.mostTile),
-            ("threads", threads, 1024), ("steps", steps, 1 << 20), ("batch", batch ?? 1, 1 << 20),
+            ("steps", steps, 1 << 20), ("batch", batch ?? 1, 1 << 20),
         ] where value < 1 || value > most {
             throw ValidationError("--\(name) \(value): give 1 to \(most)")
         }
@@ -87,6 +100,21 @@ struct BenchCommand: JobCommand {
         ]
         if inference, let (name, _) = given.first(where: \.1) {
             throw ValidationError("\(name) is about gradients, and --inference has none: leave one of them out")
+        }
+        let counts = threads?.counts ?? []
+        if let count = counts.first(where: { $0 > 1024 }) {
+            throw ValidationError("--threads \(count): give 1 to 1024")
+        }
+        if counts.count > 1, !criticalPath {
+            throw ValidationError("--threads takes several numbers with --critical-path alone: give one of them")
+        }
+        guard memoryBandwidth > 0, memoryBandwidth.isFinite else {
+            throw ValidationError("--memory-bandwidth \(memoryBandwidth): give GB/s above 0")
+        }
+        if criticalPath {
+            for (name, isGiven) in [
+                ("--inference", inference), ("--layers", layers), ("--engine openblas", engine == .openblas),
+            ] + given where isGiven { throw ValidationError("--critical-path goes without \(name)") }
         }
         guard engine == .native || !convolution.isWinograd else {
             throw ValidationError(
@@ -100,14 +128,28 @@ struct BenchCommand: JobCommand {
             baseChannels: base, depth: depth, padding: padding, skip: skip, normalization: normalization)
         if inference { return try predict(architecture, in: job) }
         let usual = Configuration.Communication()
-        let outcome = try Benchmark(
-            architecture: architecture, size: size, batch: batch ?? job.world.size, threads: threads, steps: steps,
+        let benchmark = Benchmark(
+            architecture: architecture, size: size, batch: batch ?? job.world.size, threads: rankThreads, steps: steps,
             engine: engine, convolution: convolution, layers: layers,
             communication: .init(
                 overlap: overlap ?? usual.overlap, bucketMegabytes: bucketMB ?? usual.bucketMegabytes,
-                compression: compression ?? usual.compression)
-        ).run(job.world, watch: job.watch)
+                compression: compression ?? usual.compression))
+        if criticalPath { return try predictThreads(benchmark, in: job) }
+        let outcome = try benchmark.run(job.world, watch: job.watch)
         try job.answer(text(outcome), json: json ? outcome : nil)
+    }
+
+    private var rankThreads: Int { threads?.counts.first ?? 1 }
+
+    private func predictThreads(_ benchmark: Benchmark, in job: Job) throws {
+        guard job.world.size == 1 else {
+            throw Failure.request("bench --critical-path runs in one process: start it without mpirun")
+        }
+        let outcome = try CriticalPath(
+            benchmark: benchmark, threads: threads?.counts ?? [1, 2, 4, 8, 16, 32, 64, 128],
+            memoryBandwidth: memoryBandwidth * 1e9
+        ).run()
+        try job.answer(CriticalPathText.text(outcome, bandwidth: memoryBandwidth), json: json ? outcome : nil)
     }
 
     private func predict(_ architecture: UNetArchitecture, in job: Job) throws {
@@ -117,7 +159,7 @@ struct BenchCommand: JobCommand {
         let outcome = try InferenceBenchmark(
             architecture: architecture, size: size, tiles: batch ?? 1, passes: steps,
             engine: Engine(
-                engine, threads: threads, convolution: convolution, profile: layers ? StepProfile() : nil)
+                engine, threads: rankThreads, convolution: convolution, profile: layers ? StepProfile() : nil)
         ).run()
         try job.answer(text(outcome), json: json ? outcome : nil)
     }

@@ -80,18 +80,7 @@ struct Benchmark: Sendable {
         let before = Self.peakMebibytes
         let profile = layers ? StepProfile() : nil
         let engine = Engine(self.engine, threads: threads, convolution: convolution, profile: profile)
-        let configuration = Configuration(
-            model: .init(architecture: architecture),
-            data: .init(train: .files(images: "", labels: ""), tile: size), loss: .init(border: nil),
-            optimizer: .init(learningRate: 1e-4), training: .init(length: .steps(steps + 1), batch: batch),
-            communication: communication)
-        let state = TrainingState(ParameterLayout(architecture))
-        state.weights.initializeWeights(seed: 1)
-        let tile = randomTile(output: geometry.output(input: size))
-        let trainer = Trainer(
-            configuration: configuration, limit: .steps(steps + 1), workers: world, state: state, engine: engine,
-            recorder: Recorder(detector: watch, profile: profile)
-        ) { _, _ in tile }
+        let trainer = trainer(world, engine: engine, watch: watch)
         defer { trainer.stop() }
         _ = try trainer.step()
         profile?.reset()
@@ -109,12 +98,30 @@ struct Benchmark: Sendable {
             effectiveGflops: architecture.operationsPerStep(height: size, width: size) * Double(batch) / seconds / 1e9,
             peakMebibytes: Self.peakMebibytes, mebibytesBefore: before,
             communicationShare: median { ($0.summed - $0.computed) / ($0.end - $0.begin) },
-            ranks: world.size, threads: threads, parameters: state.weights.count,
+            ranks: world.size, threads: threads, parameters: trainer.state.weights.count,
             outputSize: geometry.output(input: size), computeSeconds: median { $0.computed - $0.begin },
             updateSeconds: median { $0.end - $0.summed }, buckets: buckets,
             layers: profile.map {
                 BenchmarkLayer.table($0, passes: steps, seconds: outcomes.reduce(0) { $0 + $1.end - $1.begin })
             })
+    }
+
+    /// A trainer of random images.
+    ///
+    /// - Parameter engine: its profile learns what the trainer does, too.
+    func trainer(_ workers: any Communicator, engine: Engine, watch: FailureDetector? = nil) -> Trainer {
+        let configuration = Configuration(
+            model: .init(architecture: architecture),
+            data: .init(train: .files(images: "", labels: ""), tile: size), loss: .init(border: nil),
+            optimizer: .init(learningRate: 1e-4), training: .init(length: .steps(steps + 1), batch: batch),
+            communication: communication)
+        let state = TrainingState(ParameterLayout(architecture))
+        state.weights.initializeWeights(seed: 1)
+        let tile = randomTile(output: architecture.geometry.output(input: size))
+        return Trainer(
+            configuration: configuration, limit: .steps(steps + 1), workers: workers, state: state, engine: engine,
+            recorder: Recorder(detector: watch, profile: engine.profile)
+        ) { _, _ in tile }
     }
 
     /// Refuses a size that the network cannot take.

@@ -23,7 +23,7 @@ struct PlanCommand: JobCommand {
     var settings: [String] = []
 
     @Option(help: "Numbers of hosts: 1,2,4 or 2,4,...,64, which doubles.")
-    var hosts: HostCounts
+    var hosts: CountList
 
     @Option(help: "Of each host's link: 1Gbit, 100Mbit.")
     var bandwidth: Bandwidth
@@ -80,34 +80,6 @@ struct PlanCommand: JobCommand {
             waiting: for sums that are not there when a worker's images are done
             hides from batch: with that many images a step or more, waiting is at most a twentieth of it
             """
-    }
-}
-
-/// Numbers of hosts as a person lists them.
-struct HostCounts: ExpressibleByArgument {
-    let counts: [Int]
-
-    init?(argument: String) {
-        var counts: [Int] = []
-        var isDoubling = false
-        for part in argument.split(separator: ",", omittingEmptySubsequences: false) {
-            if part == "..." || part == "…" {
-                guard !counts.isEmpty, !isDoubling else { return nil }
-                isDoubling = true
-                continue
-            }
-            guard let count = Int(part), (1...16_384).contains(count) else { return nil }
-            if isDoubling, var last = counts.last {
-                while last * 2 < count {
-                    last *= 2
-                    counts.append(last)
-                }
-                isDoubling = false
-            }
-            counts.append(count)
-        }
-        guard !isDoubling, !counts.isEmpty else { return nil }
-        self.counts = counts
     }
 }
 
