@@ -110,7 +110,7 @@ import Testing
         arguments: [
             ("lockstep.metadata_sha256", "lockstep.metadata_sha255"),
             ("lockstep.state_sha256", "lockstep.state_sha257"),
-            ("lockstep.version", "lockstep.versiom"), ("\"0.4.0\"", "\"0.2.0\""), ("\"0.4.0\"", "\"0.1.9\""),
+            ("lockstep.version", "lockstep.versiom"), ("\"0.5.0\"", "\"0.2.0\""), ("\"0.5.0\"", "\"0.1.9\""),
             ("\"lockstep.step\":\"7\"", "\"lockstep.step\":\"8\""), ("best_step\":\"5", "best_step\":\"4"),
             ("__metadata__", "__metadatb__"), ("validations_since_best\":\"1", "validations_since_best\":\"0"),
             ("elapsed_seconds\":\"12", "elapsed_seconds\":\"92"),
