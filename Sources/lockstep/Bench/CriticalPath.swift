@@ -56,6 +56,8 @@ struct CriticalPath: Sendable {
         let predicted: Double
         /// Seconds beyond an even share of the work.
         let lost: Double
+        /// Seconds that are not shared out.
+        let serial: Double
         let forks: Int
     }
 
@@ -125,7 +127,7 @@ struct CriticalPath: Sendable {
             let serial = max(0, layer.seconds - own.work)
             return Layer(
                 layer: layer.layer, pass: layer.pass, predicted: own.predicted + serial,
-                lost: own.predicted + serial - layer.seconds / count, forks: own.forks)
+                lost: own.predicted + serial - layer.seconds / count, serial: serial, forks: own.forks)
         }
         return Row(
             threads: schedule.threads, work: seconds, criticalPath: serial + longest, serial: serial, forks: forks,

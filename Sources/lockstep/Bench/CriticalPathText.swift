@@ -29,9 +29,12 @@ enum CriticalPathText {
             """
         guard let last = outcome.rows.last(where: { $0.threads > 1 }) else { return text }
         let layers = last.layers.prefix(12).map {
-            [$0.layer, $0.pass, milliseconds($0.predicted), milliseconds($0.lost), "\($0.forks)"]
+            [
+                $0.layer, $0.pass, milliseconds($0.predicted), milliseconds($0.lost), milliseconds($0.serial),
+                "\($0.forks)",
+            ]
         }
         text += "\n\nwhat limits \(last.threads) threads: beyond an even share of the work\n\n"
-        return text + aligned([["layer", "pass", "ms", "lost ms", "forks"]] + layers, left: 2)
+        return text + aligned([["layer", "pass", "ms", "lost ms", "not shared ms", "forks"]] + layers, left: 2)
     }
 }
