@@ -171,7 +171,8 @@ judge_words() {
     local count name
     count="$(grep -c '^error: ' "$1" || true)"
     [ "$count" -eq 1 ] || echo "$3: $count lines of error: $(grep -m 2 '^error: ' "$1" | tr '\n' '|')"
-    grep '^error: ' "$1" | grep -qF "${reasons[$2]}" ||
+    # A write that was cut short has none, and ends nothing.
+    [ -z "${reasons[$2]:-}" ] || grep '^error: ' "$1" | grep -qF "${reasons[$2]}" ||
         echo "$3: the line lacks the reason '${reasons[$2]}': $(grep -m 1 '^error: ' "$1")"
     # A temporary file's name is nobody's business: the path that it stands for is. What is read and written at a time fails
     # in any order.

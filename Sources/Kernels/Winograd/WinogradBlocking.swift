@@ -50,9 +50,9 @@ struct WinogradBlocking<Points: WinogradPoints> {
     }
 
     /// Cuts all tiles into blocks of whole rows that all threads work on together: the longer, the less often they wait for each
-    /// other.
+    /// other, as long as the last-level cache holds them.
     var sharedBlocks: [Range<Int>] {
-        sharesTiles ? wholeRows(0..<tiles.down, most: threads * 300_000 / tileFloats) : blocks(0..<tiles.down)
+        sharesTiles ? wholeRows(0..<tiles.down, most: min(threads, 16) * 300_000 / tileFloats) : blocks(0..<tiles.down)
     }
 
     /// Blocks of whole rows, of at most so many tiles where a row has no more.

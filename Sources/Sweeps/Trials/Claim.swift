@@ -105,7 +105,8 @@ package final class Claim {
         guard descriptor >= 0 else { throw failure(temporary, errno) }
         defer { unlink(temporary) }
         let claim = Claim(folder: folder, number: last + 1, descriptor: descriptor, content: content)
-        guard claim.write() else { throw failure(temporary, errno) }
+        let written = claim.write()
+        guard written == 0 else { throw failure(temporary, written) }
         // An answer that was lost on its way from an NFS server looks like a failure: the number of names does not lie.
         let code = link(temporary, path(folder, last + 1)) == 0 ? 0 : errno
         var status = stat()
@@ -132,12 +133,19 @@ package final class Claim {
         _ = write()
     }
 
-    private func write() -> Bool {
+    /// Returns `errno`, 0 = done.
+    private func write() -> Int32 {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         var text = Array((try? encoder.encode(content)) ?? Data())
         text += [UInt8](repeating: UInt8(ascii: " "), count: max(0, Self.bytes - 1 - text.count)) + [UInt8(ascii: "\n")]
-        return pwrite(descriptor, text, text.count, 0) == text.count && fsync(descriptor) == 0
+        var start = 0
+        while start < text.count {
+            let count = text[start...].withUnsafeBytes { pwrite(descriptor, $0.baseAddress, $0.count, off_t(start)) }
+            guard count > 0 else { return count == 0 ? EIO : errno }
+            start += count
+        }
+        return fsync(descriptor) == 0 ? 0 : errno
     }
 
     private static func failure(_ path: String, _ code: Int32) -> Failure {

@@ -21,6 +21,12 @@ struct TrialFolder: Sendable {
         SharedFile.clean(path)
     }
 
+    /// Removes what processes that have ended left half-written of a trial's state and claims.
+    func clean(_ trial: Trial) {
+        SharedFile.clean(run(of: trial), of: "trial.json")
+        SharedFile.clean(claims(of: trial))
+    }
+
     /// Whether a trial that was begun can be gone on with.
     func hasCheckpoint(_ trial: Trial) -> Bool {
         let directory = RunDirectory(run(of: trial))

@@ -64,6 +64,8 @@ final class TrialRunner: Sendable {
     ///
     /// - Throws: a failure where it cannot go on at all; a trial that fails is in its state.
     func run(at places: [TrialPlace]) throws -> Outcome {
+        // Of trials too that nobody claims any more.
+        for trial in plan.trials { folder.clean(trial) }
         try readAll()
         try forgetFailures()
         display.begin(plan, states: states)

@@ -82,7 +82,7 @@ struct CriticalPath: Sendable {
         return Outcome(stepSeconds: alone.predicted, measuredForks: forks, forkSeconds: fork, rows: rows)
     }
 
-    /// The median step of those that are timed, by its prediction.
+    /// Of every part the median over the steps that are timed: what another program took of the machine is in none of them.
     private func measure(threads: Int, fork: Double, alone: Double?) throws -> Row {
         let profile = StepProfile()
         let recorder = SectionRecorder(profile: profile)
@@ -90,48 +90,81 @@ struct CriticalPath: Sendable {
         let trainer = benchmark.trainer(SoloCommunicator(), engine: engine)
         defer { trainer.stop() }
         _ = try trainer.step()
-        let schedule = SectionSchedule(threads: threads, fork: fork, bandwidth: memoryBandwidth)
-        let rows = try (0..<benchmark.steps).map { _ in
+        let steps = try (0..<benchmark.steps).map { _ in
             profile.reset()
             recorder.reset()
             let outcome = try trainer.step()
-            return row(outcome.end - outcome.begin, recorder.sections, profile.rows, schedule, alone: alone)
+            return Step(
+                seconds: outcome.end - outcome.begin, sections: recorder.sections, layers: profile.rows)
         }
-        return rows.sorted { $0.predicted < $1.predicted }[rows.count / 2]
+        return row(
+            Step(medianOf: steps), SectionSchedule(threads: threads, fork: fork, bandwidth: memoryBandwidth),
+            alone: alone)
     }
 
-    /// - Parameter seconds: of the step, in which the sections' parts were done one after another.
-    private func row(
-        _ seconds: Double, _ sections: [SectionRecorder.Section], _ layers: [StepProfile.Row],
-        _ schedule: SectionSchedule, alone: Double?
-    ) -> Row {
-        var (shared, longest, predicted, memory, forks) = (0.0, 0.0, 0.0, 0.0, 0)
-        // By the profile's row: work in sections, predicted seconds of these, forks.
-        var byRow = Array(repeating: (work: 0.0, predicted: 0.0, forks: 0), count: layers.count)
-        for section in sections {
-            let work = section.parts.reduce(0, +)
+    /// What was recorded of a step.
+    private struct Step {
+        /// Seconds that are not shared out.
+        let serial: Double
+        let sections: [SectionRecorder.Section]
+        let layers: [StepProfile.Row]
+        /// Of each layer, seconds that are not shared out.
+        let layerSerial: [Double]
+
+        init(seconds: Double, sections: [SectionRecorder.Section], layers: [StepProfile.Row]) {
+            let work = sections.map { $0.parts.reduce(0, +) }
+            var layerSerial = layers.map(\.seconds)
+            for (section, work) in zip(sections, work) {
+                if let row = section.row { layerSerial[row] -= work }
+            }
+            serial = max(0, seconds - work.reduce(0, +))
+            self.sections = sections
+            self.layers = layers
+            self.layerSerial = layerSerial.map { max(0, $0) }
+        }
+
+        /// Steps have the same sections, of the same parts.
+        init(medianOf steps: [Step]) {
+            let first = steps[0]
+            func median(_ value: (Step) -> Double) -> Double { Support.median(steps.map(value)) ?? 0 }
+            serial = median(\.serial)
+            layers = first.layers
+            layerSerial = first.layers.indices.map { row in median { $0.layerSerial[row] } }
+            sections = first.sections.enumerated().map { index, section in
+                SectionRecorder.Section(
+                    row: section.row,
+                    parts: section.parts.indices.map { part in median { $0.sections[index].parts[part] } },
+                    bytes: section.bytes)
+            }
+        }
+    }
+
+    private func row(_ step: Step, _ schedule: SectionSchedule, alone: Double?) -> Row {
+        var (work, longest, predicted, memory, forks) = (step.serial, step.serial, step.serial, 0.0, 0)
+        // By the profile's row: work, predicted seconds, forks.
+        var rows = step.layerSerial.map { (work: $0, predicted: $0, forks: 0) }
+        for section in step.sections {
+            let own = section.parts.reduce(0, +)
             let one = schedule.prediction(section)
-            shared += work
+            work += own
             longest += section.parts.max() ?? 0
             predicted += one.seconds
             forks += one.isForked ? 1 : 0
             memory += one.isBoundByMemory ? one.seconds : 0
             guard let row = section.row else { continue }
-            byRow[row].work += work
-            byRow[row].predicted += one.seconds
-            byRow[row].forks += one.isForked ? 1 : 0
+            rows[row].work += own
+            rows[row].predicted += one.seconds
+            rows[row].forks += one.isForked ? 1 : 0
         }
-        let serial = max(0, seconds - shared)
-        let count = Double(schedule.threads)
-        let table = zip(layers, byRow).map { layer, own in
-            let serial = max(0, layer.seconds - own.work)
-            return Layer(
-                layer: layer.layer, pass: layer.pass, predicted: own.predicted + serial,
-                lost: own.predicted + serial - layer.seconds / count, serial: serial, forks: own.forks)
+        let layers = step.layers.indices.map { row in
+            Layer(
+                layer: step.layers[row].layer, pass: step.layers[row].pass, predicted: rows[row].predicted,
+                lost: rows[row].predicted - rows[row].work / Double(schedule.threads), serial: step.layerSerial[row],
+                forks: rows[row].forks)
         }
         return Row(
-            threads: schedule.threads, work: seconds, criticalPath: serial + longest, serial: serial, forks: forks,
-            predicted: serial + predicted, speedUp: (alone ?? serial + predicted) / (serial + predicted),
-            boundByMemory: memory, peakMebibytes: Benchmark.peakMebibytes, layers: table.sorted { $0.lost > $1.lost })
+            threads: schedule.threads, work: work, criticalPath: longest, serial: step.serial, forks: forks,
+            predicted: predicted, speedUp: (alone ?? predicted) / predicted, boundByMemory: memory,
+            peakMebibytes: Benchmark.peakMebibytes, layers: layers.sorted { $0.lost > $1.lost })
     }
 }
