@@ -123,8 +123,13 @@ struct CriticalPath: Sendable {
             self.layerSerial = layerSerial.map { max(0, $0) }
         }
 
-        /// Steps have the same sections, of the same parts.
-        init(medianOf steps: [Step]) {
+        private var cuts: [Int] { sections.map(\.parts.count) }
+
+        /// Steps have the same sections, of the same parts, but that the exchange's thread shares out what comes late: those
+        /// that are like most others count.
+        init(medianOf all: [Step]) {
+            let alike = all.map { step in all.filter { $0.cuts == step.cuts && $0.layers.count == step.layers.count } }
+            let steps = alike.max { $0.count < $1.count } ?? all
             let first = steps[0]
             func median(_ value: (Step) -> Double) -> Double { Support.median(steps.map(value)) ?? 0 }
             serial = median(\.serial)
