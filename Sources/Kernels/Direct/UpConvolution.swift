@@ -96,38 +96,58 @@ struct UpConvolution {
         _ input: TensorView, _ parameters: LayerParameters, gradients: LayerGradients, workspace: Workspace
     ) {
         let byInput = grid(panels: inputs / Self.width, inner: columns, rows: small.height)
-        let pixels = small.shape.pixels
+        let bands = bands
+        let bandPixels = min((bands.map(\.count).max() ?? 0) * small.width, Self.bandPixels)
         let byWeights = grid(
-            panels: columns / Self.width, inner: min(pixels, Self.bandPixels), rows: inputs / 2)
+            panels: columns / Self.width, inner: bandPixels, rows: inputs / 2, beside: bands.count,
+            atLeast: MicroKernel.rows)
         let rowParts = team.cuts(of: large.height)
         let packedCount = max(
-            byInput.most * columns * Self.width,
-            byWeights.most * Self.width * (min(pixels, Self.bandPixels) + small.width))
+            byInput.most * columns * Self.width, byWeights.most * Self.width * (bandPixels + small.width))
         let laneCount = packedCount + 2 * Self.width * byInput.most
         let n = large.channels
-        workspace.lend(large.height * n + team.threads * laneCount) { rowSums in
+        let weights = inputs * columns
+        workspace.lend((bands.count - 1) * weights + large.height * n + team.threads * laneCount) { base in
+            // The first band's sums are made where the gradient goes.
+            let sums = [gradients.weights] + (0..<bands.count - 1).map { base + $0 * weights }
+            let rowSums = base + (bands.count - 1) * weights
             let lanes = rowSums + large.height * n
-            let bytes = 4 * (2 * large.shape.count + small.shape.count + input.shape.count + 2 * inputs * columns)
-            team.forEach(byInput.count + byWeights.count + rowParts, moving: bytes) { lane, part in
+            let bytes = 4 * (2 * large.shape.count + small.shape.count + input.shape.count + 2 * weights)
+            let weightParts = bands.count * byWeights.count
+            team.forEach(byInput.count + weightParts + rowParts, moving: bytes) { lane, part in
                 let scratch = lanes + lane * laneCount
                 if part < byInput.count {
                     let (panels, rows) = byInput[part]
                     writeInputGradient(
                         parameters, panels: panels, rows: rows, scratch: scratch, edge: scratch + packedCount)
-                } else if part < byInput.count + byWeights.count {
-                    let (panels, pairs) = byWeights[part - byInput.count]
+                } else if part < byInput.count + weightParts {
+                    let (band, own) = (part - byInput.count).quotientAndRemainder(dividingBy: byWeights.count)
+                    let (panels, pairs) = byWeights[own]
                     writeWeightGradient(
-                        input, panels: panels, channels: 2 * pairs.lowerBound..<2 * pairs.upperBound,
-                        into: gradients.weights, packed: scratch)
+                        input, rows: bands[band], panels: panels,
+                        channels: 2 * pairs.lowerBound..<2 * pairs.upperBound, into: sums[band], packed: scratch)
                 } else {
-                    let own = part - byInput.count - byWeights.count
+                    let own = part - byInput.count - weightParts
                     for y in large.height * own / rowParts..<large.height * (own + 1) / rowParts {
                         sumPixels(large.row(y), height: 1, width: large.width, channels: n, into: rowSums + y * n)
                     }
                 }
             }
             sumPixels(rowSums, height: large.height, width: 1, channels: n, into: gradients.bias)
+            guard bands.count > 1 else { return }
+            team.forRanges(of: weights, atLeast: 1024, moving: 4 * bands.count) { range in
+                for band in 1..<bands.count {
+                    let (target, source) = (sums[0], sums[band])
+                    for i in range { target[i] += source[i] }
+                }
+            }
         }
+    }
+
+    /// Bands of rows of pixels, each with sums of its own for the weights' gradient: as many as 2 MB hold.
+    private var bands: [Range<Int>] {
+        let bands = max(1, min((2 << 20) / (4 * inputs * columns), 32, small.height / 4))
+        return (0..<bands).map { small.height * $0 / bands..<small.height * ($0 + 1) / bands }
     }
 
     /// Some columns of the input's gradient, in some rows of pixels: Gᵀ's panels times the two rows of gradients below each.
@@ -165,14 +185,15 @@ struct UpConvolution {
         }
     }
 
-    /// Some columns of the weights' gradient, for some channels of the input: a sum over all pixels, band by band.
+    /// Some columns of the weights' gradient, for some channels of the input: a sum over some rows of pixels.
     private func writeWeightGradient(
-        _ input: TensorView, panels: Range<Int>, channels: Range<Int>, into weights: UnsafeMutablePointer<Float>,
+        _ input: TensorView, rows: Range<Int>, panels: Range<Int>, channels: Range<Int>,
+        into weights: UnsafeMutablePointer<Float>,
         packed: UnsafeMutablePointer<Float>
     ) {
         let bandRows = max(1, Self.bandPixels / small.width)
-        for first in stride(from: 0, to: small.height, by: bandRows) {
-            let band = first..<min(first + bandRows, small.height)
+        for first in stride(from: rows.lowerBound, to: rows.upperBound, by: bandRows) {
+            let band = first..<min(first + bandRows, rows.upperBound)
             let pixels = band.count * small.width
             for (index, panel) in panels.enumerated() {
                 let (dy, column) = (panel * Self.width).quotientAndRemainder(dividingBy: half)
@@ -200,7 +221,7 @@ struct UpConvolution {
             MicroKernel.matrix(
                 operands, rows: channels.count, panels: panels.count,
                 into: weights + (channels.lowerBound * columns + panels.lowerBound * Self.width), row: columns,
-                accumulate: first > 0)
+                accumulate: first > rows.lowerBound)
         }
     }
 
@@ -219,11 +240,13 @@ struct UpConvolution {
         }
     }
 
-    /// Panels as many as a cache holds when packed, or few enough that each thread has some; then the rows too.
-    private func grid(panels: Int, inner: Int, rows: Int) -> Grid {
-        let size = max(1, min(max(4, Self.packedBlock / (inner * Self.width)), panels / team.threads))
+    /// Panels as many as a cache holds when packed, or few enough that each thread has some, beside so many parts of something
+    /// else; then the rows too.
+    private func grid(panels: Int, inner: Int, rows: Int, beside others: Int = 1, atLeast smallest: Int = 1) -> Grid {
+        let threads = (team.threads + others - 1) / others
+        let size = max(1, min(max(4, Self.packedBlock / (inner * Self.width)), panels / threads))
         let columns = stride(from: 0, to: panels, by: size).map { $0..<min($0 + size, panels) }
-        let pieces = max(1, min((team.threads + columns.count - 1) / columns.count, rows))
+        let pieces = max(1, min((threads + columns.count - 1) / columns.count, rows / smallest))
         return Grid(
             panels: columns, rows: (0..<pieces).map { rows * $0 / pieces..<rows * ($0 + 1) / pieces })
     }

@@ -10,12 +10,16 @@ extension WinogradBackward {
         let mCount = WinogradMatrices.count(tiles.size, rows: most, row: tiles.outputRow)
         let sumCount = most * tiles.outputRow
         let laneCount = vCount + mCount + sumCount + memory.scratchCount
-        // Of a band's last row, and of the row under way.
-        let borderCount = WinogradBorders.count(inputGradients, kept: 2)
-        workspace.lend(memory.count + bands.count * borderCount) { base in
+        // A band keeps that of its last row, until all are done where it is not alone, and that of the row before the one under way.
+        let kept = min(2, bands.map(\.count).max() ?? 0)
+        let isAlone = team.threads == 1
+        let borderCount = WinogradBorders.count(inputGradients, kept: isAlone ? 2 : kept)
+        workspace.lend(memory.count + (isAlone ? 1 : bands.count) * borderCount) { base in
             let (filters, u, rowSums) = memory.places(base)
             let borders = bands.indices.map {
-                WinogradBorders(inputGradients, kept: 2, base: base + (memory.count + $0 * borderCount))
+                WinogradBorders(
+                    inputGradients, kept: isAlone ? 2 : kept,
+                    base: base + (memory.count + (isAlone ? 0 : $0) * borderCount))
             }
             prepare(filters, rowSums)
             workspace.lend(team.threads * laneCount) { lanes in
@@ -55,15 +59,17 @@ extension WinogradBackward {
                             addInputGradients(
                                 row: row, of: block, channels: 0..<self.inputs, from: v, borders: borders[band],
                                 scratch: scratch)
-                            if row > bands[band].lowerBound, block.upperBound >= (row + 1) * tiles.across {
+                            if isAlone || row > bands[band].lowerBound, block.upperBound >= (row + 1) * tiles.across {
                                 addBorder(above: row, channels: 0..<self.inputs, borders: borders[band])
                             }
                         }
                     }
                 }
             }
-            for band in 1..<max(bands.count, 1) {
-                addBorder(above: bands[band].lowerBound, channels: 0..<inputs, borders: borders[band - 1])
+            if !isAlone && !inputGradients.isEmpty {
+                team.forEach(bands.count - 1) { _, index in
+                    addBorder(above: bands[index + 1].lowerBound, channels: 0..<inputs, borders: borders[index])
+                }
             }
             takeGradients(u, rowSums)
         }

@@ -65,10 +65,11 @@ struct WinogradBlocking<Points: WinogradPoints> {
         }
     }
 
-    /// Bands of rows of tiles, of which each has a sum of its own for the weights' gradient.
+    /// Bands of rows of tiles, of which each has a sum of its own for the weights' gradient: as many as 8 MB hold.
     var bands: [Range<Int>] {
         guard sharesTiles else { return [0..<tiles.down] }
-        let bands = min(tiles.inputChannels * tiles.outputChannels <= 64 * 64 ? 8 : 4, tiles.down)
+        let sum = 4 * WinogradMatrices.count(tiles.size, rows: tiles.inputChannels, row: tiles.outputRow)
+        let bands = min(max(4, (8 << 20) / sum), tiles.down)
         return (0..<bands).map { tiles.down * $0 / bands..<tiles.down * ($0 + 1) / bands }
     }
 
@@ -78,8 +79,8 @@ struct WinogradBlocking<Points: WinogradPoints> {
         return stride(from: 0, to: panels, by: size).map { $0..<min($0 + size, panels) }
     }
 
-    /// Whether so many parts keep all threads busy.
-    func suffices(_ parts: Int) -> Bool { parts % threads == 0 || parts >= 8 * threads }
+    /// Whether so many like parts keep all threads busy for the most part.
+    func suffices(_ parts: Int) -> Bool { 10 * parts >= 7 * threads * ((parts + threads - 1) / threads) }
 
     /// Cuts `range` into pieces of at least `smallest`, so that with so many `parts` of something else there is work for all
     /// threads.
