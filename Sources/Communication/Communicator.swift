@@ -57,6 +57,10 @@ public struct MessageTag: Hashable, Sendable {
     public static let trace = MessageTag(rawValue: 8)
     public static let predictedBand = MessageTag(rawValue: 20)
 
+    /// Whether a send is finished only once the receiver takes the message, however small it is: so that nobody runs ahead of
+    /// who falls behind, whose memory would fill with what waits for it.
+    public var waitsForReceiver: Bool { self == .snapshot }
+
     /// Parts of a bucket's sum on their way to who adds them.
     static func parts(bucket: Int) -> MessageTag { MessageTag(rawValue: Int32(100 + 2 * bucket)) }
     /// A bucket's sum on its way to all.

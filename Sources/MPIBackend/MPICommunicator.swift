@@ -68,9 +68,9 @@ package final class MPICommunicator: Communicator {
         try chunks(of: bytes.count).map { range in
             var request: MPI_Request?
             let start = bytes.baseAddress.map { $0 + range.lowerBound }
+            let begin = tag.waitsForReceiver ? MPI_Issend : MPI_Isend
             try check(
-                MPI_Isend(
-                    start, Int32(range.count), lockstep_mpi_byte(), Int32(rank), tag.rawValue, handle, &request),
+                begin(start, Int32(range.count), lockstep_mpi_byte(), Int32(rank), tag.rawValue, handle, &request),
                 "sending to rank \(rank)")
             return request
         }
