@@ -48,6 +48,8 @@ struct Benchmark: Sendable {
         let buckets: [Bucket]
         /// A mean step, layer by layer in the order of the step, if that was asked for.
         let layers: [BenchmarkLayer]?
+        /// Why workers of one host do not share memory though they should, if so.
+        let remark: String?
     }
 
     /// A part of the gradient.
@@ -88,7 +90,7 @@ struct Benchmark: Sendable {
         let state = TrainingState(ParameterLayout(architecture))
         state.weights.initializeWeights(seed: 1)
         let tile = randomTile(output: geometry.output(input: size))
-        let trainer = Trainer(
+        let trainer = try Trainer(
             configuration: configuration, limit: .steps(steps + 1), workers: world, state: state, engine: engine,
             recorder: Recorder(detector: watch, profile: profile)
         ) { _, _ in tile }
@@ -114,7 +116,7 @@ struct Benchmark: Sendable {
             updateSeconds: median { $0.end - $0.summed }, buckets: buckets,
             layers: profile.map {
                 BenchmarkLayer.table($0, passes: steps, seconds: outcomes.reduce(0) { $0 + $1.end - $1.begin })
-            })
+            }, remark: trainer.remark)
     }
 
     /// Refuses a size that the network cannot take.
