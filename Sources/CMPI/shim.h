@@ -10,3 +10,12 @@ static inline int lockstep_mpi_return_errors(MPI_Comm communicator)
 {
     return MPI_Comm_set_errhandler(communicator, MPI_ERRORS_RETURN);
 }
+static inline int lockstep_mpi_split_by_host(MPI_Comm communicator, int key, MPI_Comm *part)
+{
+    return MPI_Comm_split_type(communicator, MPI_COMM_TYPE_SHARED, key, MPI_INFO_NULL, part);
+}
+static inline int lockstep_mpi_progress(MPI_Comm communicator)
+{
+    int flag;
+    return MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, communicator, &flag, MPI_STATUS_IGNORE);
+}

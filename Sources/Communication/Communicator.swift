@@ -35,6 +35,18 @@ public protocol Communicator: AnyObject {
 
     /// A communicator among `members`, in that order, for those that are in it; called by all ranks with the same list.
     func split(_ members: [Int]) throws -> (any Communicator)?
+
+    /// A communicator among the ranks on this one's host, in order; called by all ranks.
+    func splitByHost() throws -> any Communicator
+
+    /// Memory of all ranks, which must be on one host, each with a part of so many bytes; called by all.
+    ///
+    /// Throws `Failure` on all alike where it is not to be had.
+    func shareMemory(bytes: Int) throws -> SharedMemory
+
+    /// Keeps messages moving that nobody asks after, such as those whose send is finished here and that are still on their
+    /// way. For whoever waits for something else.
+    func progress() throws
 }
 
 /// A message under way.
@@ -68,6 +80,8 @@ public struct MessageTag: Hashable, Sendable {
 }
 
 extension Communicator {
+    public func shareMemory(bytes: Int) throws -> SharedMemory { try SharedMemory(among: self, bytes: bytes) }
+
     /// Broadcast along a binomial tree: ⌈log₂ size⌉ rounds, in each of which the ranks that have the bytes send them
     /// on; size − 1 messages altogether.
     public func broadcast(_ bytes: UnsafeMutableRawBufferPointer, root: Int) throws {

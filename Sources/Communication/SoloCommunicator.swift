@@ -33,4 +33,8 @@ public final class SoloCommunicator: Communicator {
     public func waitingMessage(from rank: Int, tag: MessageTag) throws -> Int? { nil }
 
     public func split(_ members: [Int]) throws -> (any Communicator)? { members.contains(0) ? self : nil }
+
+    public func splitByHost() throws -> any Communicator { self }
+
+    public func progress() throws {}
 }

@@ -328,13 +328,19 @@ public struct Configuration: Sendable, Equatable {
     public struct Communication: Sendable, Equatable {
         /// Whether the all-reduce of a gradient's buckets begins while the backward pass computes the rest.
         public var overlap: Bool
+        /// Whether workers of one host add up their gradients in memory that they share, so that the host sends one sum.
+        public var hostSums: Bool
         /// The largest size of a bucket, in MiB.
         public var bucketMegabytes: Double
-        /// `bf16` halves the bytes, and gives up that results do not depend on the number of workers.
+        /// `bf16` halves the bytes, and gives up that results do not depend on workers and hosts.
         public var compression: GradientCompression
 
-        public init(overlap: Bool = true, bucketMegabytes: Double = 16, compression: GradientCompression = .none) {
+        public init(
+            overlap: Bool = true, hostSums: Bool = true, bucketMegabytes: Double = 16,
+            compression: GradientCompression = .none
+        ) {
             self.overlap = overlap
+            self.hostSums = hostSums
             self.bucketMegabytes = bucketMegabytes
             self.compression = compression
         }

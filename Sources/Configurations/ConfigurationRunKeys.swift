@@ -74,10 +74,17 @@ extension Configuration.Communication {
                     "Whether parts of a gradient are sent while the rest of it is computed. Results do not depend on it."
             ),
             .key(
+                "host_sums", \.hostSums, .truth,
+                meaning:
+                    "Whether workers of one host add up their gradients in memory that they share, so that the host sends one sum. Results do not depend on it, unless compressed."
+            ),
+            .key(
                 "bucket_mb", \.bucketMegabytes, .number, .above(0, atMost: 4096),
                 meaning: "The largest size in MiB of a part that is sent."),
             .key(
                 "compression", \.compression, .word,
-                meaning: "bf16 halves the bytes that are sent; results then depend on the number of workers."),
+                meaning:
+                    "bf16 halves the bytes that are sent; results then depend on the workers and on which share a host."
+            ),
         ])
 }

@@ -9,6 +9,7 @@ package final class MPICommunicator: Communicator {
     package let name: String
     package var libraryDescription: String { Self.libraryDescription }
     private let handle: MPI_Comm
+    private let worldRank: Int
 
     /// Bytes of one MPI message at most: MPI counts with 32 bits.
     private static let chunk = 1 << 30
@@ -23,7 +24,8 @@ package final class MPICommunicator: Communicator {
         self.handle = handle
         self.rank = Int(rank)
         self.size = Int(size)
-        name = "rank \(worldRank ?? Int(rank)) on \(ProcessInfo.processInfo.hostName)"
+        self.worldRank = worldRank ?? Int(rank)
+        name = "rank \(self.worldRank) on \(ProcessInfo.processInfo.hostName)"
     }
 
     /// Joins the job that `mpirun` started. MPI is called from one thread only, the caller's.
@@ -128,8 +130,17 @@ package final class MPICommunicator: Communicator {
                 handle, place == nil ? lockstep_mpi_undefined() : 0, Int32(place ?? 0), &part),
             "forming a group of ranks")
         guard place != nil, let part else { return nil }
-        return try MPICommunicator(part, worldRank: rank)
+        return try MPICommunicator(part, worldRank: worldRank)
     }
+
+    package func splitByHost() throws -> any Communicator {
+        var part: MPI_Comm?
+        try check(lockstep_mpi_split_by_host(handle, Int32(rank), &part), "finding the ranks of this host")
+        guard let part else { throw CommunicationFailure("MPI failed finding the ranks of this host") }
+        return try MPICommunicator(part, worldRank: worldRank)
+    }
+
+    package func progress() throws { try check(lockstep_mpi_progress(handle), "moving messages") }
 
     /// At least one range, so that an empty message is a message too.
     private func chunks(of count: Int) -> [Range<Int>] {

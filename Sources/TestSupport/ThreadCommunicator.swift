@@ -10,10 +10,13 @@ package final class ThreadCommunicator: Communicator {
     package let libraryDescription = "threads"
     private let post: PostOffice
     private let members: [Int]
+    /// The host of each rank of the world.
+    private let hosts: [Int]
     private let group: String
 
-    private init(post: PostOffice, members: [Int], rank: Int, group: String) {
+    private init(post: PostOffice, hosts: [Int], members: [Int], rank: Int, group: String) {
         self.post = post
+        self.hosts = hosts
         self.members = members
         self.rank = rank
         self.group = group
@@ -24,15 +27,20 @@ package final class ThreadCommunicator: Communicator {
     ///
     /// The first rank to throw ends the others, whose messages then never come; a job that takes longer than
     /// `timeout` seconds is a hang and fails.
+    ///
+    /// - Parameter hosts: the number of each rank's host; nil: all are on one.
     package static func run<R: Sendable>(
-        size: Int, timeout: Double = 60, _ body: @escaping @Sendable (ThreadCommunicator) throws -> R
+        size: Int, hosts: [Int]? = nil, timeout: Double = 60,
+        _ body: @escaping @Sendable (ThreadCommunicator) throws -> R
     ) throws -> [R] {
         let post = PostOffice(deadline: Date(timeIntervalSinceNow: timeout))
         let results = Results<R>(size: size)
+        let hosts = hosts ?? Array(repeating: 0, count: size)
+        precondition(hosts.count == size, "\(hosts.count) hosts for \(size) ranks")
         for rank in 0..<size {
             let thread = Thread {
                 let communicator = ThreadCommunicator(
-                    post: post, members: Array(0..<size), rank: rank, group: "world")
+                    post: post, hosts: hosts, members: Array(0..<size), rank: rank, group: "world")
                 let result = Result { try body(communicator) }
                 if case .failure(let error) = result { post.close(because: error) }
                 results.set(result, rank: rank)
@@ -77,8 +85,17 @@ package final class ThreadCommunicator: Communicator {
     package func split(_ members: [Int]) throws -> (any Communicator)? {
         guard let place = members.firstIndex(of: rank) else { return nil }
         return ThreadCommunicator(
-            post: post, members: members.map { self.members[$0] }, rank: place, group: "\(group)/\(members)")
+            post: post, hosts: hosts, members: members.map { self.members[$0] }, rank: place,
+            group: "\(group)/\(members)")
     }
+
+    package func splitByHost() throws -> any Communicator {
+        let neighbours = members.indices.filter { hosts[members[$0]] == hosts[members[rank]] }
+        guard let part = try split(neighbours) else { preconditionFailure("rank \(rank) is not on its host") }
+        return part
+    }
+
+    package func progress() throws { try post.check() }
 
     private func address(from: Int, to: Int, _ tag: MessageTag) -> String { "\(group) \(from)>\(to) \(tag)" }
 
@@ -173,6 +190,14 @@ private final class PostOffice: @unchecked Sendable {
         if Date() > deadline { throw Failure.running("a rank polled in vain for \(address)") }
         let mailbox = mailboxes[address, default: Mailbox()]
         return mailbox.messages[mailbox.expected]?.count
+    }
+
+    /// Throws where another rank has, or where the job is late.
+    func check() throws {
+        condition.lock()
+        defer { condition.unlock() }
+        if let failure { throw failure }
+        if Date() > deadline { throw Failure.running("a rank waited in vain for others of its host") }
     }
 
     func close(because error: any Error) {

@@ -29,6 +29,19 @@ final class Cluster {
         return try RunningProgram([Self.script, "--id", identifier, "on", "node1"] + words, in: place.folder)
     }
 
+    /// Runs the tests' own program with ranks on one host after the other in turn.
+    func run(_ arguments: [String], ranks: Int, in place: Place) throws -> Program.Outcome {
+        let words = [Self.script, "--id", identifier, "run", "\(ranks)", Program.executable]
+        return try RunningProgram(words + arguments, in: place.folder).outcome()
+    }
+
+    /// Bytes that have left a host by its link.
+    func bytesSent(by host: String, in place: Place) throws -> Int {
+        let words = [Self.script, "--id", identifier, "on", host, "cat", "/sys/class/net/eth0/statistics/tx_bytes"]
+        let outcome = try RunningProgram(words, in: place.folder).outcome()
+        return try #require(Int(outcome.output.trimmingCharacters(in: .whitespacesAndNewlines)))
+    }
+
     /// Takes away a host's link and all that runs on it.
     func lose(_ host: String) throws { try #require(try Self.call(["--id", identifier, "lose", host]) == 0) }
 

@@ -106,6 +106,27 @@ extension ProgramTests {
             #expect(try rows(place) == rows(alone))
         }
 
+        @Test("a host sends one sum, however many workers it has", arguments: [1, 2, 4])
+        func bytes(workers: Int) throws {
+            let place = try Place()
+            let cluster = try Cluster(hosts: 2)
+            let steps = 4
+            for (option, sums) in [("--host-sums", 1), ("--no-host-sums", workers)] {
+                let before = try ["node1", "node2"].map { try cluster.bytesSent(by: $0, in: place) }
+                let outcome = try cluster.run(
+                    ["bench", "--base", "16", "--size", "188", "--steps", "\(steps)", option, "--json"],
+                    ranks: 2 * workers, in: place)
+                #expect(outcome.status == 0, "\(outcome.errors)")
+                let parameters = try #require(try outcome.json["parameters"] as? Int)
+                // One step more than is timed; a node and a sum, of which half are the other host's.
+                let expected = Double((steps + 1) * sums * 2 * 4 * parameters) / 2
+                for (host, bytes) in zip(["node1", "node2"], before) {
+                    let sent = Double(try cluster.bytesSent(by: host, in: place) - bytes)
+                    #expect(abs(sent / expected - 1) < 0.05, "\(host) \(option): \(sent) bytes, not \(expected)")
+                }
+            }
+        }
+
         @Test("a host that cannot take part is one line", arguments: ["cluster", "supervise"])
         func missing(script: String) throws {
             let place = try Place()

@@ -32,13 +32,36 @@ extension ProgramTests {
                 let path = try #require(answer[file] as? String)
                 #expect(FileManager.default.fileExists(atPath: place.folder.path(path)), "\(file) \(path)")
             }
-            for (ranks, mode) in [(2, "dedicated"), (3, "dedicated"), (4, "dedicated"), (3, "shared")] {
-                let run = "run-\(ranks)-\(mode)"
-                try place.succeed(
-                    ["train", "cells.yaml", "--output", run, "--set", "run.coordinator=\(mode)"], ranks: ranks)
+            for (ranks, setting) in [
+                (2, "run.coordinator=dedicated"), (3, "run.coordinator=dedicated"), (4, "run.coordinator=dedicated"),
+                (3, "run.coordinator=shared"), (4, "communication.host_sums=false"),
+            ] {
+                let run = "run-\(ranks)-\(setting)"
+                let outcome = try place.succeed(
+                    ["train", "cells.yaml", "--output", run, "--set", setting], ranks: ranks)
+                #expect(!outcome.errors.contains("share memory"), "\(outcome.errors)")
                 #expect(try place.digest(run) == digest, "\(run)")
                 #expect(try place.losses(run) == place.losses("alone"), "\(run)")
             }
+        }
+
+        @Test(
+            "ranks that see each other's files as little as their processes send messages, which is said once",
+            .enabled(if: Cluster.isPermitted, "namespaces need root"))
+        func apart() throws {
+            let place = try Place()
+            try place.succeed(["train", "cells.yaml", "--output", "alone"])
+            // Each rank is process 1 of its own container; Open MPI's own shared memory would not bear that.
+            let outcome = try RunningProgram(
+                [
+                    "mpirun", "-q", "--oversubscribe", "--bind-to", "none", "--mca", "btl", "self,tcp", "-np", "3",
+                    "unshare", "--pid", "--fork", "--mount-proc", Program.executable, "train", "cells.yaml",
+                ], in: place.folder
+            ).outcome()
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            let remarks = outcome.errors.split(separator: "\n").filter { $0.contains("cannot share memory: ") }
+            #expect(remarks.count == 1, "\(outcome.errors)")
+            #expect(try place.digest("runs/cells") == place.digest("alone"))
         }
 
         @Test(

@@ -5,16 +5,16 @@ import Testing
     /// A slot of one second whose buckets of a million floats are complete at even times, on a link of 100 MB/s.
     private func model(
         buckets: Int = 4, bytesPerSecond: Double = 100e6, latency: Double = 0, overlap: Bool = true,
-        compression: GradientCompression = .none
+        addition: Double = 0, hostSums: Bool = true, compression: GradientCompression = .none
     ) -> AllReduceModel {
         let floats = 1 << 20
         let cut = GradientBuckets(gradient: buckets * floats, tail: 0, floats: floats)
         return AllReduceModel(
             worker: .init(
                 slot: 1, completion: (0..<cut.count).map { Double($0 + 1) / Double(cut.count) }, update: 0.25,
-                addition: 0, norm: 0),
+                addition: addition, norm: 0),
             link: .init(bytesPerSecond: bytesPerSecond, latency: latency), buckets: cut, overlap: overlap,
-            compression: compression)
+            hostSums: hostSums, compression: compression)
     }
 
     private static let megabyte = Double(4 << 20)
@@ -37,6 +37,34 @@ import Testing
         #expect(abs(compressed.bytesPerHost - share * (2 * Self.megabyte + Self.tail)) < 1)
         // Workers of one host send each other nothing over the link.
         #expect(model().step(slots: workers, workers: workers, perHost: workers).bytesPerHost == 0)
+    }
+
+    @Test("a host sends one sum, or one a worker", arguments: [(2, 2), (4, 8), (8, 64), (3, 4)])
+    func hostSums(hosts: Int, perHost: Int) {
+        let workers = hosts * perHost
+        let bytes = 4 * Self.megabyte + Self.tail
+        let one = model().step(slots: workers, workers: workers, perHost: perHost)
+        let expected = 2 * bytes * Double(hosts - 1) / Double(hosts)
+        #expect(abs(one.bytesPerHost - expected) <= 1e-9 * expected)
+        // Two phases of each bucket; each worker has a peer on each other host.
+        #expect(one.messagesPerHost == 2 * model().buckets.count * perHost * (hosts - 1))
+        let each = model(hostSums: false).step(slots: workers, workers: workers, perHost: perHost)
+        #expect(abs(each.bytesPerHost - Double(perHost) * one.bytesPerHost) <= 1e-9 * each.bytesPerHost)
+        #expect(one.seconds < each.seconds)
+    }
+
+    @Test func hostsOfNoSubtreeSendMore() {
+        // Of 12 slots the second of three hosts has 4 to 7, a subtree; of 9 it has 3, 4 and 5: nodes [3, 4) and [4, 6).
+        let whole = model().step(slots: 12, workers: 12, perHost: 4)
+        let uneven = model().step(slots: 9, workers: 9, perHost: 3)
+        #expect(abs(uneven.bytesPerHost - 1.5 * whole.bytesPerHost) <= 1e-9 * uneven.bytesPerHost)
+    }
+
+    @Test func whatAHostAddsUpTakesTime() {
+        let one = model(overlap: false, addition: 1e-9).step(slots: 4, workers: 4, perHost: 4)
+        // Three additions of a quarter each.
+        let expected = 0.75 * Double(1 << 20) * 1e-9
+        #expect(one.bytesPerHost == 0 && abs(one.waiting - expected) < 1e-6 * expected + 1e-12)
     }
 
     @Test func sharesThatAreNoSubtreesSendMore() {

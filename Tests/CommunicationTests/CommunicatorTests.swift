@@ -34,6 +34,14 @@ import Testing
         #expect(ranks == [[], [0, 2, 2], [], [1, 2, 2]])
     }
 
+    @Test func aHostsRanksAreAGroup() throws {
+        let ranks = try ThreadCommunicator.run(size: 5, hosts: [0, 1, 0, 2, 1]) { communicator -> [UInt8] in
+            let host = try communicator.splitByHost()
+            return try host.gatherFromAll(Data([UInt8(communicator.rank)])).map { $0[0] }
+        }
+        #expect(ranks == [[0, 2], [1, 4], [0, 2], [3], [1, 4]])
+    }
+
     @Test("another build on one rank, or on two, is named on all", arguments: [[2], [1, 3], []])
     func builds(others: [Int]) throws {
         let failures = try ThreadCommunicator.run(size: 4) { communicator -> String? in

@@ -9,9 +9,7 @@ import Testing
             let ranges = (0..<workers).map(tree.slots(ofWorker:))
             #expect(ranges.flatMap(Array.init) == Array(0..<slots))
             #expect(ranges.allSatisfy { $0.count == slots / workers || $0.count == slots / workers + 1 })
-            for (worker, range) in ranges.enumerated() {
-                #expect(tree.ownNodes(ofWorker: worker).flatMap(Array.init) == Array(range))
-            }
+            for range in ranges { #expect(tree.largestNodes(in: range).flatMap(Array.init) == Array(range)) }
         }
     }
 
@@ -20,7 +18,9 @@ import Testing
             for workers in 1...slots {
                 let tree = SlotTree(slots: slots, workers: workers)
                 let limit = max(1, 2 * Int.bitWidth - 2 * slots.leadingZeroBitCount)
-                for worker in 0..<workers { #expect(tree.ownNodes(ofWorker: worker).count <= limit) }
+                for worker in 0..<workers {
+                    #expect(tree.largestNodes(in: tree.slots(ofWorker: worker)).count <= limit)
+                }
             }
         }
     }

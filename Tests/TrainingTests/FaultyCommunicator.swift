@@ -2,7 +2,7 @@ import Communication
 import Foundation
 
 /// A rank's communicator that does something to parts of gradients on their way between workers, as broken memory
-/// would; for networks whose gradient is one bucket.
+/// would; for networks whose gradient is one bucket. Each rank is on a host of its own, so that all of it travels.
 final class FaultyCommunicator: Communicator {
     /// Called with the world's rank, the step's number from 1, and the first floats of the gradient.
     typealias Fault = @Sendable (_ rank: Int, _ step: Int, _ values: UnsafeMutableBufferPointer<Float>) -> Void
@@ -79,6 +79,10 @@ final class FaultyCommunicator: Communicator {
             FaultyCommunicator($0, worldRank: worldRank, outgoing: outgoing, incoming: incoming)
         }
     }
+
+    func splitByHost() throws -> any Communicator { SoloCommunicator() }
+
+    func progress() throws { try inner.progress() }
 }
 
 /// A message that something happens to as it arrives.

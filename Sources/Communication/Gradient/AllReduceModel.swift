@@ -1,9 +1,10 @@
 /// Predicts a step's time on more workers than are at hand, from one worker's measured step and a model of what
 /// `GradientAllReduce` sends.
 ///
-/// Each host has one link, which sends one bucket after another in the order in which they become ready: in a first
-/// phase every worker's nodes to those who add, then, once all have arrived and been added, the sums to all. Messages
-/// between workers of one host cost nothing.
+/// Workers form groups, those of a host where they share memory, or else each alone. Each host has one link, which sends
+/// one bucket after another in the order in which they become ready: in a first phase, once each group's members have
+/// added up their nodes, every group's nodes to those who add, then, once all have arrived and been added, the sums to
+/// all. Messages between workers of one host cost nothing.
 public struct AllReduceModel: Sendable {
     /// What was measured on one worker.
     public struct Worker: Sendable {
@@ -67,10 +68,12 @@ public struct AllReduceModel: Sendable {
     public var link: Link
     public var buckets: GradientBuckets
     public var overlap: Bool
+    /// Whether workers of one host add up their gradients in memory that they share.
+    public var hostSums: Bool
     public var compression: GradientCompression
 
     public init(
-        worker: Worker, link: Link, buckets: GradientBuckets, overlap: Bool = true,
+        worker: Worker, link: Link, buckets: GradientBuckets, overlap: Bool = true, hostSums: Bool = true,
         compression: GradientCompression = .none
     ) {
         precondition(worker.completion.count == buckets.count, "a time for each bucket")
@@ -78,6 +81,7 @@ public struct AllReduceModel: Sendable {
         self.link = link
         self.buckets = buckets
         self.overlap = overlap
+        self.hostSums = hostSums
         self.compression = compression
     }
 
@@ -85,27 +89,32 @@ public struct AllReduceModel: Sendable {
     public func step(slots: Int, workers: Int, perHost: Int = 1) -> Step {
         let tree = SlotTree(slots: slots, workers: workers)
         let most = (0..<workers).map { tree.slots(ofWorker: $0).count }.max() ?? 0
-        let nodes = (0..<workers).map { tree.ownNodes(ofWorker: $0) }
+        let nodes = (0..<workers).map { tree.largestNodes(in: tree.slots(ofWorker: $0)) }
         let mostNodes = nodes.map(\.count).max() ?? 1
         let additions = Double(most - 1) * Double(buckets.gradient) * worker.addition
         let computed = Double(most) * worker.slot + (workers == 1 || mostNodes == 1 ? additions : 0)
         let lastBegins = computed - worker.slot
         let ready = worker.completion.map { overlap ? lastBegins + $0 : computed }
 
+        let perWorker = max(1, min(perHost, workers))
+        let groups = Groups(tree, nodes: nodes, members: hostSums ? perWorker : 1)
         var sent = (bytes: 0.0, messages: 0)
         var free = 0.0
         var summed = computed
         // Phases that are waiting for the link, by the time at which they could begin.
-        var waiting = ready.indices.map { (time: ready[$0], bucket: $0, isSum: false) }
-        let perWorker = max(1, min(perHost, workers))
+        var waiting = ready.indices.map {
+            (time: ready[$0] + groups.ownAdditions * floats(of: $0) * worker.addition, bucket: $0, isSum: false)
+        }
         while let next = waiting.indices.min(by: { waiting[$0].time < waiting[$1].time }) {
             let phase = waiting.remove(at: next)
-            let floats = Double(buckets.ranges[phase.bucket].count)
+            let floats = floats(of: phase.bucket)
             let width = phase.bucket == buckets.tailBucket || compression == .none ? 4.0 : 2.0
-            let copies = phase.isSum ? 1 : mostNodes
-            let away = Double(workers - perWorker) / Double(workers)
-            let bytes = Double(perWorker * copies) * floats * width * away
-            let messages = perWorker * copies * (workers - perWorker)
+            let copies = phase.isSum ? 1 : groups.mostNodes
+            // Of a host: its groups' bytes for those of other hosts, and how many messages they are.
+            let onHost = perWorker / groups.members
+            let away = max(0, groups.count - onHost)
+            let bytes = Double(onHost * copies) * floats * width * Double(away) / Double(groups.count)
+            let messages = perWorker * copies * away
             let end = max(free, phase.time) + bytes / link.bytesPerSecond + Double(messages) * link.gap
             if messages > 0 {
                 free = end
@@ -116,14 +125,48 @@ public struct AllReduceModel: Sendable {
             if phase.isSum {
                 summed = max(summed, arrived + floats * worker.norm)
             } else {
-                let parts = Double(nodes.reduce(0) { $0 + $1.count } - 1)
-                waiting.append((arrived + parts * floats / Double(workers) * worker.addition, phase.bucket, true))
+                waiting.append((arrived + groups.allAdditions * floats * worker.addition, phase.bucket, true))
             }
         }
         return Step(
             seconds: summed + worker.update, computed: computed, waiting: summed - computed,
             bytesPerHost: sent.bytes, messagesPerHost: sent.messages,
-            records: nodes.map(Self.records).max() ?? 1)
+            records: nodes.map(GradientRecords.count).max() ?? 1)
+    }
+
+    private func floats(of bucket: Int) -> Double { Double(buckets.ranges[bucket].count) }
+
+    /// The groups of a job's workers, which follow each other; the last may have fewer members.
+    private struct Groups {
+        let count: Int
+        let members: Int
+        /// Of a group.
+        let mostNodes: Int
+        /// Additions that a worker makes for each float of a bucket: of its group's nodes for other groups, and of all
+        /// groups' for the sum.
+        let ownAdditions: Double
+        let allAdditions: Double
+
+        init(_ tree: SlotTree, nodes: [[Range<Int>]], members: Int) {
+            let groups = stride(from: 0, to: tree.workers, by: members).map { first in
+                let last = min(first + members, tree.workers) - 1
+                return (
+                    parts: nodes[first...last].reduce(0) { $0 + $1.count },
+                    nodes: tree.largestNodes(
+                        in: tree.slots(ofWorker: first).lowerBound..<tree.slots(ofWorker: last).upperBound
+                    ).count
+                )
+            }
+            let away = Double(groups.count - 1) / Double(groups.count)
+            count = groups.count
+            self.members = members
+            mostNodes = groups.map(\.nodes).max() ?? 1
+            // A share each.
+            let within = groups.map { Double($0.parts - $0.nodes) }.max() ?? 0
+            ownAdditions = within * away / Double(members)
+            allAdditions =
+                (within + Double(groups.reduce(0) { $0 + $1.nodes } - 1)) / Double(groups.count * members)
+        }
     }
 
     /// The fewest images a worker with which sums keep the workers waiting for at most `share` of a step; nil where
@@ -143,12 +186,5 @@ public struct AllReduceModel: Sendable {
             if hides(middle) { enough = middle } else { few = middle }
         }
         return enough
-    }
-
-    /// Records of a worker with these nodes: one for each that is done, and on the way down to a slot one a level.
-    private static func records(_ nodes: [Range<Int>]) -> Int {
-        nodes.enumerated().map { place, node in
-            place + 1 + (Int.bitWidth - max(node.count - 1, 0).leadingZeroBitCount)
-        }.max() ?? 1
     }
 }

@@ -69,24 +69,48 @@ final class ComputeThread: @unchecked Sendable {
 
 /// How far the compute thread is with a step.
 ///
-/// `@unchecked`: `condition` guards every variable. The records that `nodes` points to are written by the compute thread up
-/// to the published buckets' completion, and only by the exchanging thread after it.
+/// `@unchecked`: `condition` guards every variable. The worker's records are written by the compute thread up to the
+/// published buckets' completion, and only by the exchanging thread after it.
 final class ComputeProgress: @unchecked Sendable {
     private let condition = NSCondition()
     private var complete = 0
     private var isOver = false
-    private var nodeRecords: [UnsafeMutablePointer<Float>] = []
+    private var areRecordsFree = false
+    private var isCancelled = false
     private var times: [Double] = []
 
-    /// Says where the sums of this worker's nodes are; before the first bucket is complete.
-    func set(nodes: [UnsafeMutablePointer<Float>]) { condition.withLock { nodeRecords = nodes } }
+    /// Says that nobody reads this worker's records any more.
+    func free() {
+        condition.withLock {
+            areRecordsFree = true
+            condition.broadcast()
+        }
+    }
+
+    /// Says that the exchange is over; who still waits for it waits in vain.
+    func cancel() {
+        condition.withLock {
+            isCancelled = true
+            condition.broadcast()
+        }
+    }
+
+    /// Waits until nobody reads this worker's records any more; throws where the exchange has ended before.
+    func waitUntilFree() throws {
+        condition.lock()
+        defer { condition.unlock() }
+        while !areRecordsFree {
+            if isCancelled { throw CommunicationFailure("the exchange with the other workers has ended") }
+            condition.wait()
+        }
+    }
 
     /// So many buckets are final in all of this worker's nodes.
     func publish(complete count: Int) {
         condition.withLock {
             while times.count < count { times.append(Timeline.now) }
             complete = count
-            condition.signal()
+            condition.broadcast()
         }
     }
 
@@ -100,7 +124,6 @@ final class ComputeProgress: @unchecked Sendable {
 
     /// The complete buckets, and whether there will be no more.
     var state: (complete: Int, isOver: Bool) { condition.withLock { (complete, isOver) } }
-    var nodes: [UnsafeMutablePointer<Float>] { condition.withLock { nodeRecords } }
     /// When each bucket was complete, on `Timeline`'s clock.
     var completionTimes: [Double] { condition.withLock { times } }
 

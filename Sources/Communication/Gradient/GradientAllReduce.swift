@@ -8,40 +8,67 @@ import Support
 /// A thread of its own computes this worker's slots, whose sum a `GradientAccumulator` makes; the caller's thread
 /// meanwhile exchanges what is complete with the other workers, bucket by bucket (`BucketReduction`), while the last
 /// slot's backward pass still runs. (MPI is called from one thread, and only messages that somebody looks after move.)
+/// Workers of one host add up theirs in memory that they share before anything travels, and read the sum there
+/// (`WorkerGroup`).
 package final class GradientAllReduce {
     private let assignment: SlotAssignment
+    private let group: WorkerGroup
+    /// The nodes of this worker.
+    private let ownNodes: [Range<Int>]
+    /// The record of each node of a worker of the group.
+    private let groupRecords: [Range<Int>: UnsafeMutablePointer<Float>]
+    private let records: GradientRecords
     package let buckets: GradientBuckets
     private let exchangesEarly: Bool
     private let compression: GradientCompression
     private let team: ThreadTeam
     private let thread = ComputeThread()
     private let staging = StagingPool()
-    private let pool: RecordPool
-    /// The records of the last sum, which lies in the first of them.
-    private var sums: [GradientRecord] = []
+    /// Sums so far.
+    private var step = 0
+    /// Why workers of one host do not share memory though they should, if so; the same on all workers.
+    package let remark: String?
 
+    /// Called by all workers.
+    ///
     /// - Parameters:
     ///   - slots: images of the global batch.
     ///   - communicator: the workers', in order.
     ///   - buckets: how a record travels.
     ///   - overlap: whether buckets leave before all of this worker's slots are done.
+    ///   - hostSums: whether workers of one host add up their gradients in memory that they share.
     ///   - compression: of gradients; what is behind them always travels as it is.
     package init(
         slots: Int, communicator: any Communicator, buckets: GradientBuckets, overlap: Bool = true,
-        compression: GradientCompression = .none, team: ThreadTeam
-    ) {
-        assignment = SlotAssignment(slots: slots, communicator: communicator)
+        hostSums: Bool = true, compression: GradientCompression = .none, team: ThreadTeam
+    ) throws {
+        let tree = SlotTree(slots: slots, workers: communicator.size)
+        let formation = try GroupFormation(
+            tree: tree, communicator: communicator, sharesMemory: hostSums, buckets: buckets)
+        assignment = formation.assignment
+        group = formation.group
+        remark = formation.remark
+        var groupRecords: [Range<Int>: UnsafeMutablePointer<Float>] = [:]
+        let memberNodes = assignment.memberNodes
+        for (member, nodes) in memberNodes.enumerated() {
+            for (number, node) in nodes.enumerated() {
+                groupRecords[node] = group.record(member: member, node: number)
+            }
+        }
+        self.groupRecords = groupRecords
+        ownNodes = memberNodes[assignment.place]
+        records = GradientRecords(
+            nodes: ownNodes.compactMap { groupRecords[$0] }, floats: buckets.recordCount)
         self.buckets = buckets
         exchangesEarly = overlap
         self.compression = compression
         self.team = team
-        pool = RecordPool(floats: buckets.recordCount)
     }
 
     deinit { thread.end() }
 
     /// The slots that this worker computes.
-    package var ownSlots: Range<Int> { assignment.tree.slots(ofWorker: assignment.communicator.rank) }
+    package var ownSlots: Range<Int> { assignment.slots[assignment.communicator.rank] }
 
     /// A batch's sum, valid until the next one.
     package struct Sum {
@@ -67,29 +94,29 @@ package final class GradientAllReduce {
     package func sum(
         meanwhile: () throws -> Bool = { false }, compute: (GradientAccumulator) throws -> Void
     ) throws -> Sum {
-        for record in sums { pool.give(back: record) }
-        sums = []
+        step += 1
+        group.reach(.released, step: step)
         let progress = ComputeProgress()
         let accumulator = GradientAccumulator(
-            nodes: assignment.nodes[assignment.communicator.rank], buckets: buckets, pool: pool, progress: progress,
-            team: team)
+            nodes: ownNodes, buckets: buckets, records: records, progress: progress, team: team)
         // Written by the computing thread, read here once it is idle.
         nonisolated(unsafe) var failure: Failure?
-        nonisolated(unsafe) var computed: [GradientRecord] = []
         var norm = SquaredNorm(count: buckets.gradient)
         var summed = Array(repeating: 0.0, count: buckets.count)
         try withoutActuallyEscaping(compute) { compute in
             thread.begin {
                 do { try compute(accumulator) } catch { failure = Failure(wrapping: error) }
-                computed = accumulator.finish(isFailed: failure != nil)
+                accumulator.finish(isFailed: failure != nil)
                 progress.finish()
             }
             // Whatever happens here, nothing may be freed under the thread.
-            defer { thread.waitUntilIdle() }
+            defer {
+                progress.cancel()
+                thread.waitUntilIdle()
+            }
             try exchange(progress, meanwhile, &norm, &summed)
         }
-        sums = computed
-        let base = computed[0].base
+        let base = group.sum
         if base[buckets.failures] > 0 { throw try sharedFailure(own: failure) }
         let complete = progress.completionTimes
         return Sum(
@@ -112,26 +139,31 @@ package final class GradientAllReduce {
         _ summed: inout [Double]
     ) throws {
         var begun = 0
+        var areRecordsFree = false
         var underWay: [BucketReduction] = []
         var idleLooks = 0
         while true {
             let (complete, isOver) = progress.state
             var hasMoved = false
+            if !areRecordsFree, !group.holdsSum || group.haveReached(.released, step: step) {
+                areRecordsFree = true
+                progress.free()
+            }
             while begun < complete, exchangesEarly || complete == buckets.count {
-                underWay.append(try begin(begun, progress.nodes))
+                underWay.append(try begin(begun))
                 begun += 1
             }
             for reduction in underWay {
                 while try reduction.advance() { hasMoved = true }
                 guard reduction.isDone else { continue }
                 if reduction.bucket != buckets.tailBucket {
-                    norm.cover(reduction.range, of: progress.nodes[0], team: isOver ? team : .solo)
+                    norm.cover(reduction.range, of: group.sum, team: isOver ? team : .solo)
                 }
                 summed[reduction.bucket] = Timeline.now
             }
             underWay.removeAll(where: \.isDone)
             if begun == buckets.count && underWay.isEmpty { return }
-            let isBusy = try meanwhile() || !underWay.isEmpty
+            let isBusy = try meanwhile() || !underWay.isEmpty || !areRecordsFree
             idleLooks = hasMoved ? 0 : idleLooks + 1
             guard !hasMoved else { continue }
             if isOver {
@@ -146,9 +178,9 @@ package final class GradientAllReduce {
     /// Seconds between looks at messages while this core computes: 1,000 looks a second cost it half a per cent.
     private static let nap = 0.001
 
-    private func begin(_ bucket: Int, _ nodes: [UnsafeMutablePointer<Float>]) throws -> BucketReduction {
+    private func begin(_ bucket: Int) throws -> BucketReduction {
         try BucketReduction(
-            bucket: bucket, range: buckets.ranges[bucket], own: nodes, assignment: assignment,
-            compression: bucket == buckets.tailBucket ? .none : compression, staging: staging)
+            bucket: bucket, range: buckets.ranges[bucket], step: step, group: group, records: groupRecords,
+            assignment: assignment, compression: bucket == buckets.tailBucket ? .none : compression, staging: staging)
     }
 }

@@ -42,12 +42,11 @@ public struct SlotTree: Sendable, Hashable {
         return count
     }
 
-    /// The largest nodes whose slots are all the worker's, in order; at most 2·log₂(slots).
-    public func ownNodes(ofWorker worker: Int) -> [Range<Int>] {
-        let own = slots(ofWorker: worker)
+    /// The largest nodes whose slots are all in a run of slots, in order; at most 2·log₂(slots).
+    public func largestNodes(in run: Range<Int>) -> [Range<Int>] {
         func nodes(below node: Range<Int>) -> [Range<Int>] {
-            guard node.overlaps(own) else { return [] }
-            if node.lowerBound >= own.lowerBound && node.upperBound <= own.upperBound { return [node] }
+            guard node.overlaps(run) else { return [] }
+            if node.lowerBound >= run.lowerBound && node.upperBound <= run.upperBound { return [node] }
             let middle = Self.middle(of: node)
             return nodes(below: node.lowerBound..<middle) + nodes(below: middle..<node.upperBound)
         }

@@ -201,7 +201,17 @@ package struct TrainingJob {
         _ coordinator: Coordinator?, _ timeline: Timeline?
     ) throws -> Ending {
         let workers = try world.split(layout.workers)
-        guard let workers else {
+        let recorder = Recorder(detector: detector, timeline: timeline)
+        let trainer = try workers.map { workers in
+            try Trainer(
+                configuration: setup.configuration, limit: setup.limit, workers: workers, state: start.state,
+                engine: engine, recorder: recorder
+            ) { step, slot in try setup.tile(step: step, slot: slot) }
+        }
+        let remark = try String(
+            decoding: world.broadcast(Data((trainer?.remark ?? "").utf8), root: layout.lead), as: UTF8.self)
+        if !remark.isEmpty { coordinator?.note(step: start.state.step, remark) }
+        guard let workers, let trainer else {
             guard let coordinator else { preconditionFailure("rank \(world.rank) has no part") }
             return try CoordinatorServer(
                 world: world, lead: layout.lead, coordinator: coordinator, layout: start.state.weights.layout
@@ -211,12 +221,6 @@ package struct TrainingJob {
             world.rank == layout.lead
             ? coordinator.map { LocalCoordinator($0) } ?? RemoteCoordinator(world, coordinator: layout.coordinator)
             : nil
-        let recorder = Recorder(detector: detector, timeline: timeline)
-        let trainer = Trainer(
-            configuration: setup.configuration, limit: setup.limit, workers: workers, state: start.state,
-            engine: engine,
-            recorder: recorder
-        ) { step, slot in try setup.tile(step: step, slot: slot) }
         let worker = Worker(
             configuration: setup.configuration, limit: setup.limit, until: until, workers: workers, trainer: trainer,
             coordinator: client,

@@ -30,6 +30,8 @@ package final class Trainer {
     /// So many steps in a row may be skipped: then it is the weights or all of the data, and no step will mend it.
     private static let mostSkipped = 20
 
+    /// Called by all workers.
+    ///
     /// - Parameters:
     ///   - limit: when the run ends, for schedules and for whoever prepares tiles.
     ///   - workers: all workers, in order.
@@ -40,7 +42,7 @@ package final class Trainer {
         configuration: Configuration, limit: TrainingLimit, workers: any Communicator, state: TrainingState,
         engine: Engine, recorder: Recorder,
         source: @escaping @Sendable (_ step: Int, _ slot: Int) throws -> TrainingTile
-    ) {
+    ) throws {
         self.configuration = configuration
         self.limit = limit
         self.workers = workers
@@ -49,12 +51,13 @@ package final class Trainer {
         team = engine.team
         network = UNet(configuration.model.architecture, engine: engine)
         let communication = configuration.communication
-        allReduce = GradientAllReduce(
+        allReduce = try GradientAllReduce(
             slots: configuration.training.batch, communicator: workers,
             buckets: GradientBuckets(
                 gradient: state.weights.count, tail: StepTail.count(workers: workers.size),
                 floats: communication.bucketFloats),
-            overlap: communication.overlap, compression: communication.compression, team: engine.team)
+            overlap: communication.overlap, hostSums: communication.hostSums, compression: communication.compression,
+            team: engine.team)
         optimizer = MomentumSGD(
             momentum: configuration.optimizer.momentum, nesterov: configuration.optimizer.nesterov,
             weightDecay: configuration.optimizer.weightDecay)
@@ -72,6 +75,9 @@ package final class Trainer {
 
     /// The parts in which gradients travel.
     package var buckets: GradientBuckets { allReduce.buckets }
+
+    /// Why workers of one host do not share memory though they should, if so.
+    package var remark: String? { allReduce.remark }
 
     /// One training step; throws on all workers alike.
     ///
@@ -91,13 +97,13 @@ package final class Trainer {
                 let logits = try recorder.during(.forward, step: step, slot: slot) {
                     network.forward(tile.image.view, parameters: weights, dropout: dropout(ofSlot: slot))
                 }
-                StepTail(batch.tail(ofSlot: slot)).loss = try recorder.during(.loss, step: step, slot: slot) {
+                try StepTail(batch.tail(ofSlot: slot)).loss = recorder.during(.loss, step: step, slot: slot) {
                     configuration.loss.function.value(
                         logits: logits, labels: tile.labels, weights: tile.weights.map { UnsafePointer($0.base) },
                         gradient: network.logitsGradient, team: team)
                 }
                 try recorder.during(.backward, step: step, slot: slot) {
-                    let gradient = batch.gradient(ofSlot: slot)
+                    let gradient = try batch.gradient(ofSlot: slot)
                     for offset in network.backwardPass(
                         tile.image.view, parameters: weights, gradient: gradient, trained: trained)
                     {
@@ -107,7 +113,7 @@ package final class Trainer {
                 batch.add(slot: slot)
             }
             try recorder.enter(.reduction, step: step)
-            StepTail(batch.tail(ofSlot: batch.slots.upperBound - 1))
+            try StepTail(batch.tail(ofSlot: batch.slots.upperBound - 1))
                 .write(control, times: recorder.takeTimes(), worker: workers.rank)
         }
         recorder.addMessages(of: sum, in: allReduce.buckets, step: step)

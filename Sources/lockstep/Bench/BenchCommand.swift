@@ -73,6 +73,11 @@ struct BenchCommand: JobCommand {
         help: "Whether gradients are sent while the backward pass still runs (default: they are).")
     var overlap: Bool?
 
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Whether ranks of one host add up gradients in memory that they share (default: they do).")
+    var hostSums: Bool?
+
     @Option(help: ArgumentHelp("MiB of gradients that travel together (default: 16).", valueName: "mb"))
     var bucketMB: Double?
 
@@ -96,7 +101,8 @@ struct BenchCommand: JobCommand {
             throw ValidationError("--bucket-mb \(bucketMB): give more than 0 and at most 4096")
         }
         let given = [
-            ("--overlap", overlap != nil), ("--bucket-mb", bucketMB != nil), ("--compression", compression != nil),
+            ("--overlap", overlap != nil), ("--host-sums", hostSums != nil), ("--bucket-mb", bucketMB != nil),
+            ("--compression", compression != nil),
         ]
         if inference, let (name, _) = given.first(where: \.1) {
             throw ValidationError("\(name) is about gradients, and --inference has none: leave one of them out")
@@ -132,10 +138,11 @@ struct BenchCommand: JobCommand {
             architecture: architecture, size: size, batch: batch ?? job.world.size, threads: rankThreads, steps: steps,
             engine: engine, convolution: convolution, layers: layers,
             communication: .init(
-                overlap: overlap ?? usual.overlap, bucketMegabytes: bucketMB ?? usual.bucketMegabytes,
-                compression: compression ?? usual.compression))
+                overlap: overlap ?? usual.overlap, hostSums: hostSums ?? usual.hostSums,
+                bucketMegabytes: bucketMB ?? usual.bucketMegabytes, compression: compression ?? usual.compression))
         if criticalPath { return try predictThreads(benchmark, in: job) }
         let outcome = try benchmark.run(job.world, watch: job.watch)
+        if let remark = outcome.remark { job.console.logger.notice("\(remark)") }
         try job.answer(text(outcome), json: json ? outcome : nil)
     }
 

@@ -48,6 +48,8 @@ struct Benchmark: Sendable {
         let buckets: [Bucket]
         /// A mean step, layer by layer in the order of the step, if that was asked for.
         let layers: [BenchmarkLayer]?
+        /// Why workers of one host do not share memory though they should, if so.
+        let remark: String?
     }
 
     /// A part of the gradient.
@@ -80,7 +82,7 @@ struct Benchmark: Sendable {
         let before = Self.peakMebibytes
         let profile = layers ? StepProfile() : nil
         let engine = Engine(self.engine, threads: threads, convolution: convolution, profile: profile)
-        let trainer = trainer(world, engine: engine, watch: watch)
+        let trainer = try trainer(world, engine: engine, watch: watch)
         defer { trainer.stop() }
         _ = try trainer.step()
         profile?.reset()
@@ -103,13 +105,13 @@ struct Benchmark: Sendable {
             updateSeconds: median { $0.end - $0.summed }, buckets: buckets,
             layers: profile.map {
                 BenchmarkLayer.table($0, passes: steps, seconds: outcomes.reduce(0) { $0 + $1.end - $1.begin })
-            })
+            }, remark: trainer.remark)
     }
 
     /// A trainer of random images.
     ///
     /// - Parameter engine: its profile learns what the trainer does, too.
-    func trainer(_ workers: any Communicator, engine: Engine, watch: FailureDetector? = nil) -> Trainer {
+    func trainer(_ workers: any Communicator, engine: Engine, watch: FailureDetector? = nil) throws -> Trainer {
         let configuration = Configuration(
             model: .init(architecture: architecture),
             data: .init(train: .files(images: "", labels: ""), tile: size), loss: .init(border: nil),
@@ -118,7 +120,7 @@ struct Benchmark: Sendable {
         let state = TrainingState(ParameterLayout(architecture))
         state.weights.initializeWeights(seed: 1)
         let tile = randomTile(output: architecture.geometry.output(input: size))
-        return Trainer(
+        return try Trainer(
             configuration: configuration, limit: .steps(steps + 1), workers: workers, state: state, engine: engine,
             recorder: Recorder(detector: watch, profile: engine.profile)
         ) { _, _ in tile }

@@ -87,7 +87,7 @@ struct CriticalPath: Sendable {
         let profile = StepProfile()
         let recorder = SectionRecorder(profile: profile)
         let engine = Engine(.native, team: ThreadTeam(threads: threads, recorder: recorder), profile: profile)
-        let trainer = benchmark.trainer(SoloCommunicator(), engine: engine)
+        let trainer = try benchmark.trainer(SoloCommunicator(), engine: engine)
         defer { trainer.stop() }
         _ = try trainer.step()
         let steps = try (0..<benchmark.steps).map { _ in

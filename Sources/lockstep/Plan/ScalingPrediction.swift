@@ -62,7 +62,7 @@ struct ScalingPrediction: Encodable, Sendable {
                 slot: measured.computeSeconds, completion: measured.buckets.map(\.completeSeconds),
                 update: measured.updateSeconds, addition: speed.addition, norm: speed.norm),
             link: link, buckets: buckets, overlap: configuration.communication.overlap,
-            compression: configuration.communication.compression)
+            hostSums: configuration.communication.hostSums, compression: configuration.communication.compression)
         measuredSeconds = measured.stepSeconds
         parameters = measured.parameters
         let average = configuration.training.ema > 0 ? 1 : 0
