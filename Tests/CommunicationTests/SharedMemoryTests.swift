@@ -1,5 +1,4 @@
 import Communication
-import Foundation
 import Support
 import TestSupport
 import Testing
