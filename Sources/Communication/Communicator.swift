@@ -55,6 +55,8 @@ public struct MessageTag: Hashable, Sendable {
     public static let verdict = MessageTag(rawValue: 6)
     public static let clock = MessageTag(rawValue: 7)
     public static let trace = MessageTag(rawValue: 8)
+    public static let settled = MessageTag(rawValue: 9)
+    public static let keptState = MessageTag(rawValue: 10)
     public static let predictedBand = MessageTag(rawValue: 20)
 
     /// Parts of a bucket's sum on their way to who adds them.
