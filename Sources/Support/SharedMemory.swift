@@ -49,8 +49,10 @@ package struct SharedMemory: Sendable {
     /// The names of this user's files, and of one run alone where that is named.
     package func names(run: String? = nil) -> [String] {
         let start = Self.prefix + (run.map { "\(Self.word($0))-" } ?? "")
-        return ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [])
-            .filter { $0.hasPrefix(start) }.sorted()
+        return ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).filter { name in
+            // What follows a run's name is a process and a number, and no more of a longer name.
+            name.hasPrefix(start) && (run == nil || name.dropFirst(start.count).split(separator: "-").count == 2)
+        }.sorted()
     }
 
     package func path(_ name: String) -> String { "\(folder)/\(name)" }
