@@ -148,6 +148,13 @@ public struct RunDirectory: Sendable {
         throw failures.first ?? Self.nothingToResume(path)
     }
 
+    /// The steps of the checkpoints right before one that are still to be validated too, ascending.
+    package func stepsDue(before step: Int) -> [Int] {
+        checkpointSteps.reversed().drop { $0 >= step }.prefix { step in
+            (try? Checkpoint(reading: checkpoint(step: step)))?.isValidationDue == true
+        }.reversed()
+    }
+
     /// Keeps other processes out of the folder for as long as the handle lives, and clears away what a killed one left
     /// half-written.
     ///

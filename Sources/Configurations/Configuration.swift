@@ -238,10 +238,13 @@ public struct Configuration: Sendable, Equatable {
         public var every: Int
         /// How many of the latest are kept, beside the best.
         public var keep: Int
+        /// Whether each machine keeps a copy of the last step's state in memory, from which a run that was lost goes on.
+        public var memory: Bool
 
-        public init(every: Int = 100, keep: Int = 3) {
+        public init(every: Int = 100, keep: Int = 3, memory: Bool = true) {
             self.every = every
             self.keep = keep
+            self.memory = memory
         }
     }
 

@@ -42,6 +42,22 @@ extension Configuration {
         }
     }
 
+    /// A SHA-256 of all that results depend on, but for the run's length: runs of the same go on as one.
+    package var resultDigest: String {
+        get throws {
+            let hash = SHA256()
+            for (key, value) in try settings()
+            where key == "optimizer.learning_rate" || !Self.isWithoutEffect(key) {
+                hash.update(Foundation.Data("\(key)\0\(value)\0".utf8))
+            }
+            return hash.finish().hexadecimal
+        }
+    }
+
+    private static func isWithoutEffect(_ key: String) -> Bool {
+        withoutEffect.contains(key) || withoutEffect.contains(String(key.prefix { $0 != "." }))
+    }
+
     /// Sections and keys that change no result, or are told of elsewhere.
     private static let withoutEffect: Set<String> = [
         "name", "run", "checkpoint", "validation.every", "validation.on", "communication.overlap",
@@ -53,9 +69,7 @@ extension Configuration {
     private func sentence(
         _ key: String, value: String, was: String, old: Configuration, _ haveSameImages: Bool
     ) -> String? {
-        guard !Self.withoutEffect.contains(key), !Self.withoutEffect.contains(String(key.prefix { $0 != "." })) else {
-            return nil
-        }
+        guard !Self.isWithoutEffect(key) else { return nil }
         let plain = "\(key) is \(value) from here, and was \(was)"
         let strong = "\(key) is \(value), and the weights were trained with \(was)"
         let putBack = "put it back, unless the run shall learn anew"

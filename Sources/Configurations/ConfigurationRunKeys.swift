@@ -8,6 +8,11 @@ extension Configuration.Checkpoint {
             .key(
                 "keep", \.keep, .integer, .atLeast(1),
                 meaning: "How many of the latest checkpoints are kept, beside the best."),
+            .key(
+                "memory", \.memory, .truth,
+                meaning:
+                    "Whether each machine keeps the last step's state in memory (/dev/shm), where there is room for it twice: a run that was lost goes on from there. It costs at most 2 % of the time; where steps are too short for that, not every step is kept."
+            ),
         ])
 }
 

@@ -32,6 +32,9 @@ package enum JobEnvironment {
     /// Columns of the terminal behind the pipe that `mpirun` puts there, as the launch script tells them.
     package static var terminalColumns: Int? { number("LOCKSTEP_TERMINAL") }
 
+    /// Who starts the job anew when it is lost: `launch/supervise` says its machine and number, "node1:4711".
+    package static var supervisor: ProcessPlace? { variables["LOCKSTEP_SUPERVISOR"].flatMap { ProcessPlace($0) } }
+
     /// The variable by which a test asks for a fault.
     package static let faultVariable = "LOCKSTEP_FAULT"
 

@@ -13,6 +13,9 @@ package enum MachineMemory {
         return min(free, groupLimits.map { $0.limit - $0.used }.min() ?? .infinity, addressSpace)
     }
 
+    /// Of a machine's memory, what a run may plan to take.
+    package static let share = 0.8
+
     /// Bytes of the machine, or of the control group.
     package static func total() throws -> Double {
         if let set = try set() { return set }

@@ -18,5 +18,8 @@ extension ProgramTests {
 
         @Test("kills of ranks, of mpirun and of the launch script leave what a resume goes on from")
         func kills() throws { try soak(["kills", "--count", "4", "--seed", "3"]) }
+
+        @Test("a lost run goes on from its last step, kept in memory, and leaves nothing there")
+        func losses() throws { try soak(["losses", "--count", "3", "--seed", "3"]) }
     }
 }

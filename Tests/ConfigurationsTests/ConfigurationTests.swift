@@ -60,7 +60,7 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
             optimizer: {learning_rate: 1e-3, momentum: 0.5, nesterov: true, weight_decay: 0.0005, clip_norm: 2,
               schedule: {kind: step, every: 10, factor: 0.5, warmup_steps: 5}}
             training: {epochs: 12, batch: 8, shuffle: false, initialize_from: old.safetensors, ema: 0.99, on_nonfinite: skip, freeze: [encoder.0, head]}
-            checkpoint: {every: 5, keep: 1}
+            checkpoint: {every: 5, keep: 1, memory: false}
             validation: {every: 7, metric: mean_dice, on: workers, patience: 4}
             run: {threads: auto, coordinator: shared, output: out, engine: openblas, replica_check_every: 9,
               fault_timeout: 12.5, trace: true}
@@ -92,7 +92,7 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
             training: .init(
                 length: .epochs(12), batch: 8, shuffle: false, initializeFrom: "old.safetensors", ema: 0.99,
                 onNonFinite: .skip, freeze: ["encoder.0", "head"]),
-            checkpoint: .init(every: 5, keep: 1),
+            checkpoint: .init(every: 5, keep: 1, memory: false),
             validation: .init(every: 7, metric: .meanDice, patience: 4, place: .workers),
             run: .init(
                 threads: .automatic, coordinator: .shared, output: "out", engine: .openblas, replicaCheckEvery: 9,
@@ -189,7 +189,7 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
                   freeze: [encoder.0, head]
                   ema: 0
                   on_nonfinite: stop
-                checkpoint: {every: 100, keep: 3}
+                checkpoint: {every: 100, keep: 3, memory: true}
                 validation:
                   every: 100
                   metric: iou

@@ -24,7 +24,11 @@ final class TinyTask: Sendable {
     init() throws {
         folder = try TemporaryFolder()
         for (name, data) in try Self.data.get() { try folder.write(data, to: "data/\(name)") }
+        try FileManager.default.createDirectory(atPath: memory(0).folder, withIntermediateDirectories: true)
     }
+
+    /// A machine's memory that outlives jobs.
+    func memory(_ machine: Int) -> SharedMemory { SharedMemory(folder: folder.path("memory-\(machine)")) }
 
     func image(_ number: Int) -> String { folder.path("data/images/\(SyntheticCells.fileName(number))") }
 
@@ -55,14 +59,17 @@ final class TinyTask: Sendable {
     /// Trains on every rank until each has ended by itself; one that waits for the others in vain is a hang, which fails.
     ///
     /// - Parameters:
+    ///   - machine: the number of a rank's machine.
     ///   - wrap: puts a communicator of a test's own in the place of a rank's.
     func endings(
-        _ request: TrainingRequest, ranks: Int,
+        _ request: TrainingRequest, ranks: Int, machine: @escaping @Sendable (_ rank: Int) -> Int = { _ in 0 },
         wrap: @escaping @Sendable (any Communicator) -> any Communicator = { $0 }
     ) throws -> [Ending] {
         @Sendable func end(_ world: any Communicator) throws -> Ending {
             do {
-                let job = TrainingJob(world: wrap(world), localRanks: ranks, console: Console(silent: true))
+                let job = TrainingJob(
+                    world: wrap(world), localRanks: ranks, console: Console(silent: true),
+                    memory: memory(machine(world.rank)))
                 return .success(try job.run(request))
             } catch let failure as Failure where !failure.message.contains("in vain") {
                 return .failure(failure)

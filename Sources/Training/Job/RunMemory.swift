@@ -1,3 +1,4 @@
+import Checkpoints
 import Communication
 import Configurations
 import Datasets
@@ -36,10 +37,11 @@ extension RunSetup {
         return Double(local) * (network + tiles)
     }
 
-    /// Throws `Failure.request` on all ranks where a machine has not the memory that the run takes.
+    /// Throws `Failure.request` on all ranks where a machine has not the memory that the run takes; returns the bytes that
+    /// training takes of this one's, decoded images aside.
     ///
     /// - Parameter localRanks: ranks on this machine.
-    func checkMemory(_ world: any Communicator, localRanks: Int) throws {
+    func checkMemory(_ world: any Communicator, localRanks: Int) throws -> Double {
         struct Size: Codable {
             let height: Int
             let width: Int
@@ -51,8 +53,37 @@ extension RunSetup {
         let layout = ProcessLayout(ranks: world.size, mode: configuration.run.coordinator)
         // The coordinator, wherever it is, takes less than a worker.
         let local = max(1, min(layout.workers.count, localRanks - (layout.hasDedicatedCoordinator ? 1 : 0)))
-        try world.agree {
-            try check(bytes: trainingBytes((size.height, size.width), workers: layout.workers.count, local: local))
+        let bytes = trainingBytes((size.height, size.width), workers: layout.workers.count, local: local)
+        try world.agree { try check(bytes: bytes) }
+        return bytes
+    }
+
+    /// Bytes of memory that one copy of the run's state takes.
+    package var keptStateBytes: Double {
+        let values = Double(ParameterLayout(configuration.model.architecture).count)
+        return 4 * values * (configuration.training.ema > 0 ? 3 : 2)
+    }
+
+    /// Throws `Failure.running` where this machine has no room for two copies of the run's state beside its training.
+    ///
+    /// - Parameters:
+    ///   - run: what the copies say of it.
+    ///   - training: bytes that training takes here.
+    func checkRoom(forFilesOf run: KeptState.Run, in memories: MachineMemories, beside training: Double) throws {
+        guard memories.memory.exists else { throw Failure.running("there is no \(memories.memory.folder)") }
+        let bytes = 2 * Double(run.fileBytes)
+        // What a lost start of the run has left goes, but for one.
+        let left = max(0, Double(memories.memory.names(run: run.run).count - 1)) * Double(run.fileBytes)
+        guard bytes <= memories.memory.freeBytes + left else {
+            throw Failure.running(
+                "it takes \(MachineMemory.size(bytes)), and \(memories.memory.folder) has "
+                    + "\(MachineMemory.size(memories.memory.freeBytes)) free")
+        }
+        let (available, total) = (try MachineMemory.available() + left, try MachineMemory.total())
+        guard bytes + training <= min(available, MachineMemory.share * total) else {
+            throw Failure.running(
+                "it takes \(MachineMemory.size(bytes)) beside the \(MachineMemory.size(training)) of training, and "
+                    + "\(MachineMemory.size(max(0, min(available, MachineMemory.share * total)))) are free for both")
         }
     }
 

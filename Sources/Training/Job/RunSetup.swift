@@ -63,7 +63,7 @@ package struct RunSetup {
 
     /// Whether a run that stands here has nothing left to do: it has ended, or has come to the step `until`.
     func isOver(_ start: StartingPoint, until: Int?) -> Bool {
-        guard !start.isValidationDue else { return false }
+        guard !start.isValidationDue, start.validationsDue.isEmpty, !start.isUnsaved else { return false }
         return hasEnded(start) || until.map { start.state.step >= $0 } ?? false
     }
 

@@ -3,6 +3,7 @@ import Communication
 import Configurations
 import Datasets
 import Foundation
+import Kernels
 import Network
 import Optimization
 import Support
@@ -15,26 +16,58 @@ struct StartingPoint {
     let run: String?
     /// Whether the state is still to be validated.
     let isValidationDue: Bool
+    /// Earlier steps whose checkpoint is there and still to be validated.
+    var validationsDue: [Int] = []
+    /// The step of the newest checkpoint; nil where there is none.
+    var checkpoint: Int?
+    /// The machine in whose memory the state was kept; nil where it is the checkpoint's, or the beginning.
+    var keeper: String?
+    /// Steps that the log lacks.
+    var lost: [StepReport] = []
     /// What is to be known of a resumed run: why newer checkpoints were passed over, what is otherwise than it was, and why
     /// bits may differ from here; of a new one, those of `initializeFromFile`.
     let remarks: [String]
+
+    /// Whether no checkpoint has this state yet.
+    var isUnsaved: Bool { keeper != nil }
+
+    /// What a resumed run goes on from.
+    var origin: String {
+        if let keeper { return "going on from step \(state.step), kept in the memory of \(keeper)" }
+        return checkpoint == nil
+            ? "the run has no checkpoint yet: beginning again" : "going on from the checkpoint of this step"
+    }
 }
 
 extension RunSetup {
-    /// Where the run begins: read or drawn on rank 0, and the same on all.
+    /// Where the run begins: read or drawn on rank 0, or kept in the memory of a machine; the same on all ranks.
     ///
-    /// - Parameter contents: `DatasetReview.contents` of its images.
-    func startingPoint(_ world: any Communicator, contents: String) throws -> StartingPoint {
+    /// - Parameters:
+    ///   - contents: `DatasetReview.contents` of its images.
+    ///   - memories: where a newer state than the newest checkpoint's is looked for; nil: nowhere.
+    ///   - until: the step at which this start of the run ends.
+    func startingPoint(
+        _ world: any Communicator, contents: String, memories: MachineMemories?, until: Int?
+    ) throws -> StartingPoint {
         struct Start: Codable {
             var step = 0
             var elapsed = 0.0
             var best: BestScore?
             var run: String?
             var isValidationDue = false
+            var due: [Int] = []
+            var checkpoint: Int?
             var remarks: [String]
+            var search: KeptStateSearch.Request?
         }
+        var loaded: TrainingState?
         let state = TrainingState(
             ParameterLayout(configuration.model.architecture), isAveraged: configuration.training.ema > 0)
+        func search(_ run: String?, checkpoint: Int, due: [Int]) throws -> KeptStateSearch.Request? {
+            guard memories != nil, let run else { return nil }
+            let kept = try keptRun(run, folder: realPath(specification.directory), contents: contents, state)
+            return .init(run: kept, checkpoint: checkpoint, due: due, until: until)
+        }
         let start: Start = try world.agreeOnRoot {
             let directory = RunDirectory(specification.directory)
             // A run that was lost before its first checkpoint begins again.
@@ -48,6 +81,7 @@ extension RunSetup {
                     )
                 }
                 state.copy(from: checkpoint.state)
+                loaded = checkpoint.state
                 // A score of another metric or of other images is no measure of what comes.
                 let hasSameImages = checkpoint.images == nil || checkpoint.images == specification.imagesDigest
                 let changed = hasSameImages ? changedSamples(since: checkpoint.contents, contents) : []
@@ -57,9 +91,12 @@ extension RunSetup {
                     && !changed.contains { $0 >= specification.train.count }
                 let best = isComparable ? checkpoint.best : nil
                 let damagedBest = best.flatMap { remark(onDamagedBest: $0, at: state.step, in: directory) }
+                let due = checkpoint.isValidationDue ? directory.stepsDue(before: state.step) : []
+                let hasEnded = best?.exhausts(patience: configuration.validation.patience) == true
                 return Start(
                     step: state.step, elapsed: state.elapsed, best: damagedBest == nil ? best : nil,
-                    run: checkpoint.run, isValidationDue: checkpoint.isValidationDue,
+                    run: checkpoint.run, isValidationDue: checkpoint.isValidationDue, due: due,
+                    checkpoint: state.step,
                     remarks: try damage.map { "passed over: \($0)" }
                         + [
                             checkpoint.metadata?.remark(on: directory.checkpoint(step: state.step)),
@@ -70,20 +107,105 @@ extension RunSetup {
                                 ? "the checkpoint has no averaged weights: averaging begins here" : nil,
                             remarkOnRate(since: checkpoint.configuration, state), damagedBest,
                         ].compactMap { $0 }
-                        + configuration.changes(since: checkpoint.configuration, haveSameImages: hasSameImages)
-                )
+                        + configuration.changes(since: checkpoint.configuration, haveSameImages: hasSameImages),
+                    search: try search(
+                        hasEnded ? nil : checkpoint.run ?? directory.identity, checkpoint: state.step,
+                        due: due + (checkpoint.isValidationDue ? [state.step] : [])))
             }
             state.weights.initializeWeights(seed: configuration.seed)
             let remarks = try initializeFromFile(state.weights)
             state.average?.copy(from: state.weights)
-            return Start(remarks: remarks)
+            return Start(
+                remarks: remarks,
+                search: try search(specification.isResume ? directory.identity : nil, checkpoint: 0, due: []))
+        }
+        var passedOver: [String] = []
+        if let memories, let request = start.search {
+            let search = KeptStateSearch(
+                world: world, memories: memories, request: request, learningRate: learningRate
+            ) { due in
+                var checkpoint = Checkpoint(
+                    configuration: configuration, state: due, best: start.best, images: specification.imagesDigest)
+                (checkpoint.contents, checkpoint.run) = (contents, request.run.run)
+                checkpoint.isValidationDue = true
+                let directory = RunDirectory(specification.directory)
+                try directory.create()
+                try checkpoint.write(to: directory.checkpoint(step: due.step), by: directory.unfinishedCheckpoint)
+            }
+            if world.rank == 0, loaded == nil { loaded = state.copied() }
+            if let kept = try search.run(into: state, remarks: &passedOver) {
+                return try startingPoint(
+                    world, kept, state: state, best: start.best, run: request.run.run, checkpoint: start.checkpoint,
+                    until: until,
+                    remarks: start.remarks.filter { $0.hasPrefix("passed over: ") } + passedOver)
+            }
+            if let loaded { state.copy(from: loaded) }
         }
         state.step = start.step
         state.elapsed = start.elapsed
         for buffer in state.buffers { try world.broadcast(buffer.bytes, root: 0) }
         return StartingPoint(
             state: state, best: start.best, run: start.run, isValidationDue: start.isValidationDue,
-            remarks: start.remarks)
+            validationsDue: start.due, checkpoint: start.checkpoint, remarks: start.remarks + passedOver)
+    }
+
+    /// Where a run goes on from a state that was kept in memory.
+    ///
+    /// - Parameters:
+    ///   - best: the newest checkpoint's, which is that of the step `checkpoint`.
+    private func startingPoint(
+        _ world: any Communicator, _ kept: KeptStart, state: TrainingState, best: BestScore?, run: String,
+        checkpoint: Int?, until: Int?, remarks: [String]
+    ) throws -> StartingPoint {
+        struct Behind: Codable {
+            var best: BestScore?
+            var isValidated: Bool
+            var lost: [StepReport]
+            var remarks: [String]
+        }
+        let (step, first) = (state.step, checkpoint ?? 0)
+        let isDue = kept.state.validationsDue.contains(step)
+        let behind: Behind = try world.agreeOnRoot {
+            let directory = RunDirectory(specification.directory)
+            let course = try RunCourse(directory.metrics, after: first, metric: metric)
+            let best = course.best(
+                from: best, upTo: step, due: Set(kept.validationsDue + (isDue ? [step] : [])), metric: metric
+            ) { FileManager.default.fileExists(atPath: directory.checkpoint(step: $0)) }
+            let lost = kept.state.course.compactMap { try? Messages.decode(StepReport.self, from: $0) }
+                .filter { (first + 1...step).contains($0.step) && !course.trained.contains($0.step) }
+            let missing = Set(first + 1...step).subtracting(course.trained).subtracting(lost.map(\.step))
+            let words =
+                "the log lacks \(missing.count) steps up to \(missing.max() ?? step), which were lost with the coordinator"
+            return Behind(
+                best: best, isValidated: course.validations.contains { $0.step == step }, lost: lost,
+                remarks: missing.isEmpty ? [] : [words])
+        }
+        let hasValidation = !specification.validation.isEmpty
+        return StartingPoint(
+            state: state, best: behind.best, run: run,
+            isValidationDue: isDue || step == until && hasValidation && !behind.isValidated,
+            validationsDue: kept.validationsDue, checkpoint: checkpoint, keeper: kept.host, lost: behind.lost,
+            remarks: remarks + behind.remarks)
+    }
+
+    /// What states of the run say that are kept in memory; its folder as rank 0 knows it.
+    func keptRun(
+        _ run: String, folder: String, contents: String, _ state: TrainingState
+    ) throws -> KeptState.Run {
+        let engine = configuration.run.engine
+        return KeptState.Run(
+            run: run, folder: folder, configuration: try configuration.resultDigest,
+            images: specification.imagesDigest, contents: contents,
+            engine: "\(engine.rawValue) \(Engine.version)"
+                + (engine == .openblas ? " \(BuildInformation.blas)" : ""),
+            state: state)
+    }
+
+    /// The learning rate of the step after `step`.
+    func learningRate(step: Int, elapsed: Double) -> Double {
+        configuration.optimizer.schedule.rate(
+            base: configuration.optimizer.learningRate, step: step,
+            progress: limit.progress(step: step, elapsed: elapsed))
     }
 
     /// Why the checkpoint of the best score is no longer good for anything, if so: the best is then sought anew.

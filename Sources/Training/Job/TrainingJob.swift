@@ -25,6 +25,12 @@ package struct TrainingResult: Sendable {
     package let times: RunTimes?
 }
 
+/// What a run is called, and where its folder is on rank 0.
+private struct RunIdentity: Codable {
+    let run: String
+    let folder: String
+}
+
 /// One training job, from the request to the last checkpoint; every rank runs one.
 package struct TrainingJob {
     private let world: any Communicator
@@ -32,9 +38,16 @@ package struct TrainingJob {
     private let localRanks: Int
     private let console: Console
     private let detector: FailureDetector?
+    private let memory: SharedMemory
 
-    /// - Parameter detector: watches over the ranks; on all ranks or on none.
-    package init(world: any Communicator, localRanks: Int, console: Console, detector: FailureDetector? = nil) {
+    /// - Parameters:
+    ///   - detector: watches over the ranks; on all ranks or on none.
+    ///   - memory: this rank's machine's, where states are kept.
+    package init(
+        world: any Communicator, localRanks: Int, console: Console, detector: FailureDetector? = nil,
+        memory: SharedMemory = .system
+    ) {
+        self.memory = memory
         self.world = world
         self.localRanks = localRanks
         self.console = console
@@ -52,7 +65,7 @@ package struct TrainingJob {
         try enterTogether(.start, step: 0)
         let directory = RunDirectory(specification.directory)
         let layout = ProcessLayout(ranks: world.size, mode: configuration.run.coordinator)
-        try setup.checkMemory(world, localRanks: localRanks)
+        let trainingBytes = try setup.checkMemory(world, localRanks: localRanks)
         let review = try setup.checkImages(
             world, progress: { try detector?.enter(.data, step: 0, item: $0) },
             isRead: { try? detector?.enter(.waiting, step: 0) })
@@ -62,11 +75,14 @@ package struct TrainingJob {
         // meanwhile. Of a new one, weights to start from that cannot be used are found before anything is written, and a
         // folder that cannot be made before anything is said.
         var lock = specification.isResume ? try self.lock(directory, request) : nil
-        let start = try setup.startingPoint(world, contents: review.contents)
+        let memories = request.isDryRun ? nil : try MachineMemories.gather(world, layout, memory)
+        let start = try setup.startingPoint(
+            world, contents: review.contents, memories: configuration.checkpoint.memory ? memories : nil,
+            until: request.until)
         if !specification.isResume { lock = try self.lock(directory, request) }
         defer { withExtendedLifetime(lock) {} }
         if world.rank == layout.coordinator { logSummary(setup, layout, review) }
-        if request.isDryRun {
+        guard let memories else {
             if world.rank == layout.coordinator { for remark in start.remarks { console.logger.notice("\(remark)") } }
             return result(setup, directory, nil, nil)
         }
@@ -75,7 +91,7 @@ package struct TrainingJob {
         let engine = Engine(configuration.run.engine, threads: configuration.run.threads(localRanks: localRanks))
         var environment = try RunEnvironment.gather(world, layout, engine)
         var coordinator: Coordinator?
-        _ = try world.agreeOnRoot { () throws -> Int in
+        let identity = try world.agreeOnRoot { () throws -> RunIdentity in
             guard let lock else { preconditionFailure("the run's folder is not locked") }
             let folder = directory.held(by: lock)
             try folder.create()
@@ -102,27 +118,34 @@ package struct TrainingJob {
             for remark in start.remarks { coordinator?.note(step: start.state.step, remark) }
             if specification.isResume {
                 let isDone = setup.isOver(start, until: request.until)
-                let hasCheckpoint = !folder.checkpointSteps.isEmpty
-                if hasCheckpoint { try checkpoints.adopt(step: start.state.step, best: start.best) }
+                if let step = start.checkpoint {
+                    try checkpoints.adopt(step: step, best: start.best, isTrusted: start.validationsDue.isEmpty)
+                }
                 coordinator?.note(
                     step: start.state.step,
                     isDone
                         ? setup.hasEnded(start)
                             ? "the run has ended here, and nothing is left to do"
                             : "the run has come as far as it shall for now, and nothing is left to do"
-                        : hasCheckpoint
-                            ? "going on from the checkpoint of this step"
-                            : "the run has no checkpoint yet: beginning again")
+                        : start.origin)
             }
-            return 0
+            for report in start.lost { coordinator?.recover(report) }
+            return RunIdentity(run: run, folder: realPath(directory.path))
+        }
+        let kept = try setup.keptRun(
+            identity.run, folder: identity.folder, contents: review.contents, start.state)
+        let keeper = try keep(kept, in: memories, setup, start, trainingBytes: trainingBytes, engine, coordinator)
+        func forget() {
+            keeper?.removeAll()
+            memories.remove(kept)
         }
         let clockOffset = timeline == nil ? 0 : try TraceFile.clockOffset(world)
         let verdict: Ending
         do {
             verdict = try agree(
                 on: setup.isOver(start, until: request.until)
-                    ? .done : train(setup, layout, start, request.until, engine, coordinator, timeline), coordinator,
-                layout)
+                    ? .done : train(setup, layout, start, request.until, engine, coordinator, keeper, timeline),
+                coordinator, layout)
             if case .failed(let record) = verdict { throw record.failure }
             if case .done = verdict { coordinator?.close(isDone: true) } else { coordinator?.close(isDone: false) }
             if let timeline {
@@ -132,8 +155,12 @@ package struct TrainingJob {
             }
         } catch {
             coordinator?.logFailure(error)
+            // The same would happen again from the state that is kept.
+            if let failure = error as? Failure, failure.repeats { forget() }
             throw error
         }
+        // All of it is in a checkpoint.
+        forget()
         switch verdict {
         case .failed(let record): throw record.failure
         case .stopped:
@@ -144,6 +171,43 @@ package struct TrainingJob {
             try enterTogether(.shutdown)
             return result(setup, directory, try coordinator?.finish(), coordinator?.times)
         }
+    }
+
+    /// What keeps the run's state in this machine's memory from now on, on the machine's steward; nil on all others, and
+    /// where there is no room. What the run and others have left there is removed.
+    private func keep(
+        _ run: KeptState.Run, in memories: MachineMemories, _ setup: RunSetup, _ start: StartingPoint,
+        trainingBytes: Double, _ engine: Engine, _ coordinator: Coordinator?
+    ) throws -> StateKeeper? {
+        let state = start.state
+        memories.sweep(but: run.run)
+        var keeper: StateKeeper?
+        var trouble = ""
+        let layout = ProcessLayout(ranks: world.size, mode: setup.configuration.run.coordinator)
+        if setup.configuration.checkpoint.memory, memories.isSteward, layout.worker(ofRank: world.rank) != nil {
+            do {
+                try setup.checkRoom(forFilesOf: run, in: memories, beside: trainingBytes)
+                keeper = try StateKeeper(run, in: memory, due: start.validationsDue, team: engine.team) {
+                    setup.learningRate(step: $0.step, elapsed: $0.elapsed)
+                }
+                // A second loss must find what the first one left.
+                keeper?.keep(state, isValidated: start.isValidationDue, isForced: state.step > 0)
+            } catch { trouble = "\(error)" }
+        }
+        let troubles = try world.gatherFromAll(Data(trouble.utf8)).map { String(decoding: $0, as: UTF8.self) }
+        let without = troubles.indices.filter { !troubles[$0].isEmpty }
+        if let first = without.first {
+            let hosts = without.prefix(3).map { memories.hosts[$0] }.joined(separator: ", ")
+            coordinator?.note(
+                step: state.step,
+                "\(hosts)\(without.count > 3 ? " and \(without.count - 3) more" : "") cannot keep the last step's state in memory, "
+                    + "and after a loss there is only a checkpoint: \(troubles[first])")
+        }
+        // Where a machine has no copy of its own, those that a lost start has left stay until there is a checkpoint.
+        if keeper != nil || !start.isUnsaved {
+            memories.remove(run, but: keeper?.names ?? [])
+        }
+        return keeper
     }
 
     /// Keeps others out of the run's folder, on rank 0, and makes that of a new run; nothing of the kind for a dry run.
@@ -198,8 +262,9 @@ package struct TrainingJob {
     /// Trains on this rank, or coordinates, to the end of the run, or to the step `until`.
     private func train(
         _ setup: RunSetup, _ layout: ProcessLayout, _ start: StartingPoint, _ until: Int?, _ engine: Engine,
-        _ coordinator: Coordinator?, _ timeline: Timeline?
+        _ coordinator: Coordinator?, _ keeper: StateKeeper?, _ timeline: Timeline?
     ) throws -> Ending {
+        coordinator?.begin()
         let workers = try world.split(layout.workers)
         let recorder = Recorder(detector: detector, timeline: timeline)
         let trainer = try workers.map { workers in
@@ -224,9 +289,9 @@ package struct TrainingJob {
         let worker = Worker(
             configuration: setup.configuration, limit: setup.limit, until: until, workers: workers, trainer: trainer,
             coordinator: client,
-            hasValidation: !setup.specification.validation.isEmpty, isValidationDue: start.isValidationDue,
+            hasValidation: !setup.specification.validation.isEmpty, start: start,
             validator: setup.configuration.validation.place == .workers ? setup.validator(engine) : nil,
-            recorder: recorder)
+            keeper: keeper, recorder: recorder)
         let ending: Ending
         do {
             ending = try worker.run()

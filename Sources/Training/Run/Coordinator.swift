@@ -54,6 +54,9 @@ final class Coordinator: @unchecked Sendable {
     /// The step at which the run ends, once no better validation is waited for.
     private var endStep: Int?
     private var lastScores: (step: Int, scores: SegmentationScores)?
+    /// Steps whose checkpoint is there and is still to be validated, before any snapshot.
+    private var due: [Int]
+    private var settledCount = 0
 
     /// - Parameters:
     ///   - directory: the run's folder, as it is reached.
@@ -89,6 +92,7 @@ final class Coordinator: @unchecked Sendable {
         self.validator = validator
         self.metric = metric
         best = start.best
+        due = start.validationsDue
         self.name = name
         self.isDedicated = isDedicated
         self.detector = detector
@@ -105,6 +109,15 @@ final class Coordinator: @unchecked Sendable {
         lastStep = report.step
         let behind = slowest.judge(workers: report.workers, seconds: report.seconds)
         times.add(report)
+        add(report, behind: behind)
+        if let warning = slowest.warning { note(step: report.step, warning) }
+        show { $0.take(report) }
+    }
+
+    /// Logs a step that was trained before this start of the run, and that the log lacks.
+    func recover(_ report: StepReport) { add(report, behind: nil) }
+
+    private func add(_ report: StepReport, behind: WorkerBehind?) {
         let batch = Double(configuration.training.batch)
         log.add(
             TrainEvent(
@@ -112,12 +125,10 @@ final class Coordinator: @unchecked Sendable {
                 loss: report.loss.isFinite ? report.loss : nil, learningRate: report.learningRate,
                 gradientNorm: report.gradientNorm.isFinite ? report.gradientNorm : nil, seconds: report.seconds,
                 imagesPerSecond: batch / report.seconds, time: report.times, slowest: behind))
-        if let warning = slowest.warning { note(step: report.step, warning) }
         if report.isSkipped {
             skipped += 1
             note(step: report.step, "the gradient was not finite: the step was skipped")
         }
-        show { $0.take(report) }
     }
 
     /// Draws the progress line anew after a change, which is made whether or not it is shown.
@@ -161,6 +172,9 @@ final class Coordinator: @unchecked Sendable {
         condition.withLock { self.failure = self.failure ?? failure }
     }
 
+    /// How many snapshots this rank is done with.
+    var settled: Int { condition.withLock { settledCount } }
+
     /// Whether a snapshot would be taken at once.
     var canAccept: Bool { condition.withLock { waiting == nil } }
 
@@ -181,11 +195,18 @@ final class Coordinator: @unchecked Sendable {
         condition.lock()
         while waiting != nil { condition.wait() }
         waiting = snapshot
-        if !isWorking {
-            isWorking = true
-            Thread.detachNewThread { self.work() }
-        }
+        beginWork()
         condition.unlock()
+    }
+
+    /// Makes up for validations that were due when the run was lost.
+    func begin() { condition.withLock { if !due.isEmpty { beginWork() } } }
+
+    /// Called with the condition's lock.
+    private func beginWork() {
+        guard !isWorking else { return }
+        isWorking = true
+        Thread.detachNewThread { self.work() }
     }
 
     /// What the workers must do: end, since something went wrong with a snapshot or the log, or since no better
@@ -228,25 +249,34 @@ final class Coordinator: @unchecked Sendable {
     }
 
     private func work() {
-        while true {
-            condition.lock()
-            guard let snapshot = waiting else {
-                isWorking = false
-                condition.broadcast()
-                condition.unlock()
-                return
+        while let (step, isSubmitted, snapshot) = nextWork() {
+            do { try process(snapshot()) } catch {
+                fail(error, "a snapshot could not be worked on", step: step)
             }
-            waiting = nil
+            if isSubmitted { condition.withLock { settledCount += 1 } }
+            // A rank that trains too is in another phase by now.
+            if isDedicated { awaitNext(step: step) }
+        }
+    }
+
+    /// What to work on: first the validations that a run that goes on has to make up for; nil where there is nothing.
+    private func nextWork() -> (step: Int, isSubmitted: Bool, snapshot: () throws -> Snapshot)? {
+        condition.lock()
+        defer {
             condition.broadcast()
             condition.unlock()
-            do {
-                try process(snapshot)
-            } catch {
-                fail(error, "a snapshot could not be worked on", step: snapshot.state.step)
-            }
-            // A rank that trains too is in another phase by now.
-            if isDedicated { awaitNext(step: snapshot.state.step) }
         }
+        if let step = due.first {
+            due.removeFirst()
+            let path = directory.checkpoint(step: step)
+            return (step, false, { try Snapshot(due: Checkpoint(reading: path)) })
+        }
+        guard let snapshot = waiting else {
+            isWorking = false
+            return nil
+        }
+        waiting = nil
+        return (snapshot.state.step, true, { snapshot })
     }
 
     private func awaitNext(step: Int) {

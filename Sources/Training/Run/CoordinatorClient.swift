@@ -24,6 +24,9 @@ protocol CoordinatorClient: AnyObject {
     /// What the coordinator wants of the workers, if anything.
     func order() throws -> Order?
 
+    /// How many of the submitted snapshots the coordinator is done with, as far as is known here.
+    func settled() throws -> Int
+
     /// Whether a snapshot is on its way, which moves only when it is asked after.
     func isSending() throws -> Bool
 
@@ -73,6 +76,8 @@ final class LocalCoordinator: CoordinatorClient {
 
     func order() throws -> Order? { coordinator.order }
 
+    func settled() throws -> Int { coordinator.settled }
+
     func isSending() throws -> Bool { false }
 
     func end(_ ending: Ending) throws {}
@@ -107,6 +112,8 @@ final class RemoteCoordinator: CoordinatorClient {
     private var staged: TrainingState?
     private var pending: [any PendingTransfer] = []
     private var snapshots = 0
+    /// Of them, those that the coordinator was done with when it last said so.
+    private var known = 0
 
     init(_ world: any Communicator, coordinator: Int) {
         self.world = world
@@ -142,6 +149,13 @@ final class RemoteCoordinator: CoordinatorClient {
         try world.receiveWaiting(from: coordinator, tag: .control).map {
             try Messages.decode(Order.self, from: $0)
         }
+    }
+
+    func settled() throws -> Int {
+        while let data = try world.receiveWaiting(from: coordinator, tag: .settled) {
+            known = try Messages.decode(Int.self, from: data)
+        }
+        return known
     }
 
     func end(_ ending: Ending) throws {

@@ -22,6 +22,7 @@ struct CoordinatorServer {
         var expected = Int.max
         var taken = 0
         var hasOrdered = false
+        var settled = 0
         var found: [Int: Validator.Findings] = [:]
         func takeEvents() throws -> Bool {
             var isEmpty = true
@@ -58,6 +59,10 @@ struct CoordinatorServer {
             if !hasOrdered && ending == nil, let order = order() {
                 hasOrdered = true
                 try world.sendData(Messages.encode(order), to: lead, tag: .control)
+            }
+            if ending == nil, coordinator.settled > settled {
+                settled = coordinator.settled
+                try world.sendData(Messages.encode(settled), to: lead, tag: .settled)
             }
             if isIdle { usleep(arriving == nil ? Self.nap : Self.shortNap) }
         }

@@ -16,22 +16,22 @@ final class MetricsLog: Sendable {
     /// takes its place.
     ///
     /// - Parameters:
-    ///   - lastStep: events of later steps are dropped first: a resumed run repeats them.
-    ///   - isValidationDue: whether it repeats the validation of that step too.
+    ///   - lastStep: events of later steps are dropped first, and what ended the run: a resumed run repeats them.
+    ///   - repeatedValidations: steps whose validation it repeats too.
     ///   - remark: is told what was put aside.
     init(
-        path: String, lastStep: Int, isValidationDue: Bool, remark: (String) -> Void
+        path: String, lastStep: Int, repeatedValidations: Set<Int>, remark: (String) -> Void
     ) throws {
         self.path = path
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         self.encoder = encoder
-        file = Mutex(try Self.open(path, lastStep, isValidationDue, remark))
+        file = Mutex(try Self.open(path, lastStep, repeatedValidations, remark))
     }
 
     /// Drops the events of later steps: the run has ended at `step`.
     func drop(after step: Int) throws {
-        try file.withLock { try $0.replace { try Self.open(path, step, false) { _ in } } }
+        try file.withLock { try $0.replace { try Self.open(path, step, []) { _ in } } }
     }
 
     /// Adds an event; throws where it, or one before it, could not be written. It is not lost then: it is written with the
@@ -51,7 +51,7 @@ final class MetricsLog: Sendable {
 
     /// The log without the events of steps later than `lastStep`, to be added to.
     private static func open(
-        _ path: String, _ lastStep: Int, _ isValidationDue: Bool, _ remark: (String) -> Void
+        _ path: String, _ lastStep: Int, _ repeated: Set<Int>, _ remark: (String) -> Void
     ) throws -> AppendedFile {
         struct Place: Decodable {
             let step: Int
@@ -67,8 +67,9 @@ final class MetricsLog: Sendable {
                 if line.endIndex < old.endIndex { damaged += 1 }
                 continue
             }
-            let isRepeated = isValidationDue && place.step == lastStep && place.event == "validation"
-            if place.step <= lastStep, !isRepeated { kept += line + [newline] }
+            let isRepeated = place.event == "validation" && repeated.contains(place.step)
+            // A run that goes on has not ended by whatever it was.
+            if place.step <= lastStep, !isRepeated, place.event != "failure" { kept += line + [newline] }
         }
         if damaged > 0 {
             let aside = try putAside(path)

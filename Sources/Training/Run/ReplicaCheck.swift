@@ -9,6 +9,8 @@ struct ReplicaCheck {
     let workers: any Communicator
     /// The last state that was compared: one is compared once.
     private var last: (step: Int, digest: String)?
+    /// Whether a comparison has found a difference.
+    private(set) var haveDiffered = false
 
     init(workers: any Communicator) { self.workers = workers }
 
@@ -26,6 +28,7 @@ struct ReplicaCheck {
         guard replicas.contains(where: { $0[0] != digest }) else {
             return digest
         }
+        haveDiffered = true
         throw Failure.running(
             "replicas differ at step \(state.step): \(Self.blame(replicas.map { ($0[0], $0[1]) }))"
                 + ", and go on from the last checkpoint with --resume")

@@ -31,7 +31,7 @@ struct NoteEvent: Encodable {
     let message: String
 }
 
-/// What ended a run, its last event; the resume of an earlier step drops it.
+/// What ended a run, its last event; a resume drops it.
 struct FailureEvent: Encodable {
     var event = "failure"
     let step: Int

@@ -38,7 +38,8 @@ final class RunLog: Sendable {
     ) throws {
         (self.directory, self.logger, self.limit) = (directory, logger, limit)
         metrics = try MetricsLog(
-            path: directory.metrics, lastStep: start.state.step, isValidationDue: start.isValidationDue
+            path: directory.metrics, lastStep: start.state.step,
+            repeatedValidations: Set(start.validationsDue + (start.isValidationDue ? [start.state.step] : []))
         ) { logger.warning("\($0)") }
         tensorboard = EventLog(folder: directory.tensorboard)
         classNames = configuration.model.architecture.classes > 2 ? configuration.model.names : []

@@ -27,6 +27,13 @@ final class Snapshot: @unchecked Sendable {
         case done
     }
 
+    /// Of a checkpoint that is still to be validated.
+    convenience init(due checkpoint: Checkpoint) {
+        self.init(
+            state: checkpoint.state, digest: checkpoint.state.digest, isCheckpoint: true, isSound: true,
+            validation: .due)
+    }
+
     init(
         state: TrainingState, digest: String, isCheckpoint: Bool, isSound: Bool, validation: Validation,
         findings: Validator.Findings? = nil

@@ -9,7 +9,7 @@ struct StepReport: Codable, Sendable {
     /// Seconds of the lead worker's update.
     let update: Double
     /// What each worker's own slots took.
-    let workers: [WorkerTimes]
+    private(set) var workers: [WorkerTimes]
     /// Share of the run that is done, 0 to 1.
     let progress: Double
     /// Seconds of training since the run began, over all resumes, by the lead worker's clock.
@@ -31,6 +31,16 @@ struct StepReport: Codable, Sendable {
         self.progress = progress
         self.elapsed = elapsed
         isSkipped = outcome.isSkipped
+    }
+
+    /// The same with one mean worker, which is all that the log needs of them.
+    var condensed: StepReport {
+        var report = self
+        func mean(_ field: (WorkerTimes) -> Double) -> Double {
+            workers.map(field).reduce(0, +) / Double(max(workers.count, 1))
+        }
+        report.workers = [WorkerTimes(data: mean(\.data), forward: mean(\.forward), backward: mean(\.backward))]
+        return report
     }
 
     /// The step's seconds in a mean worker.

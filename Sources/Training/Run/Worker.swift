@@ -18,8 +18,15 @@ final class Worker {
     /// The coordinator as this worker reaches it; only the lead worker does.
     private let coordinator: (any CoordinatorClient)?
     private let hasValidation: Bool
-    /// Whether the state that the run goes on from is still to be validated.
+    /// Whether the state that the run goes on from is still to be validated, and still to be saved.
     private let isValidationDue: Bool
+    private let isUnsaved: Bool
+    /// Set on one worker of each machine, where states are kept in memory.
+    private let keeper: StateKeeper?
+    /// Snapshots that were submitted to the coordinator, which all workers count.
+    private var submissions = 0
+    /// Of them, those that the others were told to be over.
+    private var settled = 0
     /// Set where the workers validate.
     private let validation: SharedValidation?
     private let watch = StopWatch()
@@ -33,12 +40,13 @@ final class Worker {
     /// - Parameters:
     ///   - until: the step at which this start of the run ends, though the run is longer; nil: at the run's end.
     ///   - trainer: what computes the steps, with all `workers`.
-    ///   - isValidationDue: whether the state that the run goes on from is still to be validated.
+    ///   - start: what the run goes on from.
     ///   - validator: set where the workers validate.
+    ///   - keeper: set on one worker of each machine, where states are kept in memory.
     init(
         configuration: Configuration, limit: TrainingLimit, until: Int?, workers: any Communicator, trainer: Trainer,
-        coordinator: (any CoordinatorClient)?, hasValidation: Bool, isValidationDue: Bool, validator: Validator?,
-        recorder: Recorder
+        coordinator: (any CoordinatorClient)?, hasValidation: Bool, start: StartingPoint, validator: Validator?,
+        keeper: StateKeeper?, recorder: Recorder
     ) {
         self.configuration = configuration
         self.limit = limit
@@ -48,7 +56,9 @@ final class Worker {
         self.recorder = recorder
         self.coordinator = coordinator
         self.hasValidation = hasValidation
-        self.isValidationDue = isValidationDue && hasValidation
+        self.isValidationDue = start.isValidationDue && hasValidation
+        isUnsaved = start.isUnsaved
+        self.keeper = keeper
         validation = validator.map { SharedValidation(validator: $0, workers: workers, recorder: recorder) }
         replicas = ReplicaCheck(workers: workers)
         startElapsed = trainer.state.elapsed
@@ -64,23 +74,38 @@ final class Worker {
     /// Trains to the end of the run, or until a signal; throws on all workers alike.
     func run() throws -> Ending {
         defer { trainer.stop() }
-        if isValidationDue { try submitSnapshot(isCheckpoint: true, isSound: true, validate: true) }
+        do { return try train() } catch let failure as Failure {
+            // Nothing good comes of one of replicas that differ.
+            if replicas.haveDiffered { keeper?.removeAll() }
+            throw failure
+        }
+    }
+
+    private func train() throws -> Ending {
+        if isValidationDue || isUnsaved {
+            try submitSnapshot(isCheckpoint: true, isSound: true, validate: isValidationDue)
+        }
         while !isAtEnd {
             try updateControl()
             let outcome = try trainer.step(control) { try coordinator?.isSending() ?? false }
             // A coordinator elsewhere that takes no messages may keep the workers waiting, which is no fault of theirs.
             if !(coordinator is LocalCoordinator) { try recorder.enter(.waiting, step: state.step) }
-            try coordinator?.report(
-                StepReport(
-                    outcome, progress: limit.progress(step: state.step, elapsed: state.elapsed), elapsed: elapsed))
+            let report = StepReport(
+                outcome, progress: limit.progress(step: state.step, elapsed: state.elapsed), elapsed: elapsed)
+            try coordinator?.report(report)
             if outcome.control.end { return .done }
             let isStopped = outcome.control.stop
             let isLast = isAtEnd
+            let isValidated = hasValidation && (isLast || isValidationStep)
+            if let keeper {
+                keeper.take(report, settled: outcome.control.settled)
+                recorder.keeping(step: state.step) { keeper.keep(state, isValidated: isValidated) }
+            }
             // A validation that is due is not left out for a signal: the resumed run could not make up for it.
             try submitSnapshot(
                 isCheckpoint: isStopped || isLast || isDue(every: configuration.checkpoint.every),
                 isSound: !outcome.isSkipped,
-                validate: hasValidation && (isLast || isValidationStep))
+                validate: isValidated)
             if isStopped && !isLast { return .stopped }
             if workers.size > 1, isDue(every: configuration.run.replicaCheckEvery) {
                 try recorder.enter(.waiting, step: state.step)
@@ -99,7 +124,11 @@ final class Worker {
         case nil: break
         }
         if StopSignal.isRaised { control.stop = true }
-        if workers.rank == 0 { control.elapsed = elapsed }
+        if workers.rank == 0 {
+            control.elapsed = elapsed
+            let all = try coordinator?.settled() ?? 0
+            (control.settled, settled) = (all - settled, all)
+        }
     }
 
     /// Seconds of training since the run began, by this worker's clock.
@@ -127,22 +156,18 @@ final class Worker {
                 repeats: true)
         }
         func submit(_ due: Snapshot.Validation, _ findings: Validator.Findings? = nil) throws {
+            submissions += 1
+            if due != .none { keeper?.expect(validation: state.step, submission: submissions) }
             try coordinator?.submit(
                 state, digest: digest, isCheckpoint: isCheckpoint, isSound: isSound, validation: due, findings: findings
             )
         }
         guard validate else { return try submit(.none) }
-        guard validation != nil else { return try submit(.due) }
+        guard let validation else { return try submit(.due) }
         // Saved before the workers validate: whatever happens meanwhile costs no step.
         if isCheckpoint { try submit(.underWay) }
-        if let findings = try self.validate() { try submit(.done, findings) }
-    }
-
-    /// The workers' part of a validation, where they have one.
-    private func validate() throws -> Validator.Findings? {
-        guard let validation else { return nil }
         let found = try validation.run(state.validated, step: state.step) { try coordinator?.isValidating($0, of: $1) }
         validationSeconds += found.seconds
-        return found
+        try submit(.done, found)
     }
 }

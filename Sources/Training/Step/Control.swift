@@ -1,7 +1,7 @@
 import Support
 
-/// What a worker tells the others beside its gradients: stop, end, elapsed time, failure. It travels behind the gradient
-/// of the worker's last slot, so that agreeing on it costs no message of its own.
+/// What a worker tells the others beside its gradients: stop, end, elapsed time, how far the coordinator is, failure. It
+/// travels behind the gradient of the worker's last slot, so that agreeing on it costs no message of its own.
 package struct Control {
     /// Whether this worker was asked to save a checkpoint and stop.
     var stop = false
@@ -9,6 +9,9 @@ package struct Control {
     var end = false
     /// Seconds of training so far by the lead worker's clock; 0 on the others.
     var elapsed = 0.0
+    /// Of the submissions to the coordinator, how many more it is done with than in the step before, as the lead worker
+    /// knows; 0 on the others. A small number is whole, however sums are compressed.
+    var settled = 0
     /// What went wrong outside of this worker's slots. It is thrown where they are computed, and with that on all workers.
     var failure: Failure?
 
@@ -19,7 +22,7 @@ package struct Control {
 struct StepTail {
     /// The order of the floats; then come each worker's times.
     private enum Field: Int, CaseIterable {
-        case loss, stop, end, elapsed
+        case loss, stop, end, elapsed, settled
     }
 
     private let base: UnsafeMutablePointer<Float>
@@ -39,6 +42,7 @@ struct StepTail {
         self[.stop] = control.stop ? 1 : 0
         self[.end] = control.end ? 1 : 0
         self[.elapsed] = Float(control.elapsed)
+        self[.settled] = Float(control.settled)
         let place = timesPlace(worker)
         (place[0], place[1], place[2]) = (Float(times.data), Float(times.forward), Float(times.backward))
     }
@@ -49,6 +53,7 @@ struct StepTail {
         control.stop = self[.stop] > 0
         control.end = self[.end] > 0
         control.elapsed = Double(self[.elapsed])
+        control.settled = Int(exactly: self[.settled].rounded(.down)) ?? 0
         return control
     }
 

@@ -68,6 +68,13 @@ package final class Recorder {
         return times
     }
 
+    /// Calls `body`, which keeps a copy of the step's state.
+    func keeping(step: Int, _ body: () -> Void) {
+        let begin = Timeline.now
+        body()
+        timeline?.add("keep", on: track, from: begin, to: Timeline.now, step: step)
+    }
+
     /// Adds a step's messages to the timeline.
     func addMessages(of sum: GradientAllReduce.Sum, in buckets: GradientBuckets, step: Int) {
         guard let timeline else { return }

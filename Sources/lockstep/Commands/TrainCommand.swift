@@ -30,7 +30,9 @@ struct TrainCommand: JobCommand {
     var output: String?
 
     @Option(
-        help: ArgumentHelp("Goes on with the run in this folder, from its newest checkpoint.", valueName: "run-dir"))
+        help: ArgumentHelp(
+            "Goes on with the run in this folder: from its newest checkpoint, or from a newer step that a machine has kept in memory.",
+            valueName: "run-dir"))
     var resume: String?
 
     @Option(

@@ -122,6 +122,7 @@ struct PreflightCheck: Encodable {
         attempt("memory") {
             guard let costs else { return }
             $0.add("memory", costs.fits ? .good : .bad, costs.memoryWords)
+            if costs.fits, let keeps = costs.keepsState { $0.add("", keeps ? .good : .doubtful, costs.keptStateWords) }
             $0.add("disk", costs.fitsDisk ? .good : .bad, costs.diskWords)
             if costs.fits { $0.add("time", .good, try costs.timeWords()) }
         }

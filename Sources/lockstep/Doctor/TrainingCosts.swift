@@ -33,12 +33,27 @@ struct TrainingCosts {
     /// Of the workers' networks, decoded images aside.
     private var bytes: Double { setup.trainingBytes((height, width), workers: workers, local: workers) }
 
-    var fits: Bool { bytes < 0.8 * memory }
+    var fits: Bool { bytes < MachineMemory.share * memory }
 
     var memoryWords: String {
         "about \(MachineMemory.size(bytes)) for \(workers) workers, and up to \(setup.configuration.data.cacheMegabytes) MiB of "
             + "images each (data.cache_mb), of \(MachineMemory.size(memory))"
             + (fits ? "" : ": lower data.tile or model.base_channels, or start fewer workers")
+    }
+
+    /// Whether the last step's state is kept in memory, and there is room for two copies of it; nil where it is not wanted.
+    var keepsState: Bool? {
+        guard setup.configuration.checkpoint.memory else { return nil }
+        return bytes + 2 * setup.keptStateBytes <= MachineMemory.share * memory
+            && 2 * setup.keptStateBytes <= SharedMemory.system.freeBytes
+    }
+
+    var keptStateWords: String {
+        let size = "\(MachineMemory.size(2 * setup.keptStateBytes)) of \(SharedMemory.system.folder)"
+        return keepsState == true
+            ? "\(size) for the last step's state, from which a run that was lost goes on (checkpoint.memory)"
+            : "\(size) are not to be had for the last step's state (checkpoint.memory): a run that was lost goes on from its "
+                + "last checkpoint"
     }
 
     // MARK: - Time
