@@ -2,7 +2,7 @@ import Foundation
 import Kernels
 import Support
 
-/// A run's state as it was after a step, in memory that outlives the run's processes (`SharedMemory`): what a run that was
+/// A run's state as it was after a step, in memory that outlives the run's processes (`MemoryFolder`): what a run that was
 /// lost goes on from.
 ///
 /// A file has `headerBytes` of header, then the values of `TrainingState.buffers`, one after the other. The header is
@@ -80,7 +80,7 @@ package struct KeptState: Codable, Sendable {
     /// Copies a state to a file of `Run.fileBytes`; returns whether it is there.
     ///
     /// - Parameter team: shares the work.
-    package func write(_ state: TrainingState, to file: SharedMemoryFile, team: ThreadTeam) -> Bool {
+    package func write(_ state: TrainingState, to file: MemoryFile, team: ThreadTeam) -> Bool {
         precondition(file.size == run.fileBytes && state.buffers.count == run.buffers, "a file of another run")
         guard file.write(Data(count: Self.fixedBytes), at: 0) else { return false }
         var header = self

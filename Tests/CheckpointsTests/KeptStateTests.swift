@@ -7,7 +7,7 @@ import Testing
 
 @Suite struct KeptStateTests {
     private let folder: TemporaryFolder
-    private var memory: SharedMemory { SharedMemory(folder: folder.path) }
+    private var memory: MemoryFolder { MemoryFolder(folder: folder.path) }
 
     init() throws { folder = try TemporaryFolder() }
 
@@ -29,9 +29,9 @@ import Testing
             state: state)
     }
 
-    private func keep(_ state: TrainingState, threads: Int = 1, course: [Data] = []) throws -> SharedMemoryFile {
-        let file = try SharedMemoryFile(
-            SharedMemory.nextName(run: "1-2"), in: memory, size: run(of: state).fileBytes)
+    private func keep(_ state: TrainingState, threads: Int = 1, course: [Data] = []) throws -> MemoryFile {
+        let file = try MemoryFile(
+            MemoryFolder.nextName(run: "1-2"), in: memory, size: run(of: state).fileBytes)
         let kept = KeptState(
             run: run(of: state), state: state, learningRate: 0.125, validationsDue: [3], course: course,
             supervisor: ProcessPlace(host: "node1", number: 7))

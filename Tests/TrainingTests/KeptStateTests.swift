@@ -105,11 +105,11 @@ extension TrainingRuns {
 
         /// Puts a state of a run that has all its checkpoints into a machine's memory.
         private func put(
-            _ step: Int, of whole: Run, due: [Int] = [], as run: KeptState.Run, in memory: SharedMemory,
+            _ step: Int, of whole: Run, due: [Int] = [], as run: KeptState.Run, in memory: MemoryFolder,
             changing place: Int? = nil
         ) throws {
             let state = try Checkpoint(reading: whole.directory.checkpoint(step: step)).state
-            let file = try SharedMemoryFile(SharedMemory.nextName(run: run.run), in: memory, size: run.fileBytes)
+            let file = try MemoryFile(MemoryFolder.nextName(run: run.run), in: memory, size: run.fileBytes)
             let kept = KeptState(
                 run: run, state: state, learningRate: 0.02, validationsDue: due, course: [], supervisor: nil)
             #expect(kept.write(state, to: file, team: .init(threads: 2)))
@@ -162,8 +162,8 @@ extension TrainingRuns {
             // Step 47, which says that it is step 48.
             let state = try Checkpoint(reading: whole.directory.checkpoint(step: 47)).state
             state.step = 48
-            let file = try SharedMemoryFile(
-                SharedMemory.nextName(run: kept.run), in: task.memory(1), size: kept.fileBytes)
+            let file = try MemoryFile(
+                MemoryFolder.nextName(run: kept.run), in: task.memory(1), size: kept.fileBytes)
             let mistaken = KeptState(
                 run: kept, state: state, learningRate: 0.02, validationsDue: [], course: [], supervisor: nil)
             #expect(mistaken.write(state, to: file, team: .init(threads: 1)))

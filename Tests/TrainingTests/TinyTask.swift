@@ -28,7 +28,7 @@ final class TinyTask: Sendable {
     }
 
     /// A machine's memory that outlives jobs.
-    func memory(_ machine: Int) -> SharedMemory { SharedMemory(folder: folder.path("memory-\(machine)")) }
+    func memory(_ machine: Int) -> MemoryFolder { MemoryFolder(folder: folder.path("memory-\(machine)")) }
 
     func image(_ number: Int) -> String { folder.path("data/images/\(SyntheticCells.fileName(number))") }
 

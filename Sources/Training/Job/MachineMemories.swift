@@ -6,7 +6,7 @@ import Support
 /// The memories of a job's machines that outlive its processes, and the rank that looks after each: the machine's first
 /// worker, or where it has none its first rank.
 struct MachineMemories {
-    let memory: SharedMemory
+    let memory: MemoryFolder
     /// The ranks that look after a memory, ascending.
     let stewards: [Int]
     /// Each rank's machine.
@@ -15,7 +15,7 @@ struct MachineMemories {
 
     /// Called by all ranks.
     static func gather(
-        _ world: any Communicator, _ layout: ProcessLayout, _ memory: SharedMemory
+        _ world: any Communicator, _ layout: ProcessLayout, _ memory: MemoryFolder
     ) throws -> MachineMemories {
         struct Place: Codable {
             let memory: String
@@ -70,7 +70,7 @@ struct MachineMemories {
     private static let supervisorPause = 120.0
 }
 
-extension SharedMemory {
+extension MemoryFolder {
     /// What tells this memory from all others; nil where there is none.
     fileprivate var identity: String? {
         guard exists, let place = FileIdentity(folder) else { return nil }

@@ -38,14 +38,14 @@ package struct TrainingJob {
     private let localRanks: Int
     private let console: Console
     private let detector: FailureDetector?
-    private let memory: SharedMemory
+    private let memory: MemoryFolder
 
     /// - Parameters:
     ///   - detector: watches over the ranks; on all ranks or on none.
     ///   - memory: this rank's machine's, where states are kept.
     package init(
         world: any Communicator, localRanks: Int, console: Console, detector: FailureDetector? = nil,
-        memory: SharedMemory = .system
+        memory: MemoryFolder = .system
     ) {
         self.memory = memory
         self.world = world

@@ -13,7 +13,7 @@ import Support
 ///
 /// Copies take at most `share` of the time. Where steps are shorter than that allows, some are not kept.
 final class StateKeeper {
-    private let memory: SharedMemory
+    private let memory: MemoryFolder
     private let run: KeptState.Run
     private let team: ThreadTeam
     private let learningRate: (TrainingState) -> Double
@@ -34,7 +34,7 @@ final class StateKeeper {
     private var time: Double
 
     private struct Slot {
-        let file: SharedMemoryFile
+        let file: MemoryFile
         /// The step whose state it has; nil while it has none.
         var step: Int?
     }
@@ -56,7 +56,7 @@ final class StateKeeper {
     ///   - team: shares the copying.
     ///   - learningRate: the rate of the step that follows a state.
     init(
-        _ run: KeptState.Run, in memory: SharedMemory, due: [Int], team: ThreadTeam,
+        _ run: KeptState.Run, in memory: MemoryFolder, due: [Int], team: ThreadTeam,
         learningRate: @escaping (TrainingState) -> Double
     ) throws {
         (self.run, self.memory, self.team, self.learningRate) = (run, memory, team, learningRate)
@@ -69,7 +69,7 @@ final class StateKeeper {
     }
 
     private func addSlot() throws {
-        let file = try SharedMemoryFile(SharedMemory.nextName(run: run.run), in: memory, size: run.fileBytes)
+        let file = try MemoryFile(MemoryFolder.nextName(run: run.run), in: memory, size: run.fileBytes)
         slots.append(Slot(file: file))
     }
 

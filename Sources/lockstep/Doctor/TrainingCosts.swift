@@ -45,11 +45,11 @@ struct TrainingCosts {
     var keepsState: Bool? {
         guard setup.configuration.checkpoint.memory else { return nil }
         return bytes + 2 * setup.keptStateBytes <= MachineMemory.share * memory
-            && 2 * setup.keptStateBytes <= SharedMemory.system.freeBytes
+            && 2 * setup.keptStateBytes <= MemoryFolder.system.freeBytes
     }
 
     var keptStateWords: String {
-        let size = "\(MachineMemory.size(2 * setup.keptStateBytes)) of \(SharedMemory.system.folder)"
+        let size = "\(MachineMemory.size(2 * setup.keptStateBytes)) of \(MemoryFolder.system.folder)"
         return keepsState == true
             ? "\(size) for the last step's state, from which a run that was lost goes on (checkpoint.memory)"
             : "\(size) are not to be had for the last step's state (checkpoint.memory): a run that was lost goes on from its "

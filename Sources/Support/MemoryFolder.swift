@@ -5,13 +5,13 @@ import Synchronization
 ///
 /// Anybody may write to the folder, so a file is made where none is, opened where it is none but this user's, and no link
 /// is followed. Whoever makes one keeps it locked (`flock`), until the process has ended, however it has.
-package struct SharedMemory: Sendable {
+package struct MemoryFolder: Sendable {
     package let folder: String
 
     package init(folder: String) { self.folder = folder }
 
     /// The system's own.
-    package static let system = SharedMemory(folder: "/dev/shm")
+    package static let system = MemoryFolder(folder: "/dev/shm")
 
     /// Whether there is such a folder.
     package var exists: Bool { isFolder(folder) == true }
@@ -74,7 +74,7 @@ package struct SharedMemory: Sendable {
 
 /// A file in shared memory of this process's own, mapped, with all its memory taken. One that goes away stays where it
 /// is, unless it is removed.
-package final class SharedMemoryFile {
+package final class MemoryFile {
     package let path: String
     package let size: Int
     /// The file's bytes.
@@ -84,7 +84,7 @@ package final class SharedMemoryFile {
     private static let unnamed = O_DIRECTORY | 0o20000000
 
     /// Makes a file; throws where there is no room for it.
-    package init(_ name: String, in memory: SharedMemory, size: Int) throws {
+    package init(_ name: String, in memory: MemoryFolder, size: Int) throws {
         let path = memory.path(name)
         func failure(_ code: Int32) -> Failure {
             .running("\(path) cannot be made with \(MachineMemory.size(Double(size))): \(Failure.systemReason(code))")

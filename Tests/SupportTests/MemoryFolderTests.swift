@@ -2,13 +2,13 @@ import Foundation
 import Support
 import Testing
 
-@Suite struct SharedMemoryTests {
-    private let memory: SharedMemory
+@Suite struct MemoryFolderTests {
+    private let memory: MemoryFolder
 
     init() throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "memory-\(UUID().uuidString)").path
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        memory = SharedMemory(folder: folder)
+        memory = MemoryFolder(folder: folder)
     }
 
     @Test("every change of a byte changes the hash", arguments: [1, 7, 64, 65, 200, 262_144, 262_145, 600_000])
@@ -51,10 +51,10 @@ import Testing
     }
 
     @Test func aFileStaysAndIsThisUsersAlone() throws {
-        let name = SharedMemory.nextName(run: "3A-4b")
+        let name = MemoryFolder.nextName(run: "3A-4b")
         #expect(name.hasPrefix("lockstep-\(geteuid())-3A-4b-\(getpid())-"))
         do {
-            let file = try SharedMemoryFile(name, in: memory, size: 5000)
+            let file = try MemoryFile(name, in: memory, size: 5000)
             file.base.storeBytes(of: 42, toByteOffset: 4999, as: UInt8.self)
             #expect(file.write(Data([1, 2, 3]), at: 8))
         }
@@ -71,28 +71,28 @@ import Testing
     @Test func linksAndPipesAreNotOpened() throws {
         let target = memory.path("target")
         #expect(FileManager.default.createFile(atPath: target, contents: Data("x".utf8)))
-        let (link, pipe) = (SharedMemory.nextName(run: "a"), SharedMemory.nextName(run: "a"))
+        let (link, pipe) = (MemoryFolder.nextName(run: "a"), MemoryFolder.nextName(run: "a"))
         #expect(symlink(target, memory.path(link)) == 0 && mkfifo(memory.path(pipe), 0o600) == 0)
         #expect(memory.open(link) == nil && memory.open(pipe) == nil)
         // What lies where a file is to be is taken away, and what a link leads to stays as it is.
-        _ = try SharedMemoryFile(link, in: memory, size: 10)
+        _ = try MemoryFile(link, in: memory, size: 10)
         #expect(FileManager.default.contents(atPath: target) == Data("x".utf8))
     }
 
     @Test func aRunsIdentityIsNoPath() {
-        let name = SharedMemory.nextName(run: "../../etc/passwd")
+        let name = MemoryFolder.nextName(run: "../../etc/passwd")
         #expect(!name.contains("/") && !name.contains(".."))
-        let long = SharedMemory.nextName(run: String(repeating: "a", count: 300))
+        let long = MemoryFolder.nextName(run: String(repeating: "a", count: 300))
         #expect(!long.contains(String(repeating: "a", count: 65)))
     }
 
     @Test func noRoomIsAFailureAndLeavesNothing() throws {
         #expect(throws: Failure.self) {
-            _ = try SharedMemoryFile(SharedMemory.nextName(run: "a"), in: memory, size: 1 << 60)
+            _ = try MemoryFile(MemoryFolder.nextName(run: "a"), in: memory, size: 1 << 60)
         }
         #expect(memory.names().isEmpty)
         #expect(throws: Failure.self) {
-            _ = try SharedMemoryFile("a", in: SharedMemory(folder: memory.path("none")), size: 10)
+            _ = try MemoryFile("a", in: MemoryFolder(folder: memory.path("none")), size: 10)
         }
     }
 
