@@ -60,10 +60,11 @@ package final class PredictionStream<Image> {
         self.progress = progress
         let engine = prediction.engine
         // A profile is driven by one thread.
-        let lanes = TileLanes(
+        let lanes = TileLanes {
             Engine(
                 engine.kind, threads: plan.threads, convolution: engine.convolution,
-                profile: plan.isAhead ? nil : engine.profile))
+                profile: plan.isAhead ? nil : engine.profile)
+        }
         let source = BandSource(next)
         @Sendable func compute(_ job: TileJob<Image>) -> PredictedTile<Image> {
             let member = job.tile.member

@@ -8,17 +8,17 @@ import Network
 ///
 /// Unchecked `Sendable`, and sound because the lock guards the list of free lanes, and one thread at a time has a lane.
 final class TileLanes: @unchecked Sendable {
-    private let engine: Engine
+    private let makeEngine: () -> Engine
     private let lock = NSLock()
     private var free: [Lane] = []
 
-    /// - Parameter engine: of each lane.
-    init(_ engine: Engine) { self.engine = engine }
+    /// - Parameter makeEngine: makes that of a lane, whose threads nobody else gives work.
+    init(_ makeEngine: @escaping () -> Engine) { self.makeEngine = makeEngine }
 
     /// The probabilities that a tile keeps, from a band as its network wants it; called by as many threads at a time as
     /// there shall be lanes.
     func probabilities(_ tile: BandTile, of band: ImageBand, by member: TiledPrediction) -> Tensor {
-        let lane = lock.withLock { free.popLast() } ?? Lane(engine)
+        let lane = lock.withLock { free.popLast() } ?? Lane(makeEngine())
         defer { lock.withLock { free.append(lane) } }
         return lane.probabilities(tile, of: band, by: member)
     }
