@@ -41,16 +41,23 @@ package struct AlignedBuffer<Element: BitwiseCopyable>: ~Copyable {
         guard
             let raw = mmap(nil, bytes + hugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
             raw != MAP_FAILED
-        else { fatalError("no memory for \(bytes) bytes") }
+        else { endWithoutMemory(bytes) }
         // What is before and behind whole huge pages goes back.
-        let start = UnsafeMutableRawPointer(
-            bitPattern: (UInt(bitPattern: raw) + UInt(hugePage) - 1) / UInt(hugePage) * UInt(hugePage))
-        guard let start else { fatalError("no memory for \(bytes) bytes") }
+        let start = raw + (hugePage - Int(bitPattern: raw) % hugePage) % hugePage
         if start > raw { munmap(raw, start - raw) }
         let end = start + bytes
         let rest = raw + (bytes + hugePage) - end
         if rest > 0 { munmap(end, rest) }
         madvise(start, bytes, MADV_HUGEPAGE)
         return start
+    }
+
+    /// Ends the process with one line: commands reckon before they begin, and others may have taken the memory since.
+    private static func endWithoutMemory(_ bytes: Int) -> Never {
+        let line =
+            "error: the system gives no \(bytes >> 20) MiB more of memory: look at ulimit -v and at what else runs, or "
+            + "lower model.base_channels or data.tile\n"
+        _ = line.withCString { write(2, $0, strlen($0)) }
+        _exit(1)
     }
 }
