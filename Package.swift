@@ -112,7 +112,7 @@ let package = Package(
         .target(name: "Communication", dependencies: ["Kernels", "Support", "CMemory"]),
         .target(name: "FailureDetection", dependencies: ["Communication", "Support"]),
         .target(name: "MPIBackend", dependencies: ["Communication", "CMPI"]),
-        .target(name: "Kernels", dependencies: ["COpenBLAS", "CTarget"], swiftSettings: kernelSettings),
+        .target(name: "Kernels", dependencies: ["COpenBLAS", "CTarget", "CProcessor"], swiftSettings: kernelSettings),
         .target(name: "Images", dependencies: ["Support", "CPNG", "CTIFF", "CJPEG"]),
         .target(name: "Support", dependencies: ["COpenSSL", "CZip", .product(name: "Logging", package: "swift-log")]),
         .systemLibrary(name: "CMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),

@@ -1,8 +1,11 @@
+#define _GNU_SOURCE
 #include "processor.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "target.h"
 
@@ -49,3 +52,19 @@ void lockstep_require_processor(void)
 void lockstep_require_processor(void) {}
 
 #endif
+
+int lockstep_available_processors(void)
+{
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    // More than any machine has, or the call fails.
+    enum { most = 65536 };
+    int count = 0;
+    cpu_set_t *set = CPU_ALLOC(most);
+    if (set && sched_getaffinity(0, CPU_ALLOC_SIZE(most), set) == 0)
+        count = CPU_COUNT_S(CPU_ALLOC_SIZE(most), set);
+    if (set)
+        CPU_FREE(set);
+    if (count > 0)
+        return count;
+    return online > 0 ? (int)online : 1;
+}

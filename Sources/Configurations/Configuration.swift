@@ -322,7 +322,8 @@ public struct Configuration: Sendable, Equatable {
         package func threads(localRanks: Int) -> Int {
             switch threads {
             case .count(let count): count
-            case .automatic: max(1, ProcessInfo.processInfo.activeProcessorCount / max(localRanks, 1))
+            case .automatic:  // A launcher may have bound each rank to processors of its own.
+                max(1, min(Processors.available, Processors.online / max(localRanks, 1)))
             }
         }
     }
@@ -333,17 +334,20 @@ public struct Configuration: Sendable, Equatable {
         public var overlap: Bool
         /// Whether workers of one host add up their gradients in memory that they share, so that the host sends one sum.
         public var hostSums: Bool
+        /// Which way gradients go between hosts.
+        public var route: GradientRoute
         /// The largest size of a bucket, in MiB.
         public var bucketMegabytes: Double
         /// `bf16` halves the bytes, and gives up that results do not depend on workers and hosts.
         public var compression: GradientCompression
 
         public init(
-            overlap: Bool = true, hostSums: Bool = true, bucketMegabytes: Double = 16,
-            compression: GradientCompression = .none
+            overlap: Bool = true, hostSums: Bool = true, route: GradientRoute = .automatic,
+            bucketMegabytes: Double = 16, compression: GradientCompression = .none
         ) {
             self.overlap = overlap
             self.hostSums = hostSums
+            self.route = route
             self.bucketMegabytes = bucketMegabytes
             self.compression = compression
         }

@@ -61,7 +61,8 @@ extension Configuration {
     /// Sections and keys that change no result, or are told of elsewhere.
     private static let withoutEffect: Set<String> = [
         "name", "run", "checkpoint", "validation.every", "validation.on", "communication.overlap",
-        "communication.host_sums", "communication.bucket_mb", "data.root", "data.cache_mb", "data.loader_threads",
+        "communication.host_sums", "communication.route", "communication.bucket_mb", "data.root", "data.cache_mb",
+        "data.loader_threads",
         "model.class_colors",
         "optimizer.learning_rate", "training.steps", "training.epochs", "training.minutes",
     ]

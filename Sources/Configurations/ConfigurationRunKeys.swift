@@ -84,6 +84,11 @@ extension Configuration.Communication {
                     "Whether workers of one host add up their gradients in memory that they share, so that the host sends one sum. Results do not depend on it, unless compressed."
             ),
             .key(
+                "route", \.route, .word,
+                meaning:
+                    "Which way gradients go between hosts: direct, each to each; halving, by pairs, with fewer messages for many hosts; automatic. Results do not depend on it."
+            ),
+            .key(
                 "bucket_mb", \.bucketMegabytes, .number, .above(0, atMost: 4096),
                 meaning: "The largest size in MiB of a part that is sent."),
             .key(

@@ -5,7 +5,8 @@ import Testing
     /// A slot of one second whose buckets of a million floats are complete at even times, on a link of 100 MB/s.
     private func model(
         buckets: Int = 4, bytesPerSecond: Double = 100e6, latency: Double = 0, overlap: Bool = true,
-        addition: Double = 0, hostSums: Bool = true, compression: GradientCompression = .none
+        addition: Double = 0, hostSums: Bool = true, route: GradientRoute = .direct,
+        compression: GradientCompression = .none
     ) -> AllReduceModel {
         let floats = 1 << 20
         let cut = GradientBuckets(gradient: buckets * floats, tail: 0, floats: floats)
@@ -14,7 +15,7 @@ import Testing
                 slot: 1, completion: (0..<cut.count).map { Double($0 + 1) / Double(cut.count) }, update: 0.25,
                 addition: addition, norm: 0),
             link: .init(bytesPerSecond: bytesPerSecond, latency: latency), buckets: cut, overlap: overlap,
-            hostSums: hostSums, compression: compression)
+            hostSums: hostSums, route: route, compression: compression)
     }
 
     private static let megabyte = Double(4 << 20)
@@ -51,6 +52,24 @@ import Testing
         let each = model(hostSums: false).step(slots: workers, workers: workers, perHost: perHost)
         #expect(abs(each.bytesPerHost - Double(perHost) * one.bytesPerHost) <= 1e-9 * each.bytesPerHost)
         #expect(one.seconds < each.seconds)
+    }
+
+    @Test("by halving, as many bytes in fewer messages", arguments: [2, 16, 256, 1024])
+    func halving(hosts: Int) {
+        let (workers, perHost) = (4 * hosts, 4)
+        let direct = model(latency: 1e-5).step(slots: workers, workers: workers, perHost: perHost)
+        let halving = model(latency: 1e-5, route: .halving).step(slots: workers, workers: workers, perHost: perHost)
+        #expect(abs(halving.bytesPerHost - direct.bytesPerHost) <= 1e-9 * direct.bytesPerHost)
+        let buckets = model().buckets.count
+        #expect(halving.messagesPerHost == 2 * hosts.trailingZeroBitCount * buckets * perHost)
+        #expect(direct.messagesPerHost == 2 * (hosts - 1) * buckets * perHost)
+        // For many hosts it is chosen, and the faster.
+        let chosen = model(latency: 1e-5, route: .automatic).step(slots: workers, workers: workers, perHost: perHost)
+        #expect(chosen.seconds == (hosts >= 64 ? halving : direct).seconds)
+        if hosts >= 256 { #expect(halving.seconds < direct.seconds) }
+        // Of hosts that are no power of two, or of slots that are no subtrees, none.
+        let odd = model(route: .halving).step(slots: 3 * workers, workers: 3 * workers, perHost: perHost)
+        #expect(odd.messagesPerHost == 2 * (3 * hosts - 1) * buckets * perHost)
     }
 
     @Test func hostsOfNoSubtreeSendMore() {

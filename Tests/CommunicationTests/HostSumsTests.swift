@@ -36,6 +36,52 @@ import Testing
         }
     }
 
+    @Test("by halving, gradients have the bits that they have directly", arguments: [1, 2, 4, 8, 16], [1, 2, 3])
+    func halving(hosts: Int, members: Int) throws {
+        let workers = hosts * members
+        for slots in [workers, 2 * workers, 4 * workers, workers + 1] {
+            let expected = SlotGradients.expected(0..<slots, count: Self.buckets.gradient + Self.buckets.tail)
+            let places = (0..<workers).map { $0 / members }
+            let all = try SlotGradients.sums(
+                slots: slots, workers: workers, buckets: Self.buckets, hosts: places, route: .halving)
+            // Others are no tree of hosts: they go directly, and say so.
+            let isTree = members.nonzeroBitCount == 1 && slots.nonzeroBitCount == 1
+            for sums in all {
+                #expect(sums.values.allSatisfy { $0 == expected }, "\(slots) slots on \(hosts) hosts of \(members)")
+                #expect(
+                    (sums.remark == nil) == (isTree || hosts == 1), "\(slots) slots on \(hosts) hosts of \(members)")
+            }
+        }
+    }
+
+    @Test("by halving a worker sends a logarithm of messages, and as many bytes") func halvingMessages() throws {
+        let (hosts, members) = (8, 2)
+        let places = (0..<hosts * members).map { $0 / members }
+        let buckets = GradientBuckets(gradient: 48 * 1024, tail: 0, floats: 16 * 1024)
+        let sent = try ThreadCommunicator.run(size: hosts * members, hosts: places) { communicator -> (Int, [Int]) in
+            let counting = HostCommunicator(communicator, hosts: places)
+            let allReduce = try GradientAllReduce(
+                slots: hosts * members, communicator: counting, buckets: buckets, route: .halving, team: .solo)
+            counting.sent = Array(repeating: 0, count: hosts)
+            counting.messages = 0
+            _ = try allReduce.sum { batch in
+                for slot in batch.slots {
+                    try batch.gradient(ofSlot: slot).update(repeating: 1, count: buckets.gradient)
+                    batch.add(slot: slot)
+                }
+            }
+            return (counting.messages, counting.sent)
+        }
+        for (rank, (messages, bytes)) in sent.enumerated() {
+            // The last bucket is one float, of which a half is often nothing.
+            let most = 2 * 3 * buckets.count
+            #expect((most - 6...most).contains(messages), "\(messages) messages")
+            let expected = 2 * 4 * buckets.gradient * (hosts - 1) / hosts / members
+            #expect(abs(bytes.reduce(0, +) - expected) <= 300, "\(bytes), not \(expected)")
+            #expect(bytes[places[rank]] == 0)
+        }
+    }
+
     @Test("hosts that take turns, and buckets that leave late", arguments: 2...4, [true, false])
     func turns(hosts: Int, overlap: Bool) throws {
         let expected = SlotGradients.expected(0..<11, count: Self.buckets.gradient + Self.buckets.tail)
@@ -152,6 +198,7 @@ private final class HostCommunicator: Communicator {
     private let inner: any Communicator
     private let hosts: [Int]
     var sent: [Int] = []
+    var messages = 0
     var sharesMemory = true
 
     init(_ inner: any Communicator, hosts: [Int]) {
@@ -171,6 +218,7 @@ private final class HostCommunicator: Communicator {
 
     func startSending(_ bytes: UnsafeRawBufferPointer, to rank: Int, tag: MessageTag) throws -> any PendingTransfer {
         sent[hosts[rank]] += bytes.count
+        messages += 1
         return try inner.startSending(bytes, to: rank, tag: tag)
     }
 

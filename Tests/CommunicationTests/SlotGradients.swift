@@ -28,6 +28,7 @@ enum SlotGradients {
         var values: [[Float]] = []
         var norms: [Double] = []
         var slots: [Int] = []
+        var remark: String?
     }
 
     /// Three sums, the last two in the first one's memory, on each worker. Slots say piece by piece, from the end, what
@@ -36,14 +37,16 @@ enum SlotGradients {
     /// - Parameter hosts: the host of each worker; nil: each has its own.
     static func sums(
         slots: Int, workers: Int, buckets: GradientBuckets, hosts: [Int]? = nil, overlap: Bool = true,
-        hostSums: Bool = true, compression: GradientCompression = .none, piece: Int = 1000
+        hostSums: Bool = true, route: GradientRoute = .automatic, compression: GradientCompression = .none,
+        piece: Int = 1000
     ) throws -> [Sums] {
         let count = buckets.gradient + buckets.tail
         return try ThreadCommunicator.run(size: workers, hosts: hosts ?? Array(0..<workers)) { communicator in
             let allReduce = try GradientAllReduce(
                 slots: slots, communicator: communicator, buckets: buckets, overlap: overlap,
-                hostSums: hostSums, compression: compression, team: ThreadTeam(threads: 1))
+                hostSums: hostSums, route: route, compression: compression, team: ThreadTeam(threads: 1))
             var sums = Sums()
+            sums.remark = allReduce.remark
             for _ in 0..<3 {
                 var seen: [Int] = []
                 let sum = try allReduce.sum { batch in

@@ -31,7 +31,7 @@ import Testing
         arguments: [
             "name=x", "run.threads=2", "run.output=elsewhere", "run.coordinator=shared", "run.trace=true",
             "checkpoint={every: 3, keep: 9}", "validation.every=7", "validation.on=workers", "data.cache_mb=1",
-            "data.loader_threads=3", "communication={overlap: false, host_sums: false, bucket_mb: 1}",
+            "data.loader_threads=3", "communication={overlap: false, host_sums: false, route: direct, bucket_mb: 1}",
             "training.steps=9",
             "training.epochs=3", "optimizer.learning_rate=0.5", "data.root=/cells/../cells",
             "data.train={images: /cells/a, labels: /cells/./b}", "data.validation={images: /cells/c, labels: d}",

@@ -83,7 +83,7 @@ import Testing
         ("checkpoint.", ["every", "keep"]),
         ("validation.", ["every", "metric", "on", "patience"]),
         ("run.", ["threads", "coordinator", "output", "engine", "replica_check_every", "fault_timeout", "trace"]),
-        ("communication.", ["overlap", "host_sums", "bucket_mb", "compression"]),
+        ("communication.", ["overlap", "host_sums", "route", "bucket_mb", "compression"]),
     ])
     func keysOfTheInterfaceAreListed(section: String, names: [String]) {
         for name in names { #expect(Self.entries.contains { $0.key == section + name }, "\(section)\(name)") }

@@ -64,7 +64,7 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
             validation: {every: 7, metric: mean_dice, on: workers, patience: 4}
             run: {threads: auto, coordinator: shared, output: out, engine: openblas, replica_check_every: 9,
               fault_timeout: 12.5, trace: true}
-            communication: {overlap: false, host_sums: false, bucket_mb: 0.5, compression: bf16}
+            communication: {overlap: false, host_sums: false, route: halving, bucket_mb: 0.5, compression: bf16}
             """
         let palette = [RGBColor(0, 0, 0), RGBColor(255, 128, 0), RGBColor(0, 0, 255)]
         let expected = Configuration(
@@ -98,7 +98,8 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
                 threads: .automatic, coordinator: .shared, output: "out", engine: .openblas, replicaCheckEvery: 9,
                 faultTimeout: 12.5,
                 trace: true),
-            communication: .init(overlap: false, hostSums: false, bucketMegabytes: 0.5, compression: .bf16))
+            communication: .init(
+                overlap: false, hostSums: false, route: .halving, bucketMegabytes: 0.5, compression: .bf16))
         let configuration = try Configuration.decode(yaml: yaml, name: "a.yaml")
         #expect(configuration == expected)
         #expect(try Configuration.decode(yaml: configuration.yaml, name: "effective") == configuration)
@@ -206,6 +207,7 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
                 communication:
                   overlap: true
                   host_sums: true
+                  route: automatic
                   bucket_mb: 16
                   compression: none
 

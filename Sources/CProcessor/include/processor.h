@@ -6,4 +6,7 @@
 // that is compiled for the missing instructions.
 void lockstep_require_processor(void);
 
+// How many processors this process may run on: those of the machine, less where a launcher or a batch system has bound it.
+int lockstep_available_processors(void);
+
 #endif

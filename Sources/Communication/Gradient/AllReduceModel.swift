@@ -2,9 +2,10 @@
 /// `GradientAllReduce` sends.
 ///
 /// Workers form groups, those of a host where they share memory, or else each alone. Each host has one link, which sends
-/// one bucket after another in the order in which they become ready: in a first phase, once each group's members have
-/// added up their nodes, every group's nodes to those who add, then, once all have arrived and been added, the sums to
-/// all. Messages between workers of one host cost nothing.
+/// one bucket after another in the order in which they become ready. Directly a bucket goes in two phases: once each
+/// group's members have added up their nodes, every group's nodes to those who add, then, once all have arrived and been
+/// added, the sums to all. By halving it goes in as many phases as there are rounds. Messages between workers of one host
+/// cost nothing.
 public struct AllReduceModel: Sendable {
     /// What was measured on one worker.
     public struct Worker: Sendable {
@@ -70,11 +71,12 @@ public struct AllReduceModel: Sendable {
     public var overlap: Bool
     /// Whether workers of one host add up their gradients in memory that they share.
     public var hostSums: Bool
+    public var route: GradientRoute
     public var compression: GradientCompression
 
     public init(
         worker: Worker, link: Link, buckets: GradientBuckets, overlap: Bool = true, hostSums: Bool = true,
-        compression: GradientCompression = .none
+        route: GradientRoute = .automatic, compression: GradientCompression = .none
     ) {
         precondition(worker.completion.count == buckets.count, "a time for each bucket")
         self.worker = worker
@@ -82,6 +84,7 @@ public struct AllReduceModel: Sendable {
         self.buckets = buckets
         self.overlap = overlap
         self.hostSums = hostSums
+        self.route = route
         self.compression = compression
     }
 
@@ -98,34 +101,28 @@ public struct AllReduceModel: Sendable {
 
         let perWorker = max(1, min(perHost, workers))
         let groups = Groups(tree, nodes: nodes, members: hostSums ? perWorker : 1)
+        let phases = buckets.ranges.indices.map { self.phases(of: $0, groups, perWorker) }
         var sent = (bytes: 0.0, messages: 0)
         var free = 0.0
         var summed = computed
         // Phases that are waiting for the link, by the time at which they could begin.
         var waiting = ready.indices.map {
-            (time: ready[$0] + groups.ownAdditions * floats(of: $0) * worker.addition, bucket: $0, isSum: false)
+            (time: ready[$0] + groups.ownAdditions * floats(of: $0) * worker.addition, bucket: $0, number: 0)
         }
         while let next = waiting.indices.min(by: { waiting[$0].time < waiting[$1].time }) {
-            let phase = waiting.remove(at: next)
-            let floats = floats(of: phase.bucket)
-            let width = phase.bucket == buckets.tailBucket || compression == .none ? 4.0 : 2.0
-            let copies = phase.isSum ? 1 : groups.mostNodes
-            // Of a host: its groups' bytes for those of other hosts, and how many messages they are.
-            let onHost = perWorker / groups.members
-            let away = max(0, groups.count - onHost)
-            let bytes = Double(onHost * copies) * floats * width * Double(away) / Double(groups.count)
-            let messages = perWorker * copies * away
-            let end = max(free, phase.time) + bytes / link.bytesPerSecond + Double(messages) * link.gap
-            if messages > 0 {
+            let (time, bucket, number) = waiting.remove(at: next)
+            let phase = phases[bucket][number]
+            let end = max(free, time) + phase.bytes / link.bytesPerSecond + Double(phase.messages) * link.gap
+            if phase.messages > 0 {
                 free = end
-                sent.bytes += bytes
-                sent.messages += messages
+                sent.bytes += phase.bytes
+                sent.messages += phase.messages
             }
-            let arrived = end + (messages > 0 ? link.latency : 0)
-            if phase.isSum {
-                summed = max(summed, arrived + floats * worker.norm)
+            let arrived = end + (phase.messages > 0 ? link.latency : 0) + phase.additions * worker.addition
+            if number + 1 == phases[bucket].count {
+                summed = max(summed, arrived + floats(of: bucket) * worker.norm)
             } else {
-                waiting.append((arrived + groups.allAdditions * floats * worker.addition, phase.bucket, true))
+                waiting.append((arrived, bucket, number + 1))
             }
         }
         return Step(
@@ -136,10 +133,43 @@ public struct AllReduceModel: Sendable {
 
     private func floats(of bucket: Int) -> Double { Double(buckets.ranges[bucket].count) }
 
+    /// What a host sends of a bucket at once, and the additions of a worker once all of it has arrived.
+    private struct Phase {
+        let bytes: Double
+        let messages: Int
+        var additions = 0.0
+    }
+
+    private func phases(of bucket: Int, _ groups: Groups, _ perHost: Int) -> [Phase] {
+        let floats = floats(of: bucket)
+        let compression = bucket == buckets.tailBucket ? .none : self.compression
+        // Of a host: its groups, and those of other hosts.
+        let onHost = perHost / groups.members
+        let away = max(0, groups.count - onHost)
+        guard !route.halves(groups: groups.count, isPossible: groups.canHalve, compression: self.compression) else {
+            let rounds = (0..<groups.count.trailingZeroBitCount).map { round in
+                // The nearest groups may be on the same host.
+                let isAway = 1 << round >= onHost
+                let part = floats / Double(2 << round)
+                return Phase(
+                    bytes: isAway ? 4 * part * Double(onHost) : 0, messages: isAway ? perHost : 0,
+                    additions: part / Double(groups.members))
+            }
+            return rounds + rounds.reversed().map { Phase(bytes: $0.bytes, messages: $0.messages) }
+        }
+        let width = compression == .none ? 4.0 : 2.0
+        return [groups.mostNodes, 1].enumerated().map { number, copies in
+            Phase(
+                bytes: Double(onHost * copies) * floats * width * Double(away) / Double(groups.count),
+                messages: perHost * copies * away, additions: number == 0 ? groups.allAdditions * floats : 0)
+        }
+    }
+
     /// The groups of a job's workers, which follow each other; the last may have fewer members.
     private struct Groups {
         let count: Int
         let members: Int
+        let canHalve: Bool
         /// Of a group.
         let mostNodes: Int
         /// Additions that a worker makes for each float of a bucket: of its group's nodes for other groups, and of all
@@ -151,21 +181,22 @@ public struct AllReduceModel: Sendable {
             let groups = stride(from: 0, to: tree.workers, by: members).map { first in
                 let last = min(first + members, tree.workers) - 1
                 return (
-                    parts: nodes[first...last].reduce(0) { $0 + $1.count },
+                    members: last - first + 1, parts: nodes[first...last].reduce(0) { $0 + $1.count },
                     nodes: tree.largestNodes(
-                        in: tree.slots(ofWorker: first).lowerBound..<tree.slots(ofWorker: last).upperBound
-                    ).count
+                        in: tree.slots(ofWorker: first).lowerBound..<tree.slots(ofWorker: last).upperBound)
                 )
             }
             let away = Double(groups.count - 1) / Double(groups.count)
             count = groups.count
             self.members = members
-            mostNodes = groups.map(\.nodes).max() ?? 1
+            canHalve = HalvingExchange.isPossible(
+                members: groups.map(\.members), nodes: groups.map(\.nodes), tree: tree)
+            mostNodes = groups.map(\.nodes.count).max() ?? 1
             // A share each.
-            let within = groups.map { Double($0.parts - $0.nodes) }.max() ?? 0
+            let within = groups.map { Double($0.parts - $0.nodes.count) }.max() ?? 0
             ownAdditions = within * away / Double(members)
             allAdditions =
-                (within + Double(groups.reduce(0) { $0 + $1.nodes } - 1)) / Double(groups.count * members)
+                (within + Double(groups.reduce(0) { $0 + $1.nodes.count } - 1)) / Double(groups.count * members)
         }
     }
 

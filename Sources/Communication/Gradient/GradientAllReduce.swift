@@ -21,12 +21,14 @@ package final class GradientAllReduce {
     package let buckets: GradientBuckets
     private let exchangesEarly: Bool
     private let compression: GradientCompression
+    /// Whether groups meet by recursive halving.
+    private let halves: Bool
     private let team: ThreadTeam
     private let thread = ComputeThread()
     private let staging = StagingPool()
     /// Sums so far.
     private var step = 0
-    /// Why workers of one host do not share memory though they should, if so; the same on all workers.
+    /// Why gradients do not go the way that was asked for, if so; the same on all workers.
     package let remark: String?
 
     /// Called by all workers.
@@ -37,17 +39,27 @@ package final class GradientAllReduce {
     ///   - buckets: how a record travels.
     ///   - overlap: whether buckets leave before all of this worker's slots are done.
     ///   - hostSums: whether workers of one host add up their gradients in memory that they share.
+    ///   - route: between hosts.
     ///   - compression: of gradients; what is behind them always travels as it is.
     package init(
         slots: Int, communicator: any Communicator, buckets: GradientBuckets, overlap: Bool = true,
-        hostSums: Bool = true, compression: GradientCompression = .none, team: ThreadTeam
+        hostSums: Bool = true, route: GradientRoute = .automatic, compression: GradientCompression = .none,
+        team: ThreadTeam
     ) throws {
         let tree = SlotTree(slots: slots, workers: communicator.size)
         let formation = try GroupFormation(
             tree: tree, communicator: communicator, sharesMemory: hostSums, buckets: buckets)
         assignment = formation.assignment
         group = formation.group
-        remark = formation.remark
+        let isPossible = HalvingExchange.isPossible(
+            members: assignment.groups.map(\.count), nodes: assignment.nodes, tree: tree)
+        halves = route.halves(groups: assignment.groups.count, isPossible: isPossible, compression: compression)
+        let isRefused = route == .halving && !halves && assignment.groups.count > 1
+        remark =
+            formation.remark
+            ?? (isRefused
+                ? "communication.route: halving is not possible with these hosts, workers and slots, or with compression: "
+                    + "gradients go directly" : nil)
         var groupRecords: [Range<Int>: UnsafeMutablePointer<Float>] = [:]
         let memberNodes = assignment.memberNodes
         for (member, nodes) in memberNodes.enumerated() {
@@ -179,8 +191,9 @@ package final class GradientAllReduce {
     private static let nap = 0.001
 
     private func begin(_ bucket: Int) throws -> BucketReduction {
-        try BucketReduction(
-            bucket: bucket, range: buckets.ranges[bucket], step: step, group: group, records: groupRecords,
-            assignment: assignment, compression: bucket == buckets.tailBucket ? .none : compression, staging: staging)
+        let part = BucketPart(
+            bucket: bucket, range: buckets.ranges[bucket], group: group, records: groupRecords, assignment: assignment,
+            compression: bucket == buckets.tailBucket ? .none : compression)
+        return try BucketReduction(part, step: step, halves: halves, staging: staging)
     }
 }

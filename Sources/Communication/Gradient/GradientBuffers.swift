@@ -47,8 +47,10 @@ final class FloatBuffer {
 }
 
 /// Buffers for messages under way, kept from step to step.
-final class StagingPool {
+package final class StagingPool {
     private var free: [FloatBuffer] = []
+
+    package init() {}
 
     /// A buffer of at least so many floats: the smallest that fits.
     func take(_ count: Int) -> FloatBuffer {

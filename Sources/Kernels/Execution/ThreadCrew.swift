@@ -29,7 +29,7 @@ final class ThreadCrew: @unchecked Sendable {
 
     init(threads: Int) {
         self.threads = threads
-        spins = threads <= ProcessInfo.processInfo.activeProcessorCount
+        spins = threads <= Processors.available
         lanes = (0..<threads).map { _ in Lane() }
         for lane in 1..<threads {
             let thread = Thread { [self] in wait(lane) }

@@ -162,7 +162,7 @@ package struct CrossValidation: Sendable {
 
     /// Scores each image by the checkpoint of the fold that it was held back from, and writes `scores.json`.
     private func scoreOutOfFold() throws -> EvaluationJob.Outcome {
-        let processors = ProcessInfo.processInfo.activeProcessorCount
+        let processors = Processors.available
         let threads = min(processors, request.workers * configuration.run.threads(localRanks: request.workers))
         let folds = try plan.trials.map { trial in
             let model = try TrainedModel(reading: folder.trials.run(of: trial))

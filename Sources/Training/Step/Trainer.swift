@@ -56,8 +56,8 @@ package final class Trainer {
             buckets: GradientBuckets(
                 gradient: state.weights.count, tail: StepTail.count(workers: workers.size),
                 floats: communication.bucketFloats),
-            overlap: communication.overlap, hostSums: communication.hostSums, compression: communication.compression,
-            team: engine.team)
+            overlap: communication.overlap, hostSums: communication.hostSums, route: communication.route,
+            compression: communication.compression, team: engine.team)
         optimizer = MomentumSGD(
             momentum: configuration.optimizer.momentum, nesterov: configuration.optimizer.nesterov,
             weightDecay: configuration.optimizer.weightDecay)
