@@ -5,7 +5,7 @@
 # How commands reach a host, as for Open MPI: words, then the host and the command. A machine that vanishes is given up.
 export LOCKSTEP_RSH="${LOCKSTEP_RSH:-ssh -o BatchMode=yes -o ConnectTimeout=5 -o ServerAliveInterval=10 -o ServerAliveCountMax=2}"
 
-# Reads a hostfile into host_names and host_slots.
+# Reads a hostfile into host_names and host_slots (empty: not said).
 read_hosts() {
     local file="$1" line number=0 name slots word words
     host_names=()
@@ -15,7 +15,7 @@ read_hosts() {
         read -r -a words <<<"${line%%#*}" || true
         [ "${#words[@]}" -gt 0 ] || continue
         name="${words[0]}"
-        slots=1
+        slots=
         [[ "$name" =~ ^[A-Za-z0-9_][A-Za-z0-9._-]*$ ]] ||
             fail 2 "$file line $number: $name is no host's name: write lines such as node1 slots=4"
         for word in "${words[@]:1}"; do
@@ -46,25 +46,28 @@ on_host() {
     fi
 }
 
-# Asks all hosts at once whether the program works there as it does here; fills host_problems (empty: none) and
-# host_cores.
+# Asks all hosts at once whether the program works there as it does here; fills host_problems (empty: none), host_cores
+# and host_sockets (8, or 2x32).
 check_hosts() {
     local line number name answer own checks=() status
     own="$("$program" --version)" || fail 1 "$program does not work here, see above"
-    printf -v line 'cd %q || exit 81; command -v orted >/dev/null || exit 82; [ -x %q ] || exit 83; %q --version || exit 84; %s; count_cores' \
-        "$PWD" "$program" "$program" "$(declare -f count_cores)"
+    printf -v line 'cd %q || exit 81; command -v orted >/dev/null || exit 82; [ -x %q ] || exit 83; %q --version || exit 84; %s; describe_cores' \
+        "$PWD" "$program" "$program" "$(declare -f count_cores describe_cores)"
     for number in "${!host_names[@]}"; do
         on_host "${host_names[number]}" "$line" </dev/null >"$folder/host-$number" 2>"$folder/host-$number.err" &
         checks[number]=$!
     done
     host_problems=()
     host_cores=()
+    host_sockets=()
     for number in "${!host_names[@]}"; do
         status=0
         wait "${checks[number]}" || status=$?
         name="${host_names[number]}"
         answer="$(cat "$folder/host-$number")"
-        host_cores[number]="${answer##*$'\n'}"
+        host_sockets[number]="${answer##*$'\n'}"
+        [[ "${host_sockets[number]}" =~ ^[0-9]+(x[0-9]+)?$ ]] || host_sockets[number]=1
+        host_cores[number]=$((${host_sockets[number]/x/ * }))
         answer="${answer%$'\n'*}"
         case "$status" in
             0)
@@ -102,7 +105,7 @@ refuse_bad_hosts() {
 
 # Leaves out the hosts that cannot take part, with a line each.
 drop_bad_hosts() {
-    local number names=() slots=() cores=()
+    local number names=() slots=() cores=() sockets=()
     for number in "${!host_names[@]}"; do
         if [ -n "${host_problems[number]}" ]; then
             say "going on without ${host_names[number]}: ${host_problems[number]}"
@@ -111,35 +114,63 @@ drop_bad_hosts() {
         names+=("${host_names[number]}")
         slots+=("${host_slots[number]}")
         cores+=("${host_cores[number]}")
+        sockets+=("${host_sockets[number]}")
     done
     host_names=(${names[@]+"${names[@]}"})
     host_slots=(${slots[@]+"${slots[@]}"})
     host_cores=(${cores[@]+"${cores[@]}"})
+    host_sockets=(${sockets[@]+"${sockets[@]}"})
 }
 
-# The mpirun options of a job on the hosts, into options; its number of workers, into workers_here: at most the number
-# given, if one is. Needs run_threads and run_coordinator.
+# Puts workers and threads on the hosts: those given, or what the program chooses for their cores. A host's slots are the
+# cores that may be used, or with threads that were given the workers; if left out, all cores.
+place_on_hosts() {
+    local number all='' own room=0 given="$workers"
+    for number in "${!host_names[@]}"; do
+        own="${host_slots[number]}"
+        if [ -z "$own" ]; then
+            own="${host_sockets[number]}"
+        elif [ -n "$threads" ]; then
+            own=$((own * threads))
+        fi
+        all+="${all:+,}$own"
+        own=$((${own/x/ * } / ${threads:-1}))
+        room=$((room + (own > 0 ? own : 1)))
+    done
+    # Of those asked for, as many as the hosts that are left have room for.
+    [ -z "$workers" ] || [ "$workers" -le "$room" ] || workers="$room"
+    choose_layout "$all"
+    workers="$given"
+    host_slots=("${host_workers[@]}")
+}
+
+# The mpirun options of a job on the hosts, each with as many workers as it has slots, into options; the number of
+# workers into workers_here. Needs run_threads and run_coordinator.
 #
 # A worker is bound to as many cores as it has threads. The coordinator, rank 0 on the first host, may run on all of
 # that host's cores: it sleeps, and takes none from a worker. Where a host's cores are too few, or the program shares
 # them out itself, nothing is bound there.
 cluster_options() {
-    local limit="${1:-999999}" number slot first all rank=0 name extra ranks_file="$folder/ranks" hosts_file="$folder/hosts"
+    local number slot first each socket all rank=0 name extra ranks_file="$folder/ranks" hosts_file="$folder/hosts"
     workers_here=0
     : >"$ranks_file"
     : >"$hosts_file"
     for number in "${!host_names[@]}"; do
         name="${host_names[number]}"
         all="0-$((host_cores[number] - 1))"
+        # Whole workers of a socket, where it has room for one.
+        socket=$((${host_sockets[number]#*x}))
+        each=$((socket / run_threads))
         extra=0
         if [ "$rank" -eq 0 ] && [ "$run_coordinator" = dedicated ]; then
             echo "rank 0=$name slot=$all" >>"$ranks_file"
             rank=1
             extra=1
         fi
-        for ((slot = 0; slot < host_slots[number] && workers_here < limit; slot++)); do
+        for ((slot = 0; slot < host_slots[number]; slot++)); do
             first=$((slot * run_threads))
-            if [ "$run_threads" -eq 0 ] || [ $((host_slots[number] * run_threads)) -gt "${host_cores[number]}" ]; then
+            [ "$each" -eq 0 ] || first=$(((slot / each) * socket + (slot % each) * run_threads))
+            if [ $((host_slots[number] * run_threads)) -gt "${host_cores[number]}" ]; then
                 echo "rank $rank=$name slot=$all" >>"$ranks_file"
             else
                 echo "rank $rank=$name slot=$first-$((first + run_threads - 1))" >>"$ranks_file"

@@ -4,13 +4,13 @@
 
 # Reads the command line; what is not for the scripts goes to "lockstep train" as it is.
 #
-# Sets workers (empty: not given), hosts, restarts, threads, program, and arguments, the words for the program; of
+# Sets workers (empty: not given), hosts, standby, restarts, threads, program, and arguments, the words for the program; of
 # these also configuration, run_folder (--output or --resume) and is_resume. Refuses options that the script does not
 # name: parse_arguments "OPTION …" WORD…
 parse_arguments() {
     local known=" $1 " word value number
     shift
-    workers='' hosts='' restarts='' threads='' program='' configuration='' run_folder='' is_resume=''
+    workers='' hosts='' standby='' restarts='' threads='' program='' configuration='' run_folder='' is_resume=''
     arguments=()
     while [ "$#" -gt 0 ]; do
         word="$1"
@@ -20,11 +20,11 @@ parse_arguments() {
                 usage
                 exit 0
                 ;;
-            --workers=* | --hosts=* | --max-restarts=* | --threads=* | --program=* | --output=* | --resume=* | --set=* | --until=* | --preview=*)
+            --workers=* | --hosts=* | --standby=* | --max-restarts=* | --threads=* | --program=* | --output=* | --resume=* | --set=* | --until=* | --preview=*)
                 value="${word#*=}"
                 word="${word%%=*}"
                 ;;
-            --workers | --hosts | --max-restarts | --threads | --program | --output | --resume | --set | --until | --preview)
+            --workers | --hosts | --standby | --max-restarts | --threads | --program | --output | --resume | --set | --until | --preview)
                 [ "$#" -gt 0 ] || fail 2 "$word needs a value: see $0 --help"
                 value="$1"
                 shift
@@ -48,6 +48,8 @@ parse_arguments() {
                 ;;
             --set | --until | --preview)
                 arguments+=("$word" "$value")
+                # As --threads says it; auto leaves the choice.
+                [[ ! "$value" =~ ^run\.threads=([1-9][0-9]*)$ ]] || threads="${BASH_REMATCH[1]}"
                 continue
                 ;;
         esac
@@ -72,6 +74,10 @@ parse_arguments() {
                     fail 2 "$value cannot be read: copy launch/hosts.example and name your hosts in it"
                 fi
                 hosts="$value"
+                ;;
+            --standby)
+                [[ "$value" =~ ^[A-Za-z0-9_][A-Za-z0-9._-]*$ ]] || fail 2 "--standby $value: give a host's name"
+                standby="$value"
                 ;;
             --program)
                 program="$(command -v "$value" || true)"
@@ -106,12 +112,44 @@ prepare() {
     folder="$(mktemp -d -t "lockstep-launch-$$.XXXXXX")"
 }
 
+# Chooses what of workers and threads was not given, for hosts of such cores: choose_layout CORES,…
+#
+# Sets host_workers (of each host), ranks, run_threads, and layout, the words that tell the program.
+choose_layout() {
+    local answer status=0 asked=() number spoken="${layout_words:-}"
+    for ((number = 0; number < ${#arguments[@]}; number++)); do
+        case "${arguments[number]}" in
+            --set | --resume)
+                asked+=("${arguments[number]}" "${arguments[number + 1]}")
+                number=$((number + 1))
+                ;;
+            --output | --until | --preview) number=$((number + 1)) ;;
+            -*) ;;
+            *) asked+=("${arguments[number]}") ;;
+        esac
+    done
+    [ -z "$workers" ] || asked+=(--workers "$workers")
+    [ -z "$threads" ] || asked+=(--threads "$threads")
+    answer="$("$program" layout ${asked[@]+"${asked[@]}"} --cores "$1" --json 2>"$folder/layout")" || status=$?
+    if [ "$status" -ne 0 ]; then
+        grep '^error: ' "$folder/layout" >&2 || cat "$folder/layout" >&2 || true
+        exit "$status"
+    fi
+    [[ "${answer//[[:space:]]/}" =~ \"workers_of_hosts\":\[([0-9,]+)\] ]] || fail 1 "$program layout does not answer: build it anew"
+    IFS=, read -r -a host_workers <<<"${BASH_REMATCH[1]}"
+    ranks="$(json_value ranks "$answer")"
+    run_threads="$(json_value threads "$answer")"
+    layout=(--set "run.threads=$run_threads")
+    layout_words="$(json_value words "$answer")"
+    [ "$layout_words" = "$spoken" ] || say "$layout_words (--workers and --threads choose otherwise)"
+}
+
 # Asks the program what it would train, which also refuses a bad request with its own words: sets run_folder,
-# run_threads (0: as many as there are) and run_coordinator.
+# run_coordinator and fault_timeout (whole seconds).
 ask_program() {
     local answer status=0 asked=() number
-    run_threads="${threads:-1}"
     run_coordinator=dedicated
+    fault_timeout=30
     if [ -z "$configuration" ] && [ -z "$is_resume" ]; then
         # The sample task draws its images only once it begins.
         if [ -z "$run_folder" ]; then
@@ -130,8 +168,9 @@ ask_program() {
         exit "$status"
     fi
     run_folder="$(json_value run "$answer")"
-    run_threads="$(json_value threads "$answer")"
     run_coordinator="$(json_value coordinator "$answer")"
+    fault_timeout="$(json_value fault_timeout "$answer")"
+    fault_timeout="${fault_timeout%.*}"
 }
 
 # A value of the program's printed JSON, one key a line: json_value KEY TEXT
@@ -178,11 +217,13 @@ run_ranks() {
     setsid sh -c 'printf "\0job %d\0" "$$" >&2; exec "$@"' sh mpirun ${options[@]+"${options[@]}"} "$@" \
         </dev/null 2>"$folder/errors" {pipe}>&- &
     job=$!
+    echo "$job" >"$folder/job"
     # What came before there was anybody to tell.
     [ "$signals" -eq 0 ] || kill -USR1 "$job" 2>/dev/null || true
     wait_for "$job" || status=$?
     # The ranks of an mpirun that was killed save a checkpoint, and nobody may start before they are gone.
     while [ "$status" -ge 128 ] && [ -n "$(session "$job")" ]; do sleep 0.2; done
+    rm -f "$folder/job"
     if kill -0 "$relay" 2>/dev/null; then printf '\0end\0' >&"$pipe"; fi
     exec {pipe}>&-
     wait_for "$relay" || true
@@ -256,6 +297,18 @@ count_cores() {
     processors="$(nproc)"
     cores="$(lscpu -p=CORE,SOCKET 2>/dev/null | grep -v '^#' | sort -u | wc -l || true)"
     if [ "${cores:-0}" -gt 0 ] && [ "$cores" -lt "$processors" ]; then echo "$cores"; else echo "$processors"; fi
+}
+
+# The same, and their sockets where there are several alike: 8, or 2x32.
+describe_cores() {
+    local cores sockets
+    cores="$(count_cores)"
+    sockets="$(lscpu -p=SOCKET 2>/dev/null | grep -v '^#' | sort -u | wc -l || true)"
+    if [ "${sockets:-0}" -gt 1 ] && [ "$(nproc)" -eq "$(nproc --all)" ] && [ $((cores % sockets)) -eq 0 ]; then
+        echo "${sockets}x$((cores / sockets))"
+    else
+        echo "$cores"
+    fi
 }
 
 # The mpirun options of so many ranks on this machine, into options.

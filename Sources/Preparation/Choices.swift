@@ -31,7 +31,7 @@ package struct Choices: Sendable {
     private static let enoughSteps = 500.0
     /// Seconds of a step that are no arithmetic.
     private static let overhead = 0.01
-    /// The workers that `launch/train` starts.
+    /// Images of a step: one, two and four workers share them evenly.
     private static let batch = 4
 
     package init(_ data: FoundData, _ machine: Machine, name: String) {

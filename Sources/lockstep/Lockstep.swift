@@ -49,7 +49,8 @@ struct LockstepCommand: ParsableCommand {
         subcommands: [
             InitCommand.self, TrainCommand.self, PredictCommand.self, EvaluateCommand.self,
             CrossvalidateCommand.self, SweepCommand.self, ReportCommand.self, InspectCommand.self,
-            SynthesizeCommand.self, BenchCommand.self, PlanCommand.self, DoctorCommand.self, ConfigCommand.self,
+            SynthesizeCommand.self, BenchCommand.self, PlanCommand.self, LayoutCommand.self,
+            DoctorCommand.self, ConfigCommand.self,
             ExportCommand.self, ImportCommand.self,
         ])
 

@@ -41,6 +41,7 @@ extension ProgramTests {
             ("lockstep inspect", .run("")),
             ("lockstep report", .run("")),
             ("lockstep train", .run(short)),
+            ("lockstep layout", .run(short)),
         ]
 
         /// A training of a few steps with a tiny network.

@@ -7,6 +7,31 @@ import Support
 
 // What a run takes of each machine's memory, told before any of it is taken.
 
+extension Configuration {
+    /// About how many bytes training takes on a machine with so many of the run's workers, decoded images aside.
+    ///
+    /// - Parameters:
+    ///   - size: of the network's input.
+    ///   - workers: of the run.
+    ///   - local: those on this machine.
+    package func trainingBytes(_ size: (height: Int, width: Int), workers: Int, local: Int) -> Double {
+        let architecture = model.architecture
+        let slots = (training.batch + workers - 1) / workers
+        let network = architecture.trainingBytes(
+            height: size.height, width: size.width, slots: slots, isAveraged: training.ema > 0)
+        // Tiles that are cut ahead of the step: image, labels and weights.
+        let pixels = Double(size.height) * Double(size.width)
+        let tiles = Double(data.loaderThreads) * pixels * (4 * Double(architecture.inputChannels) + 8)
+        return Double(local) * (network + tiles)
+    }
+
+    /// Bytes of memory that one copy of the run's state takes.
+    package var keptStateBytes: Double {
+        let values = Double(ParameterLayout(model.architecture).count)
+        return 4 * values * (training.ema > 0 ? 3 : 2)
+    }
+}
+
 extension RunSetup {
     /// The size of the network's input: the tile's, or that of the largest image; nil where there is no image.
     package func inputSize() throws -> (height: Int, width: Int)? {
@@ -18,23 +43,6 @@ extension RunSetup {
         return (
             geometry.legalInput(outputAtLeast: largest.height), geometry.legalInput(outputAtLeast: largest.width)
         )
-    }
-
-    /// About how many bytes training takes on a machine with so many of the run's workers, decoded images aside.
-    ///
-    /// - Parameters:
-    ///   - size: of the network's input.
-    ///   - workers: of the run.
-    ///   - local: those on this machine.
-    package func trainingBytes(_ size: (height: Int, width: Int), workers: Int, local: Int) -> Double {
-        let model = configuration.model.architecture
-        let slots = (configuration.training.batch + workers - 1) / workers
-        let network = model.trainingBytes(
-            height: size.height, width: size.width, slots: slots, isAveraged: configuration.training.ema > 0)
-        // Tiles that are cut ahead of the step: image, labels and weights.
-        let pixels = Double(size.height) * Double(size.width)
-        let tiles = Double(configuration.data.loaderThreads) * pixels * (4 * Double(model.inputChannels) + 8)
-        return Double(local) * (network + tiles)
     }
 
     /// Throws `Failure.request` on all ranks where a machine has not the memory that the run takes; returns the bytes that
@@ -53,15 +61,9 @@ extension RunSetup {
         let layout = ProcessLayout(ranks: world.size, mode: configuration.run.coordinator)
         // The coordinator, wherever it is, takes less than a worker.
         let local = max(1, min(layout.workers.count, localRanks - (layout.hasDedicatedCoordinator ? 1 : 0)))
-        let bytes = trainingBytes((size.height, size.width), workers: layout.workers.count, local: local)
+        let bytes = configuration.trainingBytes((size.height, size.width), workers: layout.workers.count, local: local)
         try world.agree { try check(bytes: bytes) }
         return bytes
-    }
-
-    /// Bytes of memory that one copy of the run's state takes.
-    package var keptStateBytes: Double {
-        let values = Double(ParameterLayout(configuration.model.architecture).count)
-        return 4 * values * (configuration.training.ema > 0 ? 3 : 2)
     }
 
     /// Throws `Failure.running` where this machine has no room for two copies of the run's state beside its training.

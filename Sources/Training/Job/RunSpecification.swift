@@ -36,6 +36,21 @@ package struct TrainingRequest: Sendable {
         self.previews = previews
         self.until = until
     }
+
+    /// The effective configuration that the request asks for.
+    package func effectiveConfiguration() throws -> Configuration {
+        if let configuration {
+            return try Configuration.load(path: configuration, settings: settings)
+        }
+        if let resume {
+            let directory = RunDirectory(resume)
+            guard directory.holdsRun else {
+                throw Failure.request("\(directory.path) holds no run to resume: name a run's folder")
+            }
+            return try Configuration.load(path: directory.configuration, settings: settings)
+        }
+        return try SampleTask.configuration(settings: settings, output: output)
+    }
 }
 
 /// What a run trains on, with which configuration and where: made on rank 0 from the request, and the same on all ranks.
@@ -61,7 +76,7 @@ package struct RunSpecification: Codable {
     private init(
         _ request: TrainingRequest, workers: (ProcessLayout.CoordinatorMode) -> Int
     ) throws {
-        let configuration = try Self.configuration(request)
+        let configuration = try request.effectiveConfiguration()
         let workers = workers(configuration.run.coordinator)
         guard workers <= configuration.training.batch else {
             throw Failure.request(
@@ -108,19 +123,5 @@ package struct RunSpecification: Codable {
                 + "; the split is drawn anew too, and what was trained on may now be among the validation images"
         }
         return common
-    }
-
-    private static func configuration(_ request: TrainingRequest) throws -> Configuration {
-        if let path = request.configuration {
-            return try Configuration.load(path: path, settings: request.settings)
-        }
-        if let run = request.resume {
-            let directory = RunDirectory(run)
-            guard directory.holdsRun else {
-                throw Failure.request("\(directory.path) holds no run to resume: name a run's folder")
-            }
-            return try Configuration.load(path: directory.configuration, settings: request.settings)
-        }
-        return try SampleTask.configuration(settings: request.settings, output: request.output)
     }
 }

@@ -115,7 +115,9 @@ package struct TrainingJob {
             detector?.advise(directory.adviceAfterFault)
             // Last: it is what marks the folder as a run's.
             try AtomicFile.write(configuration.yaml, to: folder.configuration)
-            for remark in start.remarks { coordinator?.note(step: start.state.step, remark) }
+            for remark in start.remarks + [environment.remark(on: layout)].compactMap(\.self) {
+                coordinator?.note(step: start.state.step, remark)
+            }
             if specification.isResume {
                 let isDone = setup.isOver(start, until: request.until)
                 if let step = start.checkpoint {

@@ -33,7 +33,7 @@ struct BenchCommand: JobCommand {
     var criticalPath = false
 
     @Option(help: "What a node's memory gives all cores together, in GB/s; for --critical-path.")
-    var memoryBandwidth = 300.0
+    var memoryBandwidth = CriticalPath.usualMemoryBandwidth / 1e9
 
     @Option(help: "Side of the input in pixels.")
     var size = 572
@@ -78,6 +78,9 @@ struct BenchCommand: JobCommand {
         help: "Whether ranks of one host add up gradients in memory that they share (default: they do).")
     var hostSums: Bool?
 
+    @Option(help: "Which way gradients go between hosts: automatic, direct or halving.")
+    var route: GradientRoute?
+
     @Option(help: ArgumentHelp("MiB of gradients that travel together (default: 16).", valueName: "mb"))
     var bucketMB: Double?
 
@@ -101,7 +104,8 @@ struct BenchCommand: JobCommand {
             throw ValidationError("--bucket-mb \(bucketMB): give more than 0 and at most 4096")
         }
         let given = [
-            ("--overlap", overlap != nil), ("--host-sums", hostSums != nil), ("--bucket-mb", bucketMB != nil),
+            ("--overlap", overlap != nil), ("--host-sums", hostSums != nil), ("--route", route != nil),
+            ("--bucket-mb", bucketMB != nil),
             ("--compression", compression != nil),
         ]
         if inference, let (name, _) = given.first(where: \.1) {
@@ -138,7 +142,7 @@ struct BenchCommand: JobCommand {
             architecture: architecture, size: size, batch: batch ?? job.world.size, threads: rankThreads, steps: steps,
             engine: engine, convolution: convolution, layers: layers,
             communication: .init(
-                overlap: overlap ?? usual.overlap, hostSums: hostSums ?? usual.hostSums,
+                overlap: overlap ?? usual.overlap, hostSums: hostSums ?? usual.hostSums, route: route ?? usual.route,
                 bucketMegabytes: bucketMB ?? usual.bucketMegabytes, compression: compression ?? usual.compression))
         if criticalPath { return try predictThreads(benchmark, in: job) }
         let outcome = try benchmark.run(job.world, watch: job.watch)

@@ -61,6 +61,9 @@ struct CriticalPath: Sendable {
         let forks: Int
     }
 
+    /// Of a server's node, in bytes a second.
+    static let usualMemoryBandwidth = 300e9
+
     /// Seconds of a fork and join that are counted at least.
     static let leastFork = 5e-6
 
@@ -70,7 +73,7 @@ struct CriticalPath: Sendable {
             benchmark.architecture.trainingBytes(
                 height: benchmark.size, width: benchmark.size, slots: benchmark.batch),
             for: "training on inputs of \(benchmark.size)×\(benchmark.size)", advice: "lower --base or --size")
-        let cores = ProcessInfo.processInfo.activeProcessorCount
+        let cores = Processors.available
         let forks = [2, 4, 8, 16, 32, 64, 128].filter { $0 <= cores }.map {
             Fork(threads: $0, seconds: ThreadTeam(threads: $0).secondsOfForkAndJoin())
         }

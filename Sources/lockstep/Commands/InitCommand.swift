@@ -3,6 +3,7 @@ import Checkpoints
 import Communication
 import Configurations
 import Foundation
+import Kernels
 import Network
 import Preparation
 import Support
@@ -107,7 +108,7 @@ struct InitCommand: JobCommand {
             batch: 1, threads: 1, steps: 3
         ).run(SoloCommunicator())
         return Machine(
-            cores: ProcessInfo.processInfo.activeProcessorCount, memory: try MachineMemory.total(),
+            cores: Processors.available, memory: try MachineMemory.total(),
             operationsPerSecond: 1e9 * outcome.effectiveGflops)
     }
 
@@ -123,7 +124,7 @@ struct InitCommand: JobCommand {
         let draft = "\(FileManager.default.temporaryDirectory.path)/lockstep-init-\(UUID().uuidString).yaml"
         defer { unlink(draft) }
         try AtomicFile.write(text, to: draft)
-        let check = PreflightCheck(mpi: nil, configuration: draft, workers: 2)
+        let check = PreflightCheck(mpi: nil, configuration: draft)
         if let wrong = check.findings.first(where: { $0.verdict == .bad }) {
             throw Failure(check.exitStatus == 2 ? .request : .running, wrong.words)
         }

@@ -7,6 +7,7 @@ import Network
 import Sweeps
 
 extension GradientCompression: ExpressibleByArgument {}
+extension GradientRoute: ExpressibleByArgument {}
 extension Engine.Kind: ExpressibleByArgument {}
 extension Engine.Convolution: ExpressibleByArgument {}
 extension UNetArchitecture.Padding: ExpressibleByArgument {}

@@ -111,6 +111,8 @@ struct TrainCommand: JobCommand {
         /// Threads of a rank; 0 where its ranks share a machine's cores.
         let threads: Int
         let coordinator: String
+        /// Whole seconds.
+        let faultTimeout: Int
 
         init(_ result: TrainingResult) {
             run = result.directory.path
@@ -124,6 +126,7 @@ struct TrainCommand: JobCommand {
             seconds = result.times
             if case .count(let count) = result.configuration.run.threads { threads = count } else { threads = 0 }
             coordinator = result.configuration.run.coordinator.rawValue
+            faultTimeout = Int(result.configuration.run.faultTimeout.rounded(.up))
         }
     }
 }

@@ -19,8 +19,8 @@ struct DoctorCommand: JobCommand {
         name: .customLong("set"), help: ArgumentHelp("Overrides one key of the configuration.", valueName: "key=value"))
     var settings: [String] = []
 
-    @Option(help: "Processes that would train.")
-    var workers = 2
+    @Option(help: "Processes that would train, each with run.threads threads (default: as launch/train would choose).")
+    var workers: Int?
 
     @Flag(help: "Prints the findings as JSON.")
     var json = false
@@ -29,7 +29,7 @@ struct DoctorCommand: JobCommand {
         if config == nil, !settings.isEmpty {
             throw ValidationError("--set overrides a key of the configuration: name one")
         }
-        guard (1...4096).contains(workers) else { throw ValidationError("--workers \(workers): give 1 to 4096") }
+        if let workers, !(1...4096).contains(workers) { throw ValidationError("--workers \(workers): give 1 to 4096") }
     }
 
     func run(in job: Job) throws {

@@ -1,5 +1,6 @@
 import Checkpoints
 import Communication
+import Configurations
 import Foundation
 import Kernels
 import Network
@@ -36,8 +37,8 @@ struct PreflightCheck: Encodable {
     ///   - mpi: what the program's MPI says of itself; nil to pass over the machine.
     ///   - configuration: the file of a run that is planned; nil to look at the machine alone.
     ///   - settings: `KEY=VALUE` overrides of it.
-    ///   - workers: processes that would train.
-    init(mpi: String?, configuration: String?, settings: [String] = [], workers: Int) {
+    ///   - workers: processes that would train; nil for those that suit the machine best.
+    init(mpi: String?, configuration: String?, settings: [String] = [], workers: Int? = nil) {
         if let mpi { machine(mpi: mpi, workers: workers) }
         guard let configuration else { return }
         do {
@@ -66,8 +67,8 @@ struct PreflightCheck: Encodable {
         if verdict == .bad && exitStatus == 0 { exitStatus = Failure.Kind.running.rawValue }
     }
 
-    private mutating func machine(mpi: String, workers: Int) {
-        let cores = ProcessInfo.processInfo.activeProcessorCount
+    private mutating func machine(mpi: String, workers: Int?) {
+        let cores = Processors.available
         let memory = Double(ProcessInfo.processInfo.physicalMemory) / 1_073_741_824
         add("processor", .good, "\(BuildInformation.processor), \(cores) cores, \(decimals(memory, 1)) GiB of memory")
         add("kernels", .good, "built for \(BuildInformation.target)")
@@ -82,6 +83,7 @@ struct PreflightCheck: Encodable {
         } else {
             add("MPI", .bad, "\(mpi), but mpirun is not on PATH: apt-get install openmpi-bin")
         }
+        guard let workers else { return }
         add(
             "slots", workers <= cores ? .good : .doubtful,
             workers <= cores
@@ -89,8 +91,8 @@ struct PreflightCheck: Encodable {
                 : "\(workers) workers on \(cores) cores: they will take turns; start fewer, or use more machines")
     }
 
-    private mutating func run(_ request: TrainingRequest, workers: Int) throws {
-        let specification = try RunSpecification(request, workers: workers)
+    private mutating func run(_ request: TrainingRequest, workers: Int?) throws {
+        let specification = try RunSpecification(request, workers: workers ?? 1)
         var setup = try RunSetup(specification)
         let configuration = setup.configuration
         let model = configuration.model.architecture
@@ -104,7 +106,8 @@ struct PreflightCheck: Encodable {
                 ? "\(directory.path) holds a run already: go on with --resume \(directory.path), or choose another --output"
                 : "\(directory.path) can be written")
         attempt("images") { try $0.images(&setup) }
-        let costs = try TrainingCosts(setup, workers: workers)
+        let layout = try layout(configuration, workers: workers)
+        let costs = try TrainingCosts(setup, workers: layout.workers, threads: layout.threads)
         // What does not fit is not made either.
         if let path = configuration.training.initializeFrom, costs?.fits != false {
             attempt("weights") {
@@ -113,11 +116,9 @@ struct PreflightCheck: Encodable {
                 for remark in remarks { $0.add("", .doubtful, remark) }
             }
         }
-        if configuration.training.batch % workers != 0 {
-            add(
-                "workers", .doubtful,
-                "\(workers) workers share a batch of \(configuration.training.batch) unevenly: some wait for the others"
-            )
+        attempt("layout") {
+            guard costs?.fits != false else { return }
+            for words in try LayoutWaste(configuration, layout).words { $0.add("", .doubtful, words) }
         }
         attempt("memory") {
             guard let costs else { return }
@@ -126,6 +127,16 @@ struct PreflightCheck: Encodable {
             $0.add("disk", costs.fitsDisk ? .good : .bad, costs.diskWords)
             if costs.fits { $0.add("time", .good, try costs.timeWords()) }
         }
+    }
+
+    /// The workers and threads of the run: those given, or the best for this machine's cores.
+    private mutating func layout(_ configuration: Configuration, workers: Int?) throws -> WorkerLayout {
+        if let workers {
+            return WorkerLayout(workersOfHosts: [workers], threads: configuration.run.threads(localRanks: workers))
+        }
+        let choice = try LayoutChoice(configuration, hosts: [HostCores(coresOfSocket: Processors.available)])
+        add("layout", .good, "\(choice.words) (--workers asks for another)")
+        return WorkerLayout(workersOfHosts: choice.workersOfHosts, threads: choice.threads)
     }
 
     /// Every image and label, and what is known of the data then.

@@ -1,5 +1,6 @@
 import Communication
 import Foundation
+import Kernels
 import Network
 import Support
 import Training
@@ -8,16 +9,18 @@ import Training
 struct TrainingCosts {
     private let setup: RunSetup
     private let workers: Int
-    private let cores = ProcessInfo.processInfo.activeProcessorCount
+    /// Of each worker.
+    private let threads: Int
+    private let cores = Processors.available
     private let memory: Double
     /// Of the network's input.
     private let height: Int
     private let width: Int
 
     /// nil where there is no image.
-    init?(_ setup: RunSetup, workers: Int) throws {
+    init?(_ setup: RunSetup, workers: Int, threads: Int) throws {
         self.setup = setup
-        self.workers = workers
+        (self.workers, self.threads) = (workers, threads)
         guard let size = try setup.inputSize() else { return nil }
         (height, width) = size
         memory = try MachineMemory.total()
@@ -31,7 +34,7 @@ struct TrainingCosts {
     // MARK: - Memory
 
     /// Of the workers' networks, decoded images aside.
-    private var bytes: Double { setup.trainingBytes((height, width), workers: workers, local: workers) }
+    private var bytes: Double { setup.configuration.trainingBytes((height, width), workers: workers, local: workers) }
 
     var fits: Bool { bytes < MachineMemory.share * memory }
 
@@ -44,12 +47,12 @@ struct TrainingCosts {
     /// Whether the last step's state is kept in memory, and there is room for two copies of it; nil where it is not wanted.
     var keepsState: Bool? {
         guard setup.configuration.checkpoint.memory else { return nil }
-        return bytes + 2 * setup.keptStateBytes <= MachineMemory.share * memory
-            && 2 * setup.keptStateBytes <= MemoryFolder.system.freeBytes
+        return bytes + 2 * setup.configuration.keptStateBytes <= MachineMemory.share * memory
+            && 2 * setup.configuration.keptStateBytes <= MemoryFolder.system.freeBytes
     }
 
     var keptStateWords: String {
-        let size = "\(MachineMemory.size(2 * setup.keptStateBytes)) of \(MemoryFolder.system.folder)"
+        let size = "\(MachineMemory.size(2 * setup.configuration.keptStateBytes)) of \(MemoryFolder.system.folder)"
         return keepsState == true
             ? "\(size) for the last step's state, from which a run that was lost goes on (checkpoint.memory)"
             : "\(size) are not to be had for the last step's state (checkpoint.memory): a run that was lost goes on from its "
@@ -61,7 +64,6 @@ struct TrainingCosts {
     /// Times a step of one image on this machine, and says what the run will take.
     func timeWords() throws -> String {
         let configuration = setup.configuration
-        let threads = configuration.run.threads(localRanks: workers)
         // A square of as many pixels.
         let geometry = configuration.model.architecture.geometry
         let side = geometry.legalInput(atLeast: Int((Double(height) * Double(width)).squareRoot()))

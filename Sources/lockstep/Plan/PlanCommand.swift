@@ -9,11 +9,15 @@ struct PlanCommand: JobCommand {
         commandName: "plan",
         abstract: "Predicts step time, efficiency and memory on more hosts.",
         discussion: """
-            Measures a training step of the configuration's network on this machine, which should be like the hosts, and \
-            adds what sending gradients would take: each host's link carries bucket after bucket, as soon as the backward \
-            pass has completed it. More workers than training.batch get one image each.
+            Measures a training step of the configuration's network on one core of this machine, which should be like the \
+            hosts, predicts it for more threads by its critical path (see bench --critical-path), and adds what sending \
+            gradients would take: each host's link carries bucket after bucket, as soon as the backward pass has completed \
+            it. More workers than training.batch get one image each.
 
-            lockstep plan cells.yaml --hosts 2,4,...,1024 --bandwidth 25Gbit --latency 20us
+            With --cores a host's workers and threads are the best for its cores, or, with --workers-per-host, so many \
+            workers that share them; else there are that many, 1 if left out, of run.threads threads.
+
+            lockstep plan cells.yaml --hosts 2,4,...,1024 --bandwidth 25Gbit --latency 20us --cores 2x32
             """)
 
     @Argument(help: "The configuration of a run that is planned.")
@@ -31,8 +35,11 @@ struct PlanCommand: JobCommand {
     @Option(help: "From a process on one host to one on another: 20us, 1ms.")
     var latency: Latency
 
-    @Option(help: "Workers on each host, with run.threads threads each.")
-    var workersPerHost = 1
+    @Option(help: "Of each host: 8, or 2x32 for two sockets of 32.")
+    var cores: HostCores?
+
+    @Option(help: "Workers on each host.")
+    var workersPerHost: Int?
 
     @Option(help: "Steps that are timed, after one that is not.")
     var steps = 3
@@ -41,16 +48,24 @@ struct PlanCommand: JobCommand {
     var json = false
 
     func validate() throws {
-        for (name, value, most) in [("workers-per-host", workersPerHost, 4096), ("steps", steps, 1 << 20)]
+        for (name, value, most) in [("workers-per-host", workersPerHost ?? 1, 4096), ("steps", steps, 1 << 20)]
         where value < 1 || value > most {
             throw ValidationError("--\(name) \(value): give 1 to \(most)")
+        }
+    }
+
+    private var division: ScalingPrediction.Division {
+        switch (cores, workersPerHost) {
+        case (let cores?, nil): .best(cores)
+        case (let cores?, let workers?): .workersOfCores(workers, cores)
+        case (nil, let workers): .workers(workers ?? 1)
         }
     }
 
     func run(in job: Job) throws {
         let prediction = try ScalingPrediction(
             configuration: Configuration.load(path: config, settings: settings), hosts: hosts.counts,
-            workersPerHost: workersPerHost,
+            division: division,
             link: .init(tcpBitsPerSecond: bandwidth.bitsPerSecond, latency: latency.seconds), steps: steps)
         try job.answer(text(prediction), json: json ? prediction : nil)
     }
@@ -60,12 +75,13 @@ struct PlanCommand: JobCommand {
             value.formatted(.number.grouping(.never).precision(.fractionLength(digits)))
         }
         let head = [
-            "hosts", "workers", "batch", "step s", "images/s", "efficiency", "waiting s", "MiB sent", "MiB a worker",
+            "hosts", "workers", "threads", "batch", "step s", "images/s", "efficiency", "waiting s", "MiB sent",
+            "MiB a worker",
             "hides from batch",
         ]
         let rows = prediction.rows.map { row in
             [
-                "\(row.hosts)", "\(row.workers)", "\(row.batch)", figure(row.stepSeconds, 3),
+                "\(row.hosts)", "\(row.workers)", "\(row.threads)", "\(row.batch)", figure(row.stepSeconds, 3),
                 figure(row.imagesPerSecond, 2), "\(figure(100 * row.efficiency, 1)) %", figure(row.waitingSeconds, 3),
                 figure(row.mebibytesSent, 1), figure(row.workerMebibytes, 0),
                 row.hidingBatch.map(String.init) ?? "none",
@@ -73,10 +89,12 @@ struct PlanCommand: JobCommand {
         }
         return """
             measured: \(figure(prediction.measuredSeconds, 3)) s a step of one \(prediction.size)×\(prediction.size) image on \
-            \(prediction.threads) thread\(prediction.threads == 1 ? "" : "s"), \(grouped(prediction.parameters)) parameters
+            one thread, \(grouped(prediction.parameters)) parameters
 
             \(aligned([head] + rows))
 
+            threads: of each worker
+            efficiency: of as many single threads that never wait for each other
             waiting: for sums that are not there when a worker's images are done
             hides from batch: with that many images a step or more, waiting is at most a twentieth of it
             """
@@ -110,4 +128,8 @@ private func quantity(_ text: String, units: [String: Double]) -> Double? {
     guard let value = Double(number), value > 0, value.isFinite, let unit = units[String(text.dropFirst(number.count))]
     else { return nil }
     return value * unit
+}
+
+extension HostCores: ExpressibleByArgument {
+    init?(argument: String) { self.init(argument) }
 }
