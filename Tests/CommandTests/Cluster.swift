@@ -45,6 +45,10 @@ final class Cluster {
     /// Takes away a host's link and all that runs on it.
     func lose(_ host: String) throws { try #require(try Self.call(["--id", identifier, "lose", host]) == 0) }
 
+    /// Takes a host's link away, and gives it back; what runs there goes on.
+    func unplug(_ host: String) throws { try #require(try Self.call(["--id", identifier, "unplug", host]) == 0) }
+    func plug(_ host: String) throws { try #require(try Self.call(["--id", identifier, "plug", host]) == 0) }
+
     private static func call(_ arguments: [String]) throws -> Int32 {
         let process = Process()
         process.executableURL = URL(filePath: script)

@@ -34,7 +34,7 @@ extension ProgramTests {
         @Test func aSignalSavesAndAResumeOnOtherHostsHasTheSameBits() throws {
             let place = try Place()
             let cluster = try Cluster(hosts: 3)
-            try place.folder.write("node1 slots=2 # the coordinator too\n\nnode2\n", to: "hosts")
+            try place.folder.write("node1 slots=2 # the coordinator too\n\nnode2 slots=1\n", to: "hosts")
             let run = try cluster.start("cluster", ["--hosts", "hosts"] + Self.long, in: place)
             try run.wait("trained") { (try? place.losses("runs/cells").count) ?? 0 > 20 }
             run.send(SIGTERM)
@@ -45,7 +45,7 @@ extension ProgramTests {
             expectQuiet(stopped)
             #expect(try #require(place.steps("runs/cells").last) < 600)
 
-            try place.folder.write("node1\nnode3 slots=1\n", to: "hosts")
+            try place.folder.write("node1 slots=1\nnode3 slots=1\n", to: "hosts")
             let rest = try cluster.start("cluster", ["--hosts", "hosts", "--resume", "runs/cells"], in: place)
                 .outcome(within: 60)
             #expect(rest.status == 0, "\(rest.errors)")
@@ -60,7 +60,7 @@ extension ProgramTests {
         @Test func aRunGoesOnWithoutAHostThatVanishes() throws {
             let place = try Place()
             let cluster = try Cluster(hosts: 3)
-            try place.folder.write("node1\nnode2\nnode3\n", to: "hosts")
+            try place.folder.write("node1 slots=1\nnode2 slots=1\nnode3 slots=1\n", to: "hosts")
             let run = try cluster.start("supervise", ["--hosts", "hosts"] + Self.long, in: place)
             try run.wait("saved") { !place.steps("runs/cells").isEmpty }
             try cluster.lose("node2")
@@ -74,6 +74,79 @@ extension ProgramTests {
             expectQuiet(outcome)
             #expect(try place.digest("runs/cells") == Self.alone.get())
             #expect(try place.events("runs/cells", "train").compactMap { $0["step"] as? Int } == Array(1...600))
+        }
+
+        @Test func aHostThatComesBackIsTakenIn() throws {
+            let place = try Place()
+            let cluster = try Cluster(hosts: 3)
+            try place.folder.write("node1 slots=1\nnode2 slots=1\n", to: "hosts")
+            let settings = Self.long + ["--set", "training.steps=1000000"]
+            let run = try cluster.start("supervise", ["--hosts", "hosts"] + settings, in: place)
+            try run.wait("saved") { !place.steps("runs/cells").isEmpty }
+            try cluster.unplug("node2")
+            try run.wait("went on") { try run.said().contains("with 1 worker\n") }
+            // One that comes back, and one that is new.
+            try cluster.plug("node2")
+            try place.folder.write("node1 slots=1\nnode2 slots=1\nnode3 slots=1\n", to: "hosts")
+            let environment = place.folder.path("runs/cells/environment.json")
+            try run.wait("works on both", within: 60) {
+                let words = (try? String(contentsOfFile: environment, encoding: .utf8)) ?? ""
+                return words.contains("node2") && words.contains("node3")
+            }
+            run.send(SIGTERM)
+            let outcome = try run.outcome(within: 30)
+            #expect(outcome.status == 75, "\(outcome.errors)")
+            #expect(outcome.errors.contains("taking node2 node3 in\n") || outcome.errors.contains("taking node3 in\n"))
+            #expect(outcome.errors.split(separator: "\n").count { $0.hasPrefix("restart ") } == 1, "\(outcome.errors)")
+            let last = try #require(place.steps("runs/cells").last)
+            try place.succeed(["train"] + settings + ["--output", "alone", "--until", "\(last)"])
+            #expect(try place.digest("runs/cells") == place.digest("alone"))
+        }
+
+        @Test("another host supervises where the first is lost or cut off", arguments: [true, false])
+        func standby(isLost: Bool) throws {
+            let place = try Place()
+            let cluster = try Cluster(hosts: 3)
+            try place.folder.write("node1 slots=1\nnode2 slots=1\nnode3 slots=1\n", to: "hosts")
+            let settings = Self.long + ["--set", "training.steps=1000000", "--set", "run.fault_timeout=10"]
+            let run = try cluster.start(
+                "supervise", ["--hosts", "hosts", "--standby", "node2"] + settings, in: place)
+            try run.wait("saved") { !place.steps("runs/cells").isEmpty }
+            let before = try #require(place.steps("runs/cells").last)
+            let begin = Date()
+            try isLost ? cluster.lose("node1") : cluster.unplug("node1")
+            func wait(_ what: String, within seconds: Double, until holds: () -> Bool) throws {
+                let deadline = Date(timeIntervalSinceNow: seconds)
+                while !holds() {
+                    try #require(Date() < deadline, "\(what): \(log())")
+                    usleep(100_000)
+                }
+            }
+            func log() -> String {
+                (try? String(contentsOfFile: place.folder.path("runs/cells/standby.log"), encoding: .utf8)) ?? ""
+            }
+            try wait("the other went on", within: 70) {
+                log().contains("node1, which supervised, no longer answers; going on with 2 workers")
+                    && place.steps("runs/cells").last! > before + 50
+            }
+            #expect(Date().timeIntervalSince(begin) < 70)
+            if !isLost {
+                let outcome = try run.outcome(within: 60)
+                #expect(outcome.status == 1, "\(outcome.errors)")
+                #expect(outcome.errors.contains("node2 goes on in its place"), "\(outcome.errors)")
+                try cluster.plug("node1")
+                try wait("taken in", within: 60) { log().contains("taking node1 in") }
+            }
+            // The script on node2, by the turn that it has taken.
+            let turn = try String(contentsOfFile: place.folder.path("runs/cells/supervisors/2"), encoding: .utf8)
+            Glibc.kill(try #require(turn.split(separator: " ").dropFirst().first.flatMap { Int32($0) }), SIGTERM)
+            try wait("stopped", within: 60) { log().contains("a checkpoint was saved") }
+            let last = try #require(place.steps("runs/cells").last)
+            try place.succeed(["train"] + settings + ["--output", "alone", "--until", "\(last)"])
+            #expect(try place.digest("runs/cells") == place.digest("alone"))
+            try wait("left nothing", within: 20) {
+                !FileManager.default.fileExists(atPath: place.folder.path("runs/cells/supervisors"))
+            }
         }
 
         @Test func aSweepGoesOnWithoutAHostThatVanishes() throws {
@@ -96,7 +169,7 @@ extension ProgramTests {
             let place = try Place()
             let cluster = try Cluster(hosts: 3)
             try place.folder.write(file, to: "tiny.yaml")
-            try place.folder.write("node1\nnode2\nnode3\n", to: "hosts")
+            try place.folder.write("node1 slots=1\nnode2 slots=1\nnode3 slots=1\n", to: "hosts")
             let sweep = try cluster.start("cluster", ["--hosts", "hosts", "sweep", "tiny.yaml"], in: place)
             try sweep.wait("began") { ((try? place.losses("sweeps/tiny/trial-0002").count) ?? 0) > 5 }
             try cluster.lose("node2")

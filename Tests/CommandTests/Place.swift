@@ -47,6 +47,13 @@ final class Place: Sendable {
         try Program.start(arguments, ranks: ranks, in: folder)
     }
 
+    /// Starts a script in `launch`, with the built program.
+    func start(launch script: String, _ arguments: [String]) throws -> RunningProgram {
+        let path = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appending(path: "launch/\(script)").path
+        return try RunningProgram([path, "--program", Program.executable] + arguments, in: folder)
+    }
+
     /// Runs the program, which must end well; returns what it printed.
     @discardableResult
     func succeed(

@@ -10,12 +10,6 @@ extension ProgramTests {
             "validation.every=100", "--set", "model.base_channels=8", "--set", "training.batch=8",
         ]
 
-        private func start(_ script: String, _ arguments: [String], in place: Place) throws -> RunningProgram {
-            let path = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-                .deletingLastPathComponent().appending(path: "launch/\(script)").path
-            return try RunningProgram([path, "--program", Program.executable] + arguments, in: place.folder)
-        }
-
         /// Kills a rank of a script's job once a checkpoint is there.
         private func kill(rank: Int, of run: RunningProgram, in place: Place) throws {
             try run.wait("saved") { !place.steps("runs/cells").isEmpty }
@@ -32,7 +26,7 @@ extension ProgramTests {
 
         @Test func aRunGoesOnAfterAWorkerWasKilled() throws {
             let place = try Place()
-            let run = try start("supervise", Self.settings, in: place)
+            let run = try place.start(launch: "supervise", Self.settings)
             try kill(rank: 2, of: run, in: place)
             let outcome = try run.outcome(within: 60)
             #expect(outcome.status == 0, "\(outcome.errors)")
@@ -51,8 +45,8 @@ extension ProgramTests {
         func killed(script: String, rank: Int) throws {
             let place = try Place()
             let limit = script == "supervise" ? ["--max-restarts", "0"] : []
-            let run = try start(
-                script, limit + Self.settings + ["--output", "runs/cells", "--set", "training.steps=100000"], in: place)
+            let run = try place.start(
+                launch: script, limit + Self.settings + ["--output", "runs/cells", "--set", "training.steps=100000"])
             try kill(rank: rank, of: run, in: place)
             let outcome = try run.outcome(within: 20)
             #expect(outcome.status == 1)
@@ -64,7 +58,7 @@ extension ProgramTests {
 
         @Test func whatWouldHappenAgainIsNotTriedAgain() throws {
             let place = try Place()
-            let run = try start("supervise", Self.settings + ["--set", "optimizer.learning_rate=1e30"], in: place)
+            let run = try place.start(launch: "supervise", Self.settings + ["--set", "optimizer.learning_rate=1e30"])
             let outcome = try run.outcome(within: 30)
             #expect(outcome.status == 1)
             #expect(!outcome.errors.contains("restart"), "\(outcome.errors)")
@@ -77,10 +71,10 @@ extension ProgramTests {
             let place = try Place()
             // A program that fails at once, and never makes a run.
             let program = try place.folder.write(
-                "#!/bin/sh\ncase \"$*\" in *dry-run*) exec \(Program.executable) \"$@\" ;; esac\nexit 1\n",
+                "#!/bin/sh\ncase \"$*\" in *dry-run* | layout*) exec \(Program.executable) \"$@\" ;; esac\nexit 1\n",
                 to: "failing")
             chmod(program, 0o755)
-            let run = try start("supervise", ["--program", program] + Self.settings, in: place)
+            let run = try place.start(launch: "supervise", ["--program", program] + Self.settings)
             // The second pause is 2 s.
             try run.wait("paused twice") { run.isRunning(["sleep", "2"]) }
             run.send(SIGTERM)
