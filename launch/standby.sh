@@ -81,7 +81,8 @@ is_connected() {
 
 # Says that this supervisor is there, and ends the job where it may not go on. Runs beside everything: keep_turn HOST
 #
-# The folder's file "replaced" says that another has taken over, and "isolated" that no host is reached.
+# The folder's file "replaced" says that another has taken over, "isolated" that no host is reached, and "alone" that the
+# job goes on nevertheless.
 keep_turn() {
     local beats=0 seconds=0 silent='' job
     while sleep 2 && kill -0 "$$" 2>/dev/null; do
@@ -97,7 +98,9 @@ keep_turn() {
             seconds=0
             if is_connected "$1"; then
                 silent=
-                rm -f "$folder/isolated"
+                rm -f "$folder/isolated" "$folder/alone"
+            elif [ -e "$folder/alone" ]; then
+                silent=
             else
                 silent="${silent:-$SECONDS}"
                 touch "$folder/isolated"
@@ -128,7 +131,11 @@ await_turn() {
         [ -n "$isSaid" ] || say "no other machine is reached: waiting for one, or for the machine that stands by"
         isSaid=1
         # Nobody has come: the machine that stands by is lost too.
-        [ $((SECONDS - begin)) -lt $((4 * fault_timeout + 120)) ] || return 0
+        if [ $((SECONDS - begin)) -ge $((4 * fault_timeout + 120)) ]; then
+            touch "$folder/alone"
+            rm -f "$folder/isolated"
+            return 0
+        fi
         sleep 1
     done
 }

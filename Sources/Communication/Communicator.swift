@@ -75,9 +75,9 @@ public struct MessageTag: Hashable, Sendable {
     public var waitsForReceiver: Bool { self == .snapshot }
 
     /// Parts of a bucket's sum on their way to who adds them.
-    package static func parts(bucket: Int) -> MessageTag { MessageTag(rawValue: Int32(100 + 2 * bucket)) }
+    static func parts(bucket: Int) -> MessageTag { MessageTag(rawValue: Int32(100 + 2 * bucket)) }
     /// A bucket's sum on its way to all.
-    package static func sum(bucket: Int) -> MessageTag { MessageTag(rawValue: Int32(101 + 2 * bucket)) }
+    static func sum(bucket: Int) -> MessageTag { MessageTag(rawValue: Int32(101 + 2 * bucket)) }
 }
 
 extension Communicator {

@@ -11,7 +11,7 @@ import Kernels
 /// it has; between groups of equal size each member sends (k + 1)·(G − 1) messages, the sums after one wait for all
 /// others. Where each group's slots are a subtree, k is 1 and this is what a bandwidth-optimal all-reduce sends;
 /// otherwise k is at most 2·log₂(slots).
-package final class DirectExchange: GroupExchange {
+final class DirectExchange: GroupExchange {
     private enum Stage {
         case reducing, gathering, done
     }
@@ -24,7 +24,7 @@ package final class DirectExchange: GroupExchange {
     /// Where the sums of other chunks arrive.
     private var sums: [(share: Range<Int>, bytes: UnsafeMutableRawPointer)] = []
 
-    package init(_ part: BucketPart, staging: StagingPool) throws {
+    init(_ part: BucketPart, staging: StagingPool) throws {
         self.part = part
         transfers = BucketTransfers(part.assignment.communicator, staging: staging)
         try expectNodes()
@@ -35,9 +35,9 @@ package final class DirectExchange: GroupExchange {
     private var ownShare: Range<Int> { assignment.share(of: part.range, group: assignment.group) }
     private var bytesPerFloat: Int { part.compression == .none ? 4 : 2 }
 
-    package func begin() throws { try sendNodes() }
+    func begin() throws { try sendNodes() }
 
-    package func advance() throws -> Bool {
+    func advance() throws -> Bool {
         guard stage != .done, try transfers.haveFinished() else { return false }
         switch stage {
         case .reducing:
@@ -53,7 +53,7 @@ package final class DirectExchange: GroupExchange {
         return true
     }
 
-    package var isDone: Bool { stage == .done }
+    var isDone: Bool { stage == .done }
 
     // MARK: - Nodes
 

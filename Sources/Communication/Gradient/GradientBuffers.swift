@@ -47,10 +47,8 @@ final class FloatBuffer {
 }
 
 /// Buffers for messages under way, kept from step to step.
-package final class StagingPool {
+final class StagingPool {
     private var free: [FloatBuffer] = []
-
-    package init() {}
 
     /// A buffer of at least so many floats: the smallest that fits.
     func take(_ count: Int) -> FloatBuffer {

@@ -4,7 +4,7 @@ import Kernels
 /// all groups where the sum belongs.
 ///
 /// Nothing waits in here: `advance` does what can be done.
-package protocol GroupExchange: AnyObject {
+protocol GroupExchange: AnyObject {
     /// Begins to send what this member's group has.
     func begin() throws
     /// Goes on as far as messages allow; returns whether anything came to an end.
@@ -14,7 +14,7 @@ package protocol GroupExchange: AnyObject {
 }
 
 /// One bucket, and what is known of it on this member.
-package struct BucketPart {
+struct BucketPart {
     let bucket: Int
     let range: Range<Int>
     let group: WorkerGroup
@@ -22,15 +22,6 @@ package struct BucketPart {
     let records: [Range<Int>: UnsafeMutablePointer<Float>]
     let assignment: SlotAssignment
     let compression: GradientCompression
-
-    package init(
-        bucket: Int, range: Range<Int>, group: WorkerGroup, records: [Range<Int>: UnsafeMutablePointer<Float>],
-        assignment: SlotAssignment, compression: GradientCompression = .none
-    ) {
-        (self.bucket, self.range) = (bucket, range)
-        (self.group, self.records) = (group, records)
-        (self.assignment, self.compression) = (assignment, compression)
-    }
 
     /// The sum of a node from those below it whose values are known, in the place of the first of them.
     static func sum(

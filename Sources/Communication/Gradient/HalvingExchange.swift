@@ -7,7 +7,7 @@ import Kernels
 /// In the first round it gives half of its column to the next group and takes the other half from it; in each further one
 /// half of what it has, to the group twice as far away. Whoever it meets has the sum of the other half of the next node
 /// of the tree, and addition commutes, so that the sums have the tree's bits. Then it goes the same way back with the sums.
-package final class HalvingExchange: GroupExchange {
+final class HalvingExchange: GroupExchange {
     private let part: BucketPart
     private let transfers: BucketTransfers
     private let rounds: Int
@@ -40,7 +40,7 @@ package final class HalvingExchange: GroupExchange {
         return level == [tree.root]
     }
 
-    package init(_ part: BucketPart, staging: StagingPool) throws {
+    init(_ part: BucketPart, staging: StagingPool) throws {
         self.part = part
         transfers = BucketTransfers(part.assignment.communicator, staging: staging)
         rounds = part.assignment.groups.count.trailingZeroBitCount
@@ -49,7 +49,7 @@ package final class HalvingExchange: GroupExchange {
         arriving = held.dropFirst().map { transfers.stage(4 * $0.count).assumingMemoryBound(to: Float.self) }
     }
 
-    package func begin() throws {
+    func begin() throws {
         // The group's own node, from its members' nodes, in the place of the sum.
         let column = held[0]
         let values = part.records.mapValues { $0 + column.lowerBound }
@@ -60,7 +60,7 @@ package final class HalvingExchange: GroupExchange {
         hasBegun = true
     }
 
-    package func advance() throws -> Bool {
+    func advance() throws -> Bool {
         guard hasBegun, !isDone, try transfers.haveFinished() else { return false }
         if round < rounds {
             let kept = held[round + 1]
@@ -71,7 +71,7 @@ package final class HalvingExchange: GroupExchange {
         return true
     }
 
-    package var isDone: Bool { round == 2 * rounds }
+    var isDone: Bool { round == 2 * rounds }
 
     private func beginRound() throws {
         let isBack = round >= rounds

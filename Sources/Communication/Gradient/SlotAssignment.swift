@@ -5,7 +5,7 @@
 /// as many chunks, each of which one group adds up; and each chunk within a group into as many shares as that has
 /// members. A member so has the same share of its group's own partial sums and of the whole sum, wherever they lie in
 /// the group's memory, and nobody else writes there.
-package struct SlotAssignment {
+struct SlotAssignment {
     let tree: SlotTree
     let communicator: any Communicator
     /// Workers by group, in the order of their first members.
@@ -20,7 +20,7 @@ package struct SlotAssignment {
 
     /// - Parameters:
     ///   - slots: of each worker, such that those of a group follow each other.
-    package init(tree: SlotTree, communicator: any Communicator, groups: [[Int]], slots: [Range<Int>]) {
+    init(tree: SlotTree, communicator: any Communicator, groups: [[Int]], slots: [Range<Int>]) {
         self.tree = tree
         self.communicator = communicator
         self.groups = groups

@@ -7,7 +7,7 @@ import Synchronization
 /// the bucket is shared out: each member reads and writes its share (`SlotAssignment`) in all records, until it says that
 /// the sum is there. When all have said that, the bucket's sum is read by all; and nobody's records are read any more but
 /// that of the sum, which is free once all have said that they have read it.
-package final class WorkerGroup {
+final class WorkerGroup {
     /// What a worker says to the others of its group.
     enum Milestone {
         /// The bucket will not change any more in this worker's records.
@@ -30,7 +30,7 @@ package final class WorkerGroup {
     /// - Parameters:
     ///   - members: the members' own communicator; called by all of them.
     ///   - nodes: how many nodes this worker has.
-    package init(members: any Communicator, nodes: Int, buckets: GradientBuckets) throws {
+    init(members: any Communicator, nodes: Int, buckets: GradientBuckets) throws {
         place = members.rank
         self.buckets = buckets.count
         let (page, cacheLine) = (4096, 64)
@@ -45,7 +45,7 @@ package final class WorkerGroup {
     }
 
     /// The record of a member's node.
-    package func record(member: Int, node: Int) -> UnsafeMutablePointer<Float> {
+    func record(member: Int, node: Int) -> UnsafeMutablePointer<Float> {
         (memory.parts[member] + head + node * stride).assumingMemoryBound(to: Float.self)
     }
 

@@ -19,7 +19,7 @@ struct DoctorCommand: JobCommand {
         name: .customLong("set"), help: ArgumentHelp("Overrides one key of the configuration.", valueName: "key=value"))
     var settings: [String] = []
 
-    @Option(help: "Processes that would train, each with run.threads threads (default: as launch/train would choose).")
+    @Option(help: "Processes that would train, each with run.threads threads (default: the best for this machine).")
     var workers: Int?
 
     @Flag(help: "Prints the findings as JSON.")
