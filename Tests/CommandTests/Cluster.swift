@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Hosts on this machine, made and removed by the script `cluster` beside this file.
@@ -50,14 +51,6 @@ final class Cluster {
     func plug(_ host: String) throws { try #require(try Self.call(["--id", identifier, "plug", host]) == 0) }
 
     private static func call(_ arguments: [String]) throws -> Int32 {
-        let process = Process()
-        process.executableURL = URL(filePath: script)
-        process.arguments = arguments
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        process.waitUntilExit()
-        return process.terminationStatus
+        try RunningProgram([script] + arguments, in: TemporaryFolder()).outcome().status
     }
 }

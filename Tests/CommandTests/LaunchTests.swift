@@ -8,21 +8,9 @@ import Testing
     static func run(_ script: String, _ arguments: [String]) throws -> (status: Int32, output: String, errors: String) {
         let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()
-        let process = Process()
-        process.executableURL = root.appending(path: script)
-        process.arguments = arguments
-        process.currentDirectoryURL = URL(filePath: "/")
-        let output = Pipe()
-        let errors = Pipe()
-        process.standardOutput = output
-        process.standardError = errors
-        process.standardInput = FileHandle.nullDevice
-        try process.run()
-        let texts = try [output, errors].map {
-            String(decoding: try $0.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
-        }
-        process.waitUntilExit()
-        return (process.terminationStatus, texts[0], texts[1])
+        let words = [root.appending(path: script).path] + arguments
+        let outcome = try RunningProgram(words, in: TemporaryFolder()).outcome()
+        return (outcome.status, outcome.output, outcome.errors)
     }
 
     @Test(arguments: ["0", "-1", "two", "", "1.5", "1000000"]) func refusesNumbersOfWorkers(value: String) throws {

@@ -50,12 +50,18 @@ enum Program {
 }
 
 /// A program on its way. One that is let go of is killed with all its children.
+///
+/// Not Foundation's `Process`: that one takes a program for running as long as any descendant has its descriptors, and
+/// waits without end for what a test started on another host.
 final class RunningProgram {
-    private let process = Process()
+    /// The process, mpirun's where it is one: `env` becomes the program that it starts.
+    let identifier: pid_t
+    /// Kept as long as the program writes there.
     private let folder: TemporaryFolder
     private let words: [String]
     private let output: String
     private let errors: String
+    private var status: Int32?
 
     /// - Parameters:
     ///   - words: the command, looked for in PATH, and its arguments.
@@ -66,22 +72,53 @@ final class RunningProgram {
         let name = "output-\(UUID().uuidString)"
         output = try folder.write("", to: "\(name).out")
         errors = try folder.write("", to: "\(name).err")
-        process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = words
-        process.currentDirectoryURL = folder.url
-        process.environment = Self.environment
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = FileHandle(forWritingAtPath: output)
-        process.standardError = FileHandle(forWritingAtPath: errors)
-        // Test threads block signals, and a child blocks what its parent does.
-        var (none, blocked) = (sigset_t(), sigset_t())
-        sigemptyset(&none)
-        pthread_sigmask(SIG_SETMASK, &none, &blocked)
-        defer { pthread_sigmask(SIG_SETMASK, &blocked, nil) }
-        try process.run()
+        identifier = try Self.spawn(words, output: output, errors: errors, folder: folder.path)
     }
 
     deinit { kill() }
+
+    private static func spawn(_ words: [String], output: String, errors: String, folder: String) throws -> pid_t {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        for (descriptor, path) in [(0, "/dev/null"), (1, output), (2, errors)] as [(Int32, String)] {
+            posix_spawn_file_actions_addopen(&actions, descriptor, path, descriptor == 0 ? O_RDONLY : O_WRONLY, 0)
+        }
+        // What other tests have open is none of its business.
+        for descriptor in try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").compactMap({ Int32($0) })
+        where descriptor > 2 {
+            posix_spawn_file_actions_addclose(&actions, descriptor)
+        }
+        // Test threads block signals, and a child blocks what its parent does.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var none = sigset_t()
+        sigemptyset(&none)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+        func pointers(_ strings: [String]) -> [UnsafeMutablePointer<CChar>?] { strings.map { strdup($0) } + [nil] }
+        let arguments = pointers(["env", "--chdir=\(folder)"] + words)
+        let variables = pointers(environment.map { "\($0)=\($1)" })
+        defer { for pointer in arguments + variables { free(pointer) } }
+        var identifier = pid_t()
+        let code = posix_spawn(&identifier, "/usr/bin/env", &actions, &attributes, arguments, variables)
+        guard code == 0 else { throw POSIXError(POSIXErrorCode(rawValue: code) ?? .EINVAL) }
+        return identifier
+    }
+
+    /// Whether it has not ended; takes its status when it has.
+    var isRunning: Bool {
+        if status == nil {
+            var word: Int32 = 0
+            switch waitpid(identifier, &word, WNOHANG) {
+            case identifier: status = word & 0x7f == 0 ? (word >> 8) & 0xff : 128 + (word & 0x7f)
+            case -1 where errno != EINTR: status = -1
+            default: break
+            }
+        }
+        return status == nil
+    }
 
     /// What launch/lib.sh sets.
     private static let environment: [String: String] = {
@@ -98,10 +135,6 @@ final class RunningProgram {
         environment["LOCKSTEP_TERMINAL"] = nil
         return environment
     }()
-
-    /// The process, mpirun's where it is one: `env` becomes the program that it starts.
-    var identifier: Int32 { process.processIdentifier }
-    var isRunning: Bool { process.isRunning }
 
     /// The ranks' processes, in order.
     func ranks() -> [Int32] {
@@ -146,7 +179,7 @@ final class RunningProgram {
     /// Waits for the end; a program that takes longer hangs.
     func outcome(within seconds: Double = 60) throws -> Program.Outcome {
         let deadline = Date(timeIntervalSinceNow: seconds)
-        while process.isRunning {
+        while isRunning {
             guard Date() < deadline else {
                 kill()
                 throw Program.Hang(
@@ -154,9 +187,8 @@ final class RunningProgram {
             }
             usleep(5_000)
         }
-        let status = process.terminationReason == .exit ? process.terminationStatus : 128 + process.terminationStatus
         return Program.Outcome(
-            status: status, output: try String(contentsOfFile: output, encoding: .utf8), errors: try said())
+            status: status ?? -1, output: try String(contentsOfFile: output, encoding: .utf8), errors: try said())
     }
 
     /// What it has said so far on standard error.
@@ -166,7 +198,7 @@ final class RunningProgram {
     func wait(_ what: String, within seconds: Double = 60, until holds: () throws -> Bool) throws {
         let deadline = Date(timeIntervalSinceNow: seconds)
         while try !holds() {
-            guard Date() < deadline, process.isRunning else {
+            guard Date() < deadline, isRunning else {
                 throw Program.Hang(
                     description: "\(words.joined(separator: " ")): never \(what); it said: \(try said())")
             }
@@ -176,9 +208,10 @@ final class RunningProgram {
 
     /// Kills what this started, and nothing else.
     func kill() {
-        guard process.isRunning else { return }
+        guard isRunning else { return }
         for child in Self.descendants(of: identifier) { Glibc.kill(child, SIGKILL) }
         Glibc.kill(identifier, SIGKILL)
-        process.waitUntilExit()
+        // Until it is gone; a process in the kernel's hands for longer is left to it.
+        for _ in 0..<1_000 where isRunning { usleep(5_000) }
     }
 }
