@@ -27,6 +27,7 @@ struct TrainingCosts {
     }
 
     /// Slots of a step that one worker computes.
+    private var workersWords: String { "\(workers) worker\(workers == 1 ? "" : "s")" }
     private var slots: Int { (setup.configuration.training.batch + workers - 1) / workers }
 
     private var isAveraged: Bool { setup.configuration.training.ema > 0 }
@@ -39,7 +40,7 @@ struct TrainingCosts {
     var fits: Bool { bytes < MachineMemory.share * memory }
 
     var memoryWords: String {
-        "about \(MachineMemory.size(bytes)) for \(workers) workers, and up to \(setup.configuration.data.cacheMegabytes) MiB of "
+        "about \(MachineMemory.size(bytes)) for \(workersWords), and up to \(setup.configuration.data.cacheMegabytes) MiB of "
             + "images each (data.cache_mb), of \(MachineMemory.size(memory))"
             + (fits ? "" : ": lower data.tile or model.base_channels, or start fewer workers")
     }
@@ -74,7 +75,7 @@ struct TrainingCosts {
         let step = measured * Double(slots) * crowding
         let threadsWords = "\(threads) thread\(threads == 1 ? "" : "s")"
         let pace =
-            "about \(Self.duration(step)) a step of \(configuration.training.batch) images on \(workers) workers of \(threadsWords) "
+            "about \(Self.duration(step)) a step of \(configuration.training.batch) images on \(workersWords) of \(threadsWords) "
             + "here (measured with one image)"
         switch setup.limit {
         case .steps(let steps):
