@@ -139,7 +139,7 @@ extension SectionReader {
     func colors(_ key: String) throws -> [RGBColor]? {
         try texts(key)?.map { text in
             guard let color = RGBColor(hex: text) else {
-                throw failure(key, "must hold colours such as \"#FF8000\" in quotes, not '\(text)'")
+                throw failure(key, "must hold colours such as \"#FF8000\" in quotes, not '\(text.shortened)'")
             }
             return color
         }

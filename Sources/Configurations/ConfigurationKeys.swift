@@ -14,7 +14,7 @@ extension Configuration {
                 "name", \.name, .text,
                 .require(
                     "a folder's name", { !$0.isEmpty && $0 != "." && $0 != ".." && !$0.contains("/") },
-                    else: { "must be a folder's name without '/', not '\($0)'" }),
+                    else: { "must be a folder's name without '/', not '\($0.shortened)'" }),
                 meaning: "The run's name, and that of its folder in run.output."),
             .key(
                 "seed", \.seed, .natural,

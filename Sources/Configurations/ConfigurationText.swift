@@ -79,7 +79,8 @@ extension ConfigurationNode {
         }
         guard !"\(node.tag)".hasPrefix("!") || "\(node.tag)" == "!" else {
             throw Failure.request(
-                "\(here): '\(node.tag)' is taken for a type, since it begins with '!': put the whole value in quotes")
+                "\(here): '\("\(node.tag)".shortened)' is taken for a type, since it begins with '!': put the whole value in "
+                    + "quotes")
         }
         switch node {
         case .scalar(let scalar):

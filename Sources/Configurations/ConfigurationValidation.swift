@@ -111,7 +111,7 @@ extension Configuration {
             let guess = nearestName(to: name, among: prefixes)
             try check(
                 false, "training.freeze",
-                "names no layer of the network with '\(name)'"
+                "names no layer of the network with '\(name.shortened)'"
                     + (guess.map { ": did you mean '\($0)'?" } ?? ": use names such as encoder.0, decoder.1.up or head")
             )
         }

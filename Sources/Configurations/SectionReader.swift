@@ -54,8 +54,8 @@ package final class SectionReader {
         let wanted = dotted(entry.key)
         if let colon = entry.key.firstIndex(of: ":"), keys.contains(String(entry.key[..<colon])) {
             return .request(
-                "\(entry.origin): '\(wanted)' is no key: write a blank after the colon, "
-                    + "'\(entry.key[...colon]) \(entry.key[colon...].dropFirst())'")
+                "\(entry.origin): '\(wanted.shortened)' is no key: write a blank after the colon, "
+                    + "'\(entry.key[...colon]) \(String(entry.key[colon...].dropFirst()).shortened)'")
         }
         let start = "\(entry.origin): unknown key '\(wanted.shortened)'"
         if everyKey.contains(wanted) {

@@ -24,7 +24,8 @@ public struct Failure: Error, Sendable, Equatable, CustomStringConvertible {
     ///   - repeats: left out: so for a wrong request, and not for what failed while running.
     public init(_ kind: Kind, _ message: String, repeats: Bool? = nil) {
         self.kind = kind
-        self.message = message
+        // One line, whatever it quotes.
+        self.message = message.printable()
         self.repeats = repeats ?? (kind == .request)
     }
 

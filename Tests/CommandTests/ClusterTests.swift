@@ -200,6 +200,19 @@ extension ProgramTests {
             }
         }
 
+        @Test("hosts that halve have the bits of one process", arguments: [(2, 2), (4, 1), (2, 4)])
+        func halving(hosts: Int, workers: Int) throws {
+            let place = try Place()
+            let cluster = try Cluster(hosts: hosts)
+            let settings = Self.long + ["--set", "training.steps=40", "--set", "run.coordinator=shared"]
+            let outcome = try cluster.run(
+                ["train"] + settings + ["--set", "communication.route=halving"], ranks: hosts * workers, in: place)
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            #expect(!outcome.errors.contains("halving is not possible"), "\(outcome.errors)")
+            try place.succeed(["train"] + settings + ["--output", "alone"])
+            #expect(try place.digest("runs/cells") == place.digest("alone"))
+        }
+
         @Test("a host that cannot take part is one line", arguments: ["cluster", "supervise"])
         func missing(script: String) throws {
             let place = try Place()

@@ -28,6 +28,11 @@ import Testing
         #expect("a\tb\nc\u{1B}".printable(keepingLines: true) == "a\tb\nc\\u{1B}")
     }
 
+    @Test func aFailureIsOneLine() {
+        let failure = Failure.request("'a\nb' is no key").at("rank 2 on n\u{1B}")
+        #expect(failure.message == "'a\\u{A}b' is no key (rank 2 on n\\u{1B})")
+    }
+
     @Test func aJSONDocumentSaysTheSame() throws {
         let names = ["a\u{9B}31m", "b\u{202E}c", "\u{7F}", "d\u{1B}e\n"]
         let text = String(decoding: try JSONEncoder().encode(names), as: UTF8.self)

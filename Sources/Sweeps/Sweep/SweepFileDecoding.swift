@@ -23,7 +23,7 @@ extension SweepFile {
         }
         let name = try reader.text("name") ?? ""
         guard !name.isEmpty, name != ".", name != "..", !name.contains("/") else {
-            throw reader.failure("name", "must be a folder's name without '/', not '\(name)'")
+            throw reader.failure("name", "must be a folder's name without '/', not '\(name.shortened)'")
         }
         let metric = try objective.word("metric", as: SegmentationMetric.self) ?? .iou
         let direction =
@@ -80,7 +80,7 @@ extension SweepFile {
         for entry in entries where !Configuration.everyKey.contains(entry.key) {
             let guess = nearestName(to: entry.key, among: Configuration.everyKey)
             throw Failure.request(
-                "\(entry.origin): \(key) has the unknown key '\(entry.key)': "
+                "\(entry.origin): \(key) has the unknown key '\(entry.key.shortened)': "
                     + (guess.map { "did you mean '\($0)'?" } ?? "name a key of the configuration"))
         }
         return entries

@@ -66,7 +66,12 @@ struct KeptStateSearch {
                         + "those machines' memory")
                 continue
             }
-            guard copies[0].learningRate == learningRate(step, copies[0].elapsed) else { continue }
+            guard copies[0].learningRate == learningRate(step, copies[0].elapsed) else {
+                remarks.append(
+                    "passed over: the state of step \(step) in the memory of \(hosts.joined(separator: ", ")), from where the "
+                        + "learning rate was another than these settings give")
+                continue
+            }
             // Not known to be over on some machine is due.
             let due = Set(copies.flatMap(\.due) + request.due).filter { $0 < step }
                 .filter { $0 > request.checkpoint || request.due.contains($0) }.sorted()
