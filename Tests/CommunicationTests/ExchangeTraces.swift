@@ -1,7 +1,6 @@
 import Communication
 import Foundation
 import Kernels
-import Support
 import TestSupport
 import Testing
 
