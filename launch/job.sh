@@ -206,7 +206,7 @@ run_ranks() {
     presses=0
     interrupted=0
     job=
-    for name in INT TERM HUP USR1 USR2 XCPU; do
+    for name in INT TERM QUIT HUP USR1 USR2 XCPU; do
         # shellcheck disable=SC2064 # the name of now
         trap "on_signal $name" "$name"
     done
@@ -227,7 +227,7 @@ run_ranks() {
     if kill -0 "$relay" 2>/dev/null; then printf '\0end\0' >&"$pipe"; fi
     exec {pipe}>&-
     wait_for "$relay" || true
-    trap - INT TERM HUP USR1 USR2 XCPU
+    trap - INT TERM QUIT HUP USR1 USR2 XCPU
 
     error="$(sed -n 's/^error=//p' "$folder/verdict")"
     open="$(sed -n 's/^open=//p' "$folder/verdict")"

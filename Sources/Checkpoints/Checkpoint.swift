@@ -41,10 +41,12 @@ public struct Checkpoint {
         "step-\(zeroPadded(step, digits: 8)).safetensors"
     }
 
-    /// The step of a file of that name; nil of another one.
+    /// The step of a file of that name; nil of another one, be it a step written otherwise: no two names are of one step.
     static func step(inName name: String) -> Int? {
-        guard name.hasPrefix("step-"), name.hasSuffix(".safetensors") else { return nil }
-        return Int(name.dropFirst(5).dropLast(12))
+        guard name.hasPrefix("step-"), name.hasSuffix(".safetensors"),
+            let step = Int(name.dropFirst(5).dropLast(12)), fileName(step: step) == name
+        else { return nil }
+        return step
     }
 
     /// Writes the file, whole or not at all; `temporary` as in `AtomicFile.write`.

@@ -161,8 +161,7 @@ public struct CheckpointMetadata {
     /// The step in the name of a checkpoint, that of the file behind links; nil where it is called otherwise.
     private static func step(inNameOf path: String) -> Int? {
         let name = realPath(path).split(separator: "/").last.map(String.init) ?? path
-        guard let step = Checkpoint.step(inName: name), Checkpoint.fileName(step: step) == name else { return nil }
-        return step
+        return Checkpoint.step(inName: name)
     }
 
     // MARK: - What follows from it

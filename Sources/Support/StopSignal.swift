@@ -17,7 +17,7 @@ public final class StopRequest: Sendable {
     public var isRequested: Bool { count > 0 }
 }
 
-/// The signals that ask this process to save what it has and stop: SIGTERM and SIGINT, SIGHUP of a terminal that is
+/// The signals that ask this process to save what it has and stop: SIGTERM, SIGINT and SIGQUIT, SIGHUP of a terminal that is
 /// closed, SIGXCPU of a limit on processor time, and SIGUSR1 and SIGUSR2, which `mpirun` forwards to its ranks and
 /// schedulers send before a job's time is over.
 public enum StopSignal {
@@ -28,7 +28,7 @@ public enum StopSignal {
     /// How many SIGINTs have come.
     private static let interrupts = Atomic<Int>(0)
 
-    private static let all = [SIGTERM, SIGINT, SIGHUP, SIGXCPU, SIGUSR1, SIGUSR2]
+    private static let all = [SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGXCPU, SIGUSR1, SIGUSR2]
 
     /// Takes all the signals over for the rest of the process; a second SIGINT ends it at once. A SIGHUP that is ignored
     /// already stays so: that is what `nohup` is for.

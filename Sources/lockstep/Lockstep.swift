@@ -21,11 +21,18 @@ enum Lockstep {
             job = try Job.join(isWatched: isTraining, isStoppable: isStoppable)
         } catch {
             Job.complain("\(error)")
-            exit(Failure.Kind.running.rawValue)
+            end(Failure.Kind.running.rawValue)
         }
         let status = job.run(LockstepCommand.self, Array(CommandLine.arguments.dropFirst()))
         job.leave()
-        exit(status)
+        end(status)
+    }
+
+    /// Ends the process without the libraries' own farewells: where memory is short, OpenBLAS waits without end for a thread
+    /// of its own that cannot begin.
+    private static func end(_ status: Int32) -> Never {
+        fflush(nil)
+        _exit(status)
     }
 }
 

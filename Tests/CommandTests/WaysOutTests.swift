@@ -41,7 +41,8 @@ extension ProgramTests {
         }
 
         @Test(
-            "a signal to one process saves and stops", arguments: [SIGHUP, SIGXCPU, SIGTERM, SIGINT, SIGUSR1, SIGUSR2])
+            "a signal to one process saves and stops",
+            arguments: [SIGHUP, SIGXCPU, SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2])
         func alone(signal: Int32) throws {
             let place = try Place()
             let run = try place.start(["train"] + Self.endless)

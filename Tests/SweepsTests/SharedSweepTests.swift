@@ -90,6 +90,11 @@ import Testing
         let folder = NSTemporaryDirectory() + "lockstep-claims-\(UUID().uuidString)"
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let watch = ClaimWatch(patience: 0.2)
+        // Names that are no claims.
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        for name in ["9223372036854775807", "1", "-001", "+007"] {
+            #expect(FileManager.default.createFile(atPath: "\(folder)/\(name)", contents: nil))
+        }
         let first = try #require(try Claim.take(in: folder, watch: watch))
         #expect(try Claim.take(in: folder, watch: watch) == nil)
         #expect(first.beat())
@@ -109,7 +114,7 @@ import Testing
         try rewrite("\(folder)/0004", "started", as: 1)
         #expect(try Claim.take(in: folder, watch: watch) != nil)
         #expect(!fourth.beat())
-        #expect(try FileManager.default.contentsOfDirectory(atPath: folder).count == 5)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder).count == 4 + 5)
     }
 
     private func rewrite(_ path: String, _ key: String, as value: Any) throws {

@@ -173,6 +173,32 @@ extension TrainingRuns {
             #expect(!FileManager.default.fileExists(atPath: run.directory.metrics + ".damaged-2"))
         }
 
+        @Test("a log that ends in zeros, as a power cut may leave it, is kept too", arguments: [0, 3])
+        func zerosInTheLog(share: Int) throws {
+            let task = try TinyTask()
+            let run = try task.train("run")
+            var log = try Data(contentsOf: URL(filePath: run.directory.metrics))
+            let first = share == 0 ? 0 : log.count / share
+            log.replaceSubrange(first..., with: Data(count: log.count - first))
+            try log.write(to: URL(filePath: run.directory.metrics))
+            try task.resume("run", ["training.steps=7"])
+            #expect(try Data(contentsOf: URL(filePath: run.directory.metrics + ".damaged-1")) == log)
+            #expect(try run.steps("train").last == 7)
+        }
+
+        @Test("a copy of a checkpoint beside the others is none", arguments: ["step-3", "step-003", "step-+5"])
+        func copiedCheckpoint(name: String) throws {
+            let task = try TinyTask()
+            let run = try task.train("run")
+            let step = try #require(run.directory.checkpointSteps.last)
+            let folder = URL(filePath: run.directory.checkpoint(step: step)).deletingLastPathComponent()
+            let copy = folder.appending(path: "\(name).safetensors")
+            try FileManager.default.copyItem(at: URL(filePath: run.directory.checkpoint(step: step)), to: copy)
+            try task.resume("run", ["training.steps=7"])
+            #expect(run.directory.checkpointSteps.last == 7)
+            #expect(FileManager.default.fileExists(atPath: copy.path))
+        }
+
         @Test func aLogThatCannotBeReadIsNotOverwritten() throws {
             let task = try TinyTask()
             let run = try task.train("run")

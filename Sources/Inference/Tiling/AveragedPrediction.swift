@@ -30,6 +30,12 @@ public struct AveragedPrediction: Sendable {
 
     /// The bands that an image is cut into, from its top to its bottom.
     public func bands(height: Int, width: Int) -> [Range<Int>] {
+        let rows = rowsOfBands(height: height, width: width)
+        return Swift.stride(from: 0, to: height, by: rows).map { $0..<min($0 + rows, height) }
+    }
+
+    /// The rows of each band but the last, which has what is left.
+    package func rowsOfBands(height: Int, width: Int) -> Int {
         let stride = members.map { $0.geometry.stride }.max() ?? 1
         // Seen from the bottom, a band may begin between two multiples of 2^depth.
         let slack = symmetries.count > 1 ? stride : 0
@@ -41,8 +47,7 @@ public struct AveragedPrediction: Sendable {
         let affordable = max(Self.mostValues / max(width * classes, 1), 1)
         let largest = min(reach, affordable)
         let count = (height + largest - 1) / largest
-        let rows = count == 1 ? height : ((height + count - 1) / count + stride - 1) / stride * stride
-        return Swift.stride(from: 0, to: height, by: rows).map { $0..<min($0 + rows, height) }
+        return count == 1 ? height : ((height + count - 1) / count + stride - 1) / stride * stride
     }
 
     /// The image's rows that the probabilities of a band depend on.
@@ -75,7 +80,10 @@ public struct AveragedPrediction: Sendable {
     func tileCount(_ images: some Sequence<ImageShape>, upTo most: Int) throws -> Int {
         var count = 0
         for image in images {
-            for rows in bands(height: image.height, width: image.width) {
+            // One after the other: an image may claim more rows than there is memory for their bands.
+            let step = rowsOfBands(height: image.height, width: image.width)
+            for first in Swift.stride(from: 0, to: image.height, by: step) {
+                let rows = first..<min(first + step, image.height)
                 for member in members {
                     let down = try TileAxis(
                         size: image.height, part: rows, tile: member.tile, geometry: member.geometry)

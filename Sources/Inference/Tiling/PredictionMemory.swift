@@ -40,11 +40,14 @@ extension AveragedPrediction {
     func bandBytes(height: Int, width: Int, channels: Int) throws -> Double {
         var seen = 0
         var result = 0
-        let bands = bands(height: height, width: width)
+        // Not all bands, of which an image that claims to be large has as many as it likes.
+        let rows = rowsOfBands(height: height, width: width)
+        let count = (height + rows - 1) / rows
         // The first band, one amid the image, and the last.
-        for index in Set([0, bands.count / 2, bands.count - 1]) {
-            seen = max(seen, try rowsSeen(for: bands[index], height: height).count)
-            result = max(result, bands[index].count)
+        for index in Set([0, count / 2, count - 1]) {
+            let band = index * rows..<min((index + 1) * rows, height)
+            seen = max(seen, try rowsSeen(for: band, height: height).count)
+            result = max(result, band.count)
         }
         let perRow = Double(width) * Double(channels) * (4 * Double(members.count) + 4)
         return Double(seen) * perRow + 2 * 4 * Double(result) * Double(width) * Double(classes)

@@ -48,7 +48,8 @@ package struct PredictionPlan: Hashable, Sendable {
         for image in Set(images) {
             let (height, width) = (image.height, image.width)
             let own = try prediction.bandBytes(height: height, width: width, channels: image.channels)
-            let bands = prediction.bands(height: height, width: width).count
+            let rows = prediction.rowsOfBands(height: height, width: width)
+            let bands = (height + rows - 1) / rows
             // Lanes at work on tiles of one band share it.
             let tiles = try max(1, prediction.tileCount([image], upTo: 64 * bands) / bands)
             lane = max(lane, try prediction.networkBytes(height: height, width: width) + own / Double(tiles))

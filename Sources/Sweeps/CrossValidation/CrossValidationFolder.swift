@@ -35,7 +35,7 @@ package struct CrossValidationFolder: Sendable {
         guard isFolder("\(folder.path)/\(name(ofFold: 0))") == true, let count = try folder.folds else { return [path] }
         return try (0..<count).map { fold in
             let trial = Trial(index: fold, name: name(ofFold: fold), settings: [])
-            guard try TrialState(path: folder.trials.state(of: trial)).rungs.last?.value != nil else {
+            guard try TrialState(path: folder.trials.state(of: trial), schedule: .whole).rungs.last?.value != nil else {
                 throw Failure.request(
                     "\(folder.path) is a cross-validation of \(count) folds, and \(trial.name) is not trained to its end: go on "
                         + "with lockstep crossvalidate … --resume, or name the folds to take, such as \(folder.path)/fold-0"

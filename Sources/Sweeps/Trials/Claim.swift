@@ -91,7 +91,10 @@ package final class Claim {
     }
 
     private static func last(in folder: String) -> Int {
-        ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).compactMap(Int.init).max() ?? 0
+        // A number that nobody comes to is somebody else's name.
+        ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).compactMap { name in
+            Int(name).flatMap { $0 < 1 << 40 && zeroPadded($0, digits: 4) == name ? $0 : nil }
+        }.max() ?? 0
     }
 
     /// Claims the trial whose claims are in `folder`; nil where another process has it.

@@ -96,7 +96,7 @@ final class TrialRunner: Sendable {
     private var states: [TrialState] { progress.withLock { $0.states } }
 
     private func readAll() throws {
-        let states = try plan.trials.map { try TrialState(path: folder.state(of: $0)) }
+        let states = try plan.trials.map { try TrialState(path: folder.state(of: $0), schedule: plan.schedule) }
         progress.withLock { $0.states = states }
     }
 
@@ -172,7 +172,7 @@ final class TrialRunner: Sendable {
             defer { if claim == nil { progress.withLock { _ = $0.own.remove(index) } } }
             guard let taken = try Claim.take(in: folder.claims(of: plan.trials[index]), watch: watch) else { continue }
             // Another process may have trained it since it was looked at.
-            let state = try TrialState(path: folder.state(of: plan.trials[index]))
+            let state = try TrialState(path: folder.state(of: plan.trials[index]), schedule: plan.schedule)
             guard state.rungs.count <= rung else {
                 taken.release()
                 note(state, of: index)
@@ -189,7 +189,7 @@ final class TrialRunner: Sendable {
         for _ in 0..<10 where !isOver { usleep(50_000) }
         let others = progress.withLock { progress in trials.filter { !progress.own.contains($0) } }
         for index in others where !isOver {
-            let state = try TrialState(path: folder.state(of: plan.trials[index]))
+            let state = try TrialState(path: folder.state(of: plan.trials[index]), schedule: plan.schedule)
             if state != states[index] { note(state, of: index) }
         }
     }

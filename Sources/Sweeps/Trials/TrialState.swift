@@ -28,13 +28,17 @@ package struct TrialState: Sendable, Equatable, Codable {
 
     /// Reads a trial's state; none yet where there is no file.
     ///
-    /// Throws `Failure.request` for a file that is none of ours.
-    init(path: String) throws {
+    /// Throws `Failure.request` for a file that is none of ours, or that no trial of the schedule can have written.
+    init(path: String, schedule: TrialSchedule) throws {
         guard FileManager.default.fileExists(atPath: path) else { return }
         let bytes = try InputFile(path, called: path).contents(atMost: Self.mostBytes, as: "a trial's state")
         guard let state = try? JSONDecoder().decode(TrialState.self, from: Data(bytes)),
             state.rungs.dropLast().allSatisfy({ $0.value != nil }),
-            state.rungs.allSatisfy({ ($0.value == nil) == ($0.step == nil) && $0.value?.isFinite ?? true })
+            state.rungs.allSatisfy({ ($0.value == nil) == ($0.step == nil) && $0.value?.isFinite ?? true }),
+            state.rungs.count <= schedule.rungs.count,
+            zip(state.rungs, schedule.rungs).allSatisfy({ rung, end in
+                (0...(end ?? .max)).contains(rung.step ?? 0) && rung.seconds >= 0 && rung.seconds.isFinite
+            })
         else {
             throw Failure.request(
                 "\(path) is not what a trial has written: remove it, and the trial is looked at again")

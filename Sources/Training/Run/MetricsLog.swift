@@ -64,7 +64,7 @@ final class MetricsLog: Sendable {
         for line in old.split(separator: newline) {
             guard let place = try? JSONDecoder().decode(Place.self, from: line) else {
                 // The last line may have been cut off by a crash: it is of a step that is repeated.
-                if line.endIndex < old.endIndex { damaged += 1 }
+                if line.endIndex < old.endIndex || !isBeginning(line) { damaged += 1 }
                 continue
             }
             let isRepeated = place.event == "validation" && repeated.contains(place.step)
@@ -83,6 +83,11 @@ final class MetricsLog: Sendable {
         guard descriptor >= 0 else { throw AppendedFile.failure(path, errno) }
         let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
         return AppendedFile(path) { file }
+    }
+
+    /// Whether it may be the beginning of an event: what a power cut leaves may be zeros instead.
+    private static func isBeginning(_ line: Data) -> Bool {
+        line.first == UInt8(ascii: "{") && !line.contains(0)
     }
 
     /// The log's bytes; none where there is no log. Never less than there is: what cannot be read must not be overwritten.

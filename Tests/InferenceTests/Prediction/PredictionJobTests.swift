@@ -317,6 +317,24 @@ import Testing
         #expect(try skipped() == 3)
     }
 
+    @Test("a file that the record names and nobody has written is left alone")
+    func foreignName() throws {
+        let folder = try TemporaryFolder()
+        for number in 1...2 { try writeImage(folder, "dots-\(number)", height: 20, seed: number) }
+        let model = try [model(folder)]
+        #expect(try predict(model, folder, to: "out").get().skipped == 0)
+        let precious = try folder.write("precious", to: "out/precious.txt")
+        let record = folder.path("out/.lockstep-predict.jsonl")
+        let text = try String(contentsOfFile: record, encoding: .utf8)
+        try folder.write(
+            text.replacingOccurrences(
+                of: "\"files\":[", with: "\"files\":[{\"bytes\":2,\"name\":\"precious.txt\",\"sha256\":\"0\"},"),
+            to: "out/.lockstep-predict.jsonl")
+        #expect(try predict(model, folder, to: "out").get().skipped == 0)
+        #expect(try predict(model, folder, to: "out").get().skipped == 2)
+        #expect(FileManager.default.fileExists(atPath: precious))
+    }
+
     @Test("a record that is damaged is kept, and what it says where it can be read still counts")
     func damagedRecord() throws {
         let folder = try TemporaryFolder()

@@ -117,6 +117,22 @@ import Testing
         #expect(lanes(0, 2) == [1, 2])
     }
 
+    @Test("what an image takes is known before its bands are, however large it claims to be")
+    func claimedSize() throws {
+        let architecture = UNetArchitecture(baseChannels: 8, depth: 3)
+        let prediction = AveragedPrediction(
+            [TiledPrediction(architecture, parameters: ParameterBuffer(ParameterLayout(architecture)))],
+            symmetries: DihedralTransform.all, engine: Engine(.native, threads: 1))
+        for (height, width) in [(1000, 700), (70_000, 3000)] {
+            let (rows, bands) = (
+                prediction.rowsOfBands(height: height, width: width), prediction.bands(height: height, width: width)
+            )
+            #expect(bands.count == (height + rows - 1) / rows && bands.dropLast().allSatisfy { $0.count == rows })
+        }
+        let side = Int(Int32.max)
+        #expect(try prediction.bytes(height: side, width: side, channels: 1) > 1e9)
+    }
+
     @Test func networksOfOneArchitectureShareMemory() throws {
         func bytes(_ members: Int) throws -> Double {
             let architecture = UNetArchitecture(baseChannels: 8, depth: 3)
