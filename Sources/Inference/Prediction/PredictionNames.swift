@@ -50,6 +50,14 @@ public struct PredictionNames: Hashable, Sendable {
         Format.allCases.map { self.classes($0) } + besideClasses(classes: classes)
     }
 
+    /// Whether there may be a file of this name of an image, or of one of the images of a stack.
+    static func isName(_ name: String, of stem: String, classes: Int) -> Bool {
+        guard name.hasPrefix(stem) else { return false }
+        let rest = name.dropFirst(stem.count)
+        let number = rest.first == "-" ? rest.dropFirst().prefix { $0.isASCII && $0.isNumber } : ""
+        return PredictionNames(number.isEmpty ? stem : "\(stem)-\(number)").all(classes: classes).contains(name)
+    }
+
     /// The file of the classes that is there, or else the PNG that might be.
     public var classesFound: String { found(classes) ?? classes(.png) }
 

@@ -121,8 +121,10 @@ struct PredictionRecord {
         for line in lines.dropFirst() {
             guard let entry = try? JSONDecoder().decode(Entry.self, from: Data(line)) else { continue }
             // Files of other names are none that this program has written: they are not looked at, and never removed.
-            let names = PredictionNames(entry.image).all(classes: ensemble.classes)
-            guard entry.files.allSatisfy({ names.contains($0.name) }) else { continue }
+            let classes = ensemble.classes
+            guard entry.files.allSatisfy({ PredictionNames.isName($0.name, of: entry.image, classes: classes) }) else {
+                continue
+            }
             entries[entry.image] = entry
         }
         // The next line begins on its own.
