@@ -6,6 +6,7 @@ import Foundation
 final class DetectorState: @unchecked Sendable {
     private let condition = NSCondition()
     private var ownStatus = RankStatus()
+    private var hasEnteredLast = false
     private var ownTimes = DetectionTimes(timeout: 30)
     private var ownAdvice = ""
     private var ownFailure: String?
@@ -25,14 +26,16 @@ final class DetectorState: @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - step: nil for the same as before.
-    ///   - isUrgent: tells in any case.
-    func enter(_ phase: Phase, step: Int?, item: String, isUrgent: Bool) {
+    ///   - isLast: tells in any case, and what other threads enter from then on changes nothing: a test has the rank end here.
+    func enter(_ phase: Phase, step: Int?, item: String, isLast: Bool) {
         let (status, told) = condition.withLock {
+            guard !hasEnteredLast else { return (ownStatus, nil as HeartbeatConnection?) }
+            hasEnteredLast = isLast
             ownStatus.phase = phase
             ownStatus.item = item
             ownStatus.step = step ?? ownStatus.step
             ownStatus.entries += 1
-            let isTold = listener != nil && (budget.spend(at: DetectionTimes.now) || isUrgent)
+            let isTold = listener != nil && (budget.spend(at: DetectionTimes.now) || isLast)
             return (ownStatus, isTold ? listener : nil)
         }
         told?.send(.status(status), isRepeated: true)

@@ -144,10 +144,10 @@ package final class FailureDetector: Sendable {
     /// - Throws: only where a test asks for it, see `InjectedFault`.
     package func enter(_ phase: Phase, step: Int? = nil, item: String = "") throws {
         guard let fault = try injected.get() else {
-            return shared.enter(phase, step: step, item: item, isUrgent: false)
+            return shared.enter(phase, step: step, item: item, isLast: false)
         }
         let isMeant = fault.phase == phase && fault.step == step ?? shared.status.step
-        shared.enter(phase, step: step, item: item, isUrgent: isMeant)
+        shared.enter(phase, step: step, item: item, isLast: isMeant && fault.kind != .error)
         if isMeant { try fault.strike(name) }
     }
 

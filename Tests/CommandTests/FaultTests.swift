@@ -95,6 +95,9 @@ extension ProgramTests {
                 // mpirun's own word for a rank that was killed is 137, if it is quicker.
                 #expect(
                     outcome.status == 1 || (cell.kind == "kill" && outcome.status == 137), "\(cell) \(outcome.status)")
+                // What mpirun kills may take a moment longer than mpirun.
+                let deadline = Date(timeIntervalSinceNow: 2)
+                while Date() < deadline, !Faults.processes(naming: output).isEmpty { usleep(20_000) }
                 #expect(Faults.processes(naming: output) == [], "\(cell)")
                 let run = RunDirectory(output)
                 let files = (try? FileManager.default.contentsOfDirectory(atPath: run.checkpoints)) ?? []
