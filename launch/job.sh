@@ -182,7 +182,7 @@ json_value() { sed -nE "s/^  \"$1\" : \"?(.*[^\",])\"?,?\$/\1/p" <<<"$2" | sed '
 # The ranks are out of the terminal's reach: a signal becomes SIGUSR1, on which they save a checkpoint and end with
 # status 75; the second Ctrl-C or SIGTERM ends them at once. Where this script is killed, the relay sends the SIGUSR1.
 run_ranks() {
-    local options=() columns status=0 relay pipe open stopped name end
+    local options=() columns status=0 relay pipe open stopped spoken name end
     unset LOCKSTEP_TERMINAL
     if [ -t 2 ]; then
         # Ranks write to mpirun's pipe and cannot see the terminal.
@@ -206,6 +206,7 @@ run_ranks() {
     presses=0
     interrupted=0
     job=
+    asking=
     for name in INT TERM QUIT HUP USR1 USR2 XCPU; do
         # shellcheck disable=SC2064 # the name of now
         trap "on_signal $name" "$name"
@@ -219,11 +220,12 @@ run_ranks() {
     job=$!
     echo "$job" >"$folder/job"
     # What came before there was anybody to tell.
-    [ "$signals" -eq 0 ] || kill -USR1 "$job" 2>/dev/null || true
+    [ "$signals" -eq 0 ] || ask_to_stop
     wait_for "$job" || status=$?
     # The ranks of an mpirun that was killed save a checkpoint, and nobody may start before they are gone.
     while [ "$status" -ge 128 ] && [ -n "$(session "$job")" ]; do sleep 0.2; done
     rm -f "$folder/job"
+    [ -z "$asking" ] || kill "$asking" 2>/dev/null || true
     if kill -0 "$relay" 2>/dev/null; then printf '\0end\0' >&"$pipe"; fi
     exec {pipe}>&-
     wait_for "$relay" || true
@@ -234,12 +236,15 @@ run_ranks() {
     lost="$(sed -n 's/^lost=//p' "$folder/verdict")"
     cause="$(sed -n 's/^cause=//p' "$folder/verdict")"
     stopped="$(sed -n 's/^stopped=//p' "$folder/verdict")"
+    spoken="$(sed -n 's/^spoken=//p' "$folder/verdict")"
     # Takes an unfinished progress line away, or ends it where it has to stay.
     if [ "${open:-0}" -ne 0 ]; then
         end='\n'
         [ ! -t 2 ] || end='\r\033[K'
         printf '%b' "$end" >&2 2>/dev/null || true
     fi
+    # Before the ranks listen, the signal ends them, or mpirun, which may even call that a success.
+    [ "$signals" -eq 0 ] || [ "${spoken:-0}" -ne 0 ] || stop_between
     # mpirun has a status of its own where it was told itself to end, however its ranks have ended.
     [ "$status" -eq 0 ] || [ "${stopped:-0}" -eq 0 ] || status=75
     case "$status" in 137) cause="${cause:-mpirun was killed}" ;; esac
@@ -281,7 +286,7 @@ on_signal() {
     case "$1" in INT | TERM) presses=$((presses + 1)) ;; esac
     [ -n "$job" ] || return 0
     if [ "$presses" -lt 2 ]; then
-        kill -USR1 "$job" 2>/dev/null || true
+        ask_to_stop
         [ "$signals" -gt 1 ] || say "stopping after a checkpoint; once more stops at once"
     elif [ "$presses" -eq 2 ]; then
         kill -TERM "$job" 2>/dev/null || true
@@ -289,6 +294,31 @@ on_signal() {
         # shellcheck disable=SC2046 # one word each
         kill -KILL "$job" $(session "$job") 2>/dev/null || true
     fi
+}
+
+# Asks the ranks of run_ranks to save and stop, again and again until they have: mpirun is ended by what comes before it
+# listens, and passes nothing on before its ranks are there.
+ask_to_stop() {
+    [ -z "$asking" ] || return 0
+    while kill -0 "$job" && kill -0 "$$"; do
+        ! listens "$job" || kill -USR1 "$job" || true
+        sleep 0.5
+    done >/dev/null 2>&1 </dev/null &
+    asking=$!
+}
+
+# Whether a process has a handler for SIGUSR1: listens PROCESS
+listens() {
+    local caught
+    caught="$(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$1/status" 2>/dev/null)" || return 1
+    [ -n "$caught" ] && [ $((0x${caught: -3} & 0x200)) -ne 0 ]
+}
+
+# The end after a signal while no rank was at work.
+stop_between() {
+    [ -e "$run_folder/config.yaml" ] || fail 1 "stopped before the run had begun: start again"
+    say "stopped between two starts: go on with --resume $run_folder"
+    exit 75
 }
 
 # The cores that this shell may use: what Open MPI counts as slots.

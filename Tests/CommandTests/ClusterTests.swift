@@ -112,7 +112,6 @@ extension ProgramTests {
             let run = try cluster.start(
                 "supervise", ["--hosts", "hosts", "--standby", "node2"] + settings, in: place)
             try run.wait("saved") { !place.steps("runs/cells").isEmpty }
-            let before = try #require(place.steps("runs/cells").last)
             let begin = Date()
             try isLost ? cluster.lose("node1") : cluster.unplug("node1")
             func wait(_ what: String, within seconds: Double, until holds: () -> Bool) throws {
@@ -125,10 +124,11 @@ extension ProgramTests {
             func log() -> String {
                 (try? String(contentsOfFile: place.folder.path("runs/cells/standby.log"), encoding: .utf8)) ?? ""
             }
-            try wait("the other went on", within: 70) {
+            try wait("the other took over", within: 70) {
                 log().contains("node1, which supervised, no longer answers; going on with 2 workers")
-                    && place.steps("runs/cells").last! > before + 50
             }
+            let before = try #require(place.steps("runs/cells").last)
+            try wait("the other went on", within: 70) { place.steps("runs/cells").last! > before + 50 }
             #expect(Date().timeIntervalSince(begin) < 70)
             if !isLost {
                 let outcome = try run.outcome(within: 60)

@@ -198,7 +198,7 @@ import Testing
         ])
         #expect(
             shown == ["\r\u{1B}[Kstep 1", "\r\u{1B}[Kstep 2", "", "", "a -- b\n", "", "", "[not his] last"], "\(shown)")
-        #expect(verdict == "error=\nopen=1\nlost=\ncause=rank 2 on n7 was killed (signal 9)\nstopped=0\n")
+        #expect(verdict == "error=\nopen=1\nlost=\ncause=rank 2 on n7 was killed (signal 9)\nstopped=0\nspoken=1\n")
     }
 
     @Test func theRelayKnowsLostHostsAndErrors() throws {
@@ -209,7 +209,7 @@ import Testing
                 + "  Remote daemon: [[1,0],1] on node b\n\nThis is usually\n" + row,
         ])
         #expect(shown.joined() == "step 9\nerror: it broke: now\n")
-        #expect(verdict == "error=it broke: now\nopen=0\nlost=b\ncause=b no longer answers\nstopped=0\n")
+        #expect(verdict == "error=it broke: now\nopen=0\nlost=b\ncause=b no longer answers\nstopped=0\nspoken=1\n")
     }
 
     @Test func theRelayKnowsThatTheRanksHaveSaved() throws {
@@ -217,7 +217,7 @@ import Testing
             "\0job 12\0", "step 9\nstopped on a sig", "nal, and a checkpoint was saved: go on with --resume x\n",
             "mpirun: killing job...\n",
         ])
-        #expect(verdict == "error=\nopen=0\nlost=\ncause=\nstopped=1\n")
+        #expect(verdict == "error=\nopen=0\nlost=\ncause=\nstopped=1\nspoken=1\n")
     }
 
     @Test func whatAScriptSaysFailsNeverAndMovesNoCursor() throws {

@@ -55,6 +55,26 @@ extension ProgramTests {
             #expect(place.steps("runs/cells").count == 1)
         }
 
+        @Test("a signal while mpirun starts its ranks is heard", arguments: [0, 0.06, 0.12, 0.2])
+        func early(seconds: Double) throws {
+            let place = try Place()
+            let run = try script(place, ["--workers", "2"])
+            try run.wait("chose") { try run.said().contains("choose otherwise") }
+            usleep(UInt32(seconds * 1e6))
+            run.send(SIGTERM)
+            let outcome = try run.outcome(within: 20)
+            let words = outcome.errors.split(separator: "\n").last ?? ""
+            let isRight =
+                switch outcome.status {
+                case 75: words.hasPrefix("stopped ") && words.contains("--resume")
+                case 1: words == "error: stopped before the run had begun: start again"
+                // The script itself, which had not come to mpirun.
+                default: outcome.status == 128 + SIGTERM
+                }
+            #expect(isRight, "\(outcome.status): \(outcome.errors)")
+            try awaitNobody(place)
+        }
+
         @Test func nohupKeepsAHangupAway() throws {
             let place = try Place()
             let run = try RunningProgram(["nohup", Program.executable, "train"] + Self.endless, in: place.folder)

@@ -58,11 +58,13 @@ public struct MPILauncher: TrialLauncher {
         var isWanted = true
         var sinceTick = 0
         while process.isRunning {
-            if stop.count > signalled {
-                signalled = stop.count
-                // mpirun hands SIGUSR1 on to the ranks, which save a checkpoint; SIGTERM ends them.
-                kill(process.processIdentifier, signalled == 1 ? SIGUSR1 : SIGTERM)
+            if stop.count > max(signalled, 1) {
+                kill(process.processIdentifier, SIGTERM)
+            } else if stop.count == 1, sinceTick % 10 == 0, Self.isListening(process.processIdentifier) {
+                // mpirun hands SIGUSR1 on to the ranks, which save a checkpoint: those that are there, so it is asked again.
+                kill(process.processIdentifier, SIGUSR1)
             }
+            signalled = stop.count
             usleep(50_000)
             sinceTick += 1
             if sinceTick % 20 == 0, isWanted, !tick() {
@@ -72,6 +74,13 @@ public struct MPILauncher: TrialLauncher {
         }
         let status = process.terminationStatus
         return process.terminationReason == .uncaughtSignal ? 128 + status : status
+    }
+
+    /// Whether a process has a handler for SIGUSR1, which ends it otherwise.
+    private static func isListening(_ process: Int32) -> Bool {
+        let status = FileManager.default.contents(atPath: "/proc/\(process)/status") ?? Data()
+        let caught = String(decoding: status, as: UTF8.self).split(separator: "\n").first { $0.hasPrefix("SigCgt:") }
+        return (caught.flatMap { Int($0.suffix(3), radix: 16) } ?? 0) & (1 << (SIGUSR1 - 1)) != 0
     }
 
     public func fault(of place: TrialPlace) -> String? {
