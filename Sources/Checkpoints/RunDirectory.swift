@@ -15,6 +15,8 @@ public struct RunDirectory: Sendable {
     public var environment: String { "\(path)/environment.json" }
     public var metrics: String { "\(path)/metrics.jsonl" }
     public var log: String { "\(path)/train.log" }
+    /// What the run was computed from and what came of it, once it has ended.
+    public var provenance: String { "\(path)/provenance.json" }
     /// A timeline of all ranks, where `run.trace` asks for one.
     public var trace: String { "\(path)/trace.json" }
     public var checkpoints: String { "\(path)/checkpoints" }

@@ -36,6 +36,7 @@ public final class Console: Sendable {
 
     private let state = Mutex(State())
     private let silent: Bool
+    private let saysProgressAlone: Bool
     /// Columns of the terminal; nil where standard error is none.
     private let columns: Int?
 
@@ -50,8 +51,11 @@ public final class Console: Sendable {
 
     /// - Parameters:
     ///   - silent: says nothing at all: ranks that do not coordinate.
-    public init(silent: Bool = false) {
+    public convenience init(silent: Bool = false) { self.init(silent: silent, saysProgressAlone: false) }
+
+    private init(silent: Bool, saysProgressAlone: Bool) {
         self.silent = silent
+        self.saysProgressAlone = saysProgressAlone
         columns = JobEnvironment.terminalColumns ?? (isatty(STDERR_FILENO) == 1 ? Self.terminalColumns : nil)
     }
 
@@ -59,6 +63,9 @@ public final class Console: Sendable {
         var size = winsize()
         return ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
     }
+
+    /// Another, for work of which no more is to be seen than how far it is.
+    public var showingProgressAlone: Console { Console(silent: silent, saysProgressAlone: true) }
 
     /// Adds the lines to a file as well, those that have been said already included.
     public func open(log path: String) throws {
@@ -114,8 +121,10 @@ public final class Console: Sendable {
     public func say(_ line: String) {
         guard !silent else { return }
         state.withLock { state in
-            state.erase()
-            state.write(line.printable() + "\n")
+            if !saysProgressAlone {
+                state.erase()
+                state.write(line.printable() + "\n")
+            }
             state.log(line)
         }
     }

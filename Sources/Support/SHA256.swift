@@ -30,6 +30,21 @@ public final class SHA256 {
     }
 }
 
+extension SHA256 {
+    /// The size of a file in bytes, and its hash in hexadecimal.
+    package static func ofFile(_ path: String) throws -> (bytes: Int, digest: String) {
+        let file = try InputFile(path, called: shownPath(path))
+        let hash = SHA256()
+        var bytes = 0
+        while true {
+            let part = try file.bytes(at: bytes, count: 1 << 20)
+            guard !part.isEmpty else { return (bytes, hash.finish().hexadecimal) }
+            part.withUnsafeBytes(hash.update)
+            bytes += part.count
+        }
+    }
+}
+
 extension Data {
     /// Two lower-case digits a byte.
     public var hexadecimal: String { map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() }

@@ -14,7 +14,7 @@ enum Lockstep {
         // Before MPI starts: a signal that comes early must not kill a job that it only asks to save and stop.
         let command = CommandLine.arguments.dropFirst().first
         let isTraining = command == "train"
-        let isStoppable = isTraining || command == "predict"
+        let isStoppable = isTraining || command == "predict" || command == "verify"
         if isStoppable { StopSignal.install() }
         let job: Job
         do {
@@ -55,7 +55,7 @@ struct LockstepCommand: ParsableCommand {
         version: versionText,
         subcommands: [
             InitCommand.self, TrainCommand.self, PredictCommand.self, EvaluateCommand.self,
-            CrossvalidateCommand.self, SweepCommand.self, ReportCommand.self, InspectCommand.self,
+            CrossvalidateCommand.self, SweepCommand.self, ReportCommand.self, VerifyCommand.self, InspectCommand.self,
             SynthesizeCommand.self, BenchCommand.self, PlanCommand.self, LayoutCommand.self,
             DoctorCommand.self, ConfigCommand.self,
             ExportCommand.self, ImportCommand.self,

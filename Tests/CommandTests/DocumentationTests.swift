@@ -42,6 +42,8 @@ extension ProgramTests {
             ("lockstep report", .run("")),
             ("lockstep train", .run(short)),
             ("lockstep layout", .run(short)),
+            ("lockstep verify", .leave("needs a run that has ended: VerifyTests")),
+            ("jq ", .leave("needs jq")),
         ]
 
         /// A training of a few steps with a tiny network.

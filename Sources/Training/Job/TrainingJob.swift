@@ -95,6 +95,8 @@ package struct TrainingJob {
             guard let lock else { preconditionFailure("the run's folder is not locked") }
             let folder = directory.held(by: lock)
             try folder.create()
+            // It is of a run that has ended.
+            unlink(folder.provenance)
             let run = start.run ?? folder.identity ?? UUID().uuidString
             environment.run = run
             try environment.write(to: folder.environment)
@@ -150,6 +152,7 @@ package struct TrainingJob {
                 coordinator, layout)
             if case .failed(let record) = verdict { throw record.failure }
             if case .done = verdict { coordinator?.close(isDone: true) } else { coordinator?.close(isDone: false) }
+            if case .done = verdict, let lock { writeProvenance(setup, directory.held(by: lock)) }
             if let timeline {
                 try writeTrace(
                     timeline, clockOffset, environment.ranks[world.rank],
@@ -242,6 +245,20 @@ package struct TrainingJob {
             }
         }
         console.logger.info("\(count) training samples as pictures: \(shownPath(directory.previews))/sample-…")
+    }
+
+    /// Writes down what the run was computed from and what came of it. All of that is safe by now, so a full disk is only a
+    /// warning.
+    private func writeProvenance(_ setup: RunSetup, _ directory: RunDirectory) {
+        try? detector?.enter(.checkpoint)
+        let pairs = setup.specification.train + setup.specification.validation
+        let weights = setup.configuration.training.initializeFrom.flatMap { try? RunDirectory.checkpointFile(at: $0) }
+        let inputs = pairs.flatMap { [$0.image.path, $0.labels.path] } + [weights].compactMap(\.self)
+        do {
+            try Provenance(of: directory, inputs: inputs).write(to: directory.provenance)
+        } catch {
+            console.logger.warning("no provenance.json, by which others could verify the run: \(error)")
+        }
     }
 
     /// Gathers all ranks' timelines in one file. What was trained is safe by now, so a full disk is only a warning.
