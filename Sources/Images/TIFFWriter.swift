@@ -207,6 +207,6 @@ public final class TIFFWriter {
     private static func failure(_ path: String, _ error: ctiff_error) -> Failure {
         ImageOutput.failure(
             writing: path,
-            reason: error.status == CTIFF_SYSTEM ? Failure.systemReason(error.code) : TIFF.text(of: error))
+            reason: error.status == CTIFF_SYSTEM ? Failure.writingReason(error.code) : TIFF.text(of: error))
     }
 }

@@ -75,6 +75,6 @@ package struct AppendedFile: Sendable {
     package var isComplete: Bool { !isIncomplete && pending.isEmpty }
 
     package static func failure(_ path: String, _ code: Int32) -> Failure {
-        .running("\(shownPath(path)) cannot be written: \(Failure.systemReason(code))")
+        .running("\(shownPath(path)) cannot be written: \(Failure.writingReason(code))")
     }
 }

@@ -32,7 +32,7 @@ package struct AtomicFile: ~Copyable {
         guard descriptor >= 0 else {
             let code = errno
             isUnderWay = false
-            throw failure(path, Failure.systemReason(code))
+            throw failure(path, Failure.writingReason(code))
         }
     }
 
@@ -44,7 +44,7 @@ package struct AtomicFile: ~Copyable {
     /// Syncs the file and gives it its name; an older file there is replaced.
     package mutating func keep() throws {
         let code = commit()
-        guard code == 0 else { throw failure(path, Failure.systemReason(code)) }
+        guard code == 0 else { throw failure(path, Failure.writingReason(code)) }
     }
 
     /// Leaves the old file as it was.
@@ -83,13 +83,13 @@ extension AtomicFile {
         do {
             try body(FileHandle(fileDescriptor: file.descriptor, closeOnDealloc: false))
         } catch {
-            throw error as? Failure ?? failure(path, Failure.systemReason(systemCode(error)))
+            throw error as? Failure ?? failure(path, Failure.writingReason(systemCode(error)))
         }
         switch file.commit() {
         case 0: return
         // The folder was mounted from elsewhere: there is no way but beside the file.
         case EXDEV where temporary != nil: try write(path, body)
-        case let code: throw failure(path, Failure.systemReason(code))
+        case let code: throw failure(path, Failure.writingReason(code))
         }
     }
 
@@ -102,12 +102,12 @@ extension AtomicFile {
     package static func link(_ path: String, to target: String, by temporary: String? = nil) throws {
         let place = temporary ?? path + ".part"
         unlink(place)
-        guard symlink(target, place) == 0 else { throw failure(path, Failure.systemReason(errno)) }
+        guard symlink(target, place) == 0 else { throw failure(path, Failure.writingReason(errno)) }
         let code = move(place, to: path)
         guard code != 0 else { return }
         unlink(place)
         if code == EXDEV, temporary != nil { return try link(path, to: target) }
-        throw failure(path, Failure.systemReason(code))
+        throw failure(path, Failure.writingReason(code))
     }
 
     /// Renames a file, a link or a whole folder, and syncs the folder that it goes to; returns `errno`, 0 = done.

@@ -74,7 +74,7 @@ public final class Console: Sendable {
         let descriptor = Glibc.open(
             path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
-            throw Failure.running("\(shownPath(path)) cannot be written: \(Failure.systemReason(errno))")
+            throw Failure.running("\(shownPath(path)) cannot be written: \(Failure.writingReason(errno))")
         }
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {

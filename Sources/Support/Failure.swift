@@ -64,4 +64,19 @@ extension Failure {
     public static func systemReason(_ code: Int32) -> String {
         String(cString: strerror(code)).lowercased()
     }
+
+    /// The same of a file that cannot be written, and what to do: "no space left on device: free some space".
+    public static func writingReason(_ code: Int32) -> String {
+        let advice =
+            switch code {
+            case ENOSPC, EDQUOT: "free some space"
+            case EMFILE, ENFILE: "raise the limit (ulimit -n), or end other programs"
+            case EFBIG: "raise the limit (ulimit -f)"
+            case EACCES, EPERM, EROFS: "check its permissions, or choose another folder"
+            case EISDIR, EEXIST, ENOTDIR, ENOTEMPTY, ELOOP: "move away what stands there"
+            case ENOENT: "its folder was moved or removed"
+            default: "check the disk or its server"
+            }
+        return "\(systemReason(code)): \(advice)"
+    }
 }

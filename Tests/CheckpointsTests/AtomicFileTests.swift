@@ -38,7 +38,10 @@ import Testing
 
     @Test func aFolderThatIsNotThereIsNamed() {
         let path = folder.path("none/a.txt")
-        #expect(throws: Failure.running("\(path) could not be written: no such file or directory")) {
+        #expect(
+            throws: Failure.running(
+                "\(path) could not be written: no such file or directory: its folder was moved or removed")
+        ) {
             try AtomicFile.write("new", to: path)
         }
     }

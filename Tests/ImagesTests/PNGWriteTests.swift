@@ -49,7 +49,10 @@ import Testing
         let image = image(8, 8, channels: 1, maximum: 255)
         let missing = #expect(throws: Failure.self) { try PNG.write(image, to: folder.file("none/a.png")) }
         #expect(missing?.kind == .running)
-        #expect(missing?.message == "image \(folder.file("none/a.png")) cannot be written: no such file or directory")
+        #expect(
+            missing?.message
+                == "image \(folder.file("none/a.png")) cannot be written: no such file or directory: its folder was moved or removed"
+        )
 
         // A folder in the file's place lets the file be written and not be renamed.
         try FileManager.default.createDirectory(atPath: folder.file("a.png/full"), withIntermediateDirectories: true)

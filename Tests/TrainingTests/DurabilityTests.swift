@@ -186,6 +186,34 @@ extension TrainingRuns {
             #expect(try run.steps("train").last == 7)
         }
 
+        @Test("lines that a log has lost between two starts are counted", arguments: [0, 1, 2, 5])
+        func cutLog(kept: Int) throws {
+            let task = try TinyTask()
+            let run = try task.train("run")
+            let steps = try run.steps("train")
+            let last = try #require(run.directory.checkpointSteps.last)
+            var left = kept
+            let lines = try String(contentsOfFile: run.directory.metrics, encoding: .utf8).split(separator: "\n").filter
+            {
+                guard $0.contains("\"event\":\"train\"") else { return true }
+                left -= 1
+                return left >= 0
+            }
+            try Data((lines.joined(separator: "\n") + "\n").utf8).write(to: URL(filePath: run.directory.metrics))
+            try task.resume("run", ["training.steps=7"])
+            let missing = last - min(kept, steps.count)
+            let notes = try run.events("note").compactMap { $0["message"] as? String }.filter {
+                $0.contains("the log lacks")
+            }
+            #expect(
+                notes
+                    == (missing == 0
+                        ? []
+                        : [
+                            "the log lacks \(missing) of the \(last) steps before this one: it was cut, or its disk was full"
+                        ]))
+        }
+
         @Test("a copy of a checkpoint beside the others is none", arguments: ["step-3", "step-003", "step-+5"])
         func copiedCheckpoint(name: String) throws {
             let task = try TinyTask()

@@ -196,7 +196,7 @@ public struct PredictionJob {
             + SampleSource.leftOut(input, of: "--input")
         try makeFolder(folder, called: "--output \(folder)", advice: "choose a folder that can be written")
         guard access(folder, W_OK | X_OK) == 0 else {
-            throw Failure.request("--output \(folder) cannot be written: \(Failure.systemReason(errno))")
+            throw Failure.request("--output \(folder) cannot be written: \(Failure.writingReason(errno))")
         }
         return (inputs, notes)
     }

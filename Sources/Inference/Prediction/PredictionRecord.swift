@@ -202,6 +202,6 @@ struct PredictionRecord {
     }
 
     private static func failure(_ path: String, _ code: Int32) -> Failure {
-        .running("\(path) could not be written: \(Failure.systemReason(code))")
+        .running("\(path) could not be written: \(Failure.writingReason(code))")
     }
 }

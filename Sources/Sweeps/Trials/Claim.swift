@@ -152,7 +152,7 @@ package final class Claim {
     }
 
     private static func failure(_ path: String, _ code: Int32) -> Failure {
-        .running("\(path): cannot be written: \(Failure.systemReason(code))")
+        .running("\(path): cannot be written: \(Failure.writingReason(code))")
     }
 
     /// Whether somebody holds a trial, as far as one look tells.

@@ -121,7 +121,7 @@ public struct MPILauncher: TrialLauncher {
     private static func lockedLog(_ path: String, stop: StopRequest, tick: () -> Bool) throws -> FileHandle? {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0o666)
         guard descriptor >= 0 else {
-            throw Failure.running("\(path): cannot be written: \(Failure.systemReason(errno))")
+            throw Failure.running("\(path): cannot be written: \(Failure.writingReason(errno))")
         }
         let log = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
         if log.lock(patience: 60, while: { tick() && !stop.isRequested }) { return log }

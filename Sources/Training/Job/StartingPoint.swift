@@ -101,7 +101,7 @@ extension RunSetup {
                         + [
                             checkpoint.metadata?.remark(on: directory.checkpoint(step: state.step)),
                             checkpoint.metadata?.divergence(engine: configuration.run.engine),
-                            remark(onChanged: changed),
+                            remark(onChanged: changed), try remark(onLogOf: state.step, in: directory),
                             hasSameImages ? nil : specification.remarkOnOtherImages(configuration.data.validation),
                             state.average != nil && checkpoint.state.average == nil
                                 ? "the checkpoint has no averaged weights: averaging begins here" : nil,
@@ -206,6 +206,14 @@ extension RunSetup {
         configuration.optimizer.schedule.rate(
             base: configuration.optimizer.learningRate, step: step,
             progress: limit.progress(step: step, elapsed: elapsed))
+    }
+
+    /// What the log lacks of the steps before a checkpoint; nil where it has all.
+    private func remark(onLogOf step: Int, in directory: RunDirectory) throws -> String? {
+        let trained = try RunCourse(directory.metrics, after: 0, metric: metric).trained
+        let missing = step - trained.filter { (1...max(step, 1)).contains($0) }.count
+        guard missing > 0 else { return nil }
+        return "the log lacks \(missing) of the \(step) steps before this one: it was cut, or its disk was full"
     }
 
     /// Why the checkpoint of the best score is no longer good for anything, if so: the best is then sought anew.
