@@ -32,11 +32,15 @@ public final class SHA256 {
 
 extension SHA256 {
     /// The size of a file in bytes, and its hash in hexadecimal.
-    package static func ofFile(_ path: String) throws -> (bytes: Int, digest: String) {
+    ///
+    /// - Parameter isStopped: asked now and then, since a file may take minutes; `Failure.stopped` is thrown where it says so.
+    package static func ofFile(_ path: String, isStopped: () -> Bool = { false }) throws -> (bytes: Int, digest: String)
+    {
         let file = try InputFile(path, called: shownPath(path))
         let hash = SHA256()
         var bytes = 0
         while true {
+            guard !isStopped() else { throw Failure(.stopped, "stopped while reading \(shownPath(path))") }
             let part = try file.bytes(at: bytes, count: 1 << 20)
             guard !part.isEmpty else { return (bytes, hash.finish().hexadecimal) }
             part.withUnsafeBytes(hash.update)

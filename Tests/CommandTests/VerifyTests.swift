@@ -40,9 +40,10 @@ extension ProgramTests {
             try data.write(to: URL(filePath: path(place, file)))
         }
 
+        /// Replaces the first.
         private func replace(_ place: Place, _ file: String, _ old: String, by new: String) throws {
             try edit(place, file) {
-                $0 = Data(String(decoding: $0, as: UTF8.self).replacingOccurrences(of: old, with: new).utf8)
+                $0 = Data(String(decoding: $0, as: UTF8.self).replacing(old, with: new, maxReplacements: 1).utf8)
             }
         }
 
@@ -113,7 +114,7 @@ extension ProgramTests {
             try FileManager.default.removeItem(atPath: path(place, "provenance.json"))
             try replace(place, "config.yaml", "learning_rate: 0.02", by: "learning_rate: 0.03")
             let (second, _, words) = try verify(place)
-            #expect(second == 2 && words.count == 1 && words[0].contains("another configuration"), "\(words)")
+            #expect(second == 1 && words.count == 1 && words[0].contains("of another run than"), "\(words)")
         }
 
         @Test func whatCannotBeReplayedIsRefused() throws {
@@ -137,17 +138,125 @@ extension ProgramTests {
             #expect(timed.status == 2 && timed.errors.contains("was given in minutes"), "\(timed.errors)")
         }
 
-        @Test func aRunThatWentOnOtherwiseIsVerifiedInParts() throws {
+        @Test(
+            "a run that went on otherwise is verified in parts, and never called wrong",
+            arguments: [
+                ["optimizer.learning_rate=0.01"], ["run.engine=openblas"], ["data.root=more"],
+                ["optimizer.schedule.kind=cosine", "training.steps=8"],
+            ])
+        func wentOn(settings: [String]) throws {
             let place = try Place()
+            try place.succeed(["synthesize", "more", "--count", "7", "--size", "64", "--seed", "4"])
             try place.succeed(["train", "cells.yaml", "--until", "4"])
             #expect(FileManager.default.fileExists(atPath: path(place, "provenance.json")))
-            try place.succeed(["train", "--resume", "runs/cells", "--set", "optimizer.learning_rate=0.01"])
-            let (status, _, errors) = try verify(place)
+            try place.succeed(["train", "--resume", "runs/cells"] + settings.flatMap { ["--set", $0] })
+            for from in [[], ["--from", "0"]] {
+                let (status, _, errors) = try verify(place, from)
+                #expect(
+                    status == 2 && errors.count == 1
+                        && (errors[0].contains("went on otherwise between steps")
+                            || errors[0].contains("cannot be computed again")),
+                    "\(from): \(errors)")
+            }
+            #expect(try verify(place, ["--from", "4"]).status == 0)
+            #expect(try verify(place, ["--to", "4"]).status == 0)
+        }
+
+        /// A setting that was put back leaves no trace but in the log and in the checkpoints between.
+        @Test func aSettingThatWasPutBackIsSeen() throws {
+            let place = try Place()
+            try place.succeed(["train", "cells.yaml", "--until", "2"])
+            for (step, rate) in [("4", "0.05"), ("6", "0.02")] {
+                try place.succeed([
+                    "train", "--resume", "runs/cells", "--until", step, "--set", "optimizer.learning_rate=\(rate)",
+                    "--set",
+                    "checkpoint.keep=1",
+                ])
+            }
+            // What is left of it is of one rate.
+            #expect(try verify(place).status == 0)
+            let (status, _, errors) = try verify(place, ["--from", "0"])
+            #expect(status == 2 && errors[0].contains("went on otherwise"), "\(errors)")
+        }
+
+        @Test("the record is compared with the run that it is of")
+        func forged() throws {
+            let place = try Place()
+            try place.succeed(["train", "cells.yaml"])
+            try place.succeed(["train", "cells.yaml", "--output", "longer", "--set", "training.steps=8"])
+            func expect(_ words: String, _ change: (Place) throws -> Void) throws {
+                let copy = try Place()
+                try FileManager.default.createDirectory(
+                    atPath: copy.folder.path("runs"), withIntermediateDirectories: true)
+                try FileManager.default.copyItem(
+                    atPath: place.folder.path("runs/cells"), toPath: copy.folder.path("runs/cells"))
+                try change(copy)
+                let (status, answer, errors) = try verify(copy)
+                #expect(status == 1 && errors.count == 1 && errors[0].contains(words), "\(errors), not \(words)")
+                #expect(answer?.verified == false)
+            }
+            for (old, new) in [
+                ("\"step\" : 6\n}", "\"step\" : 5\n}"), ("\"run\" : \"", "\"run\" : \"x"),
+                ("\"engine_version\" : \"", "\"engine_version\" : \"9"), ("\"state\" : \"", "\"state\" : \"0"),
+                ("\"file\" : \"metrics.jsonl\"", "\"file\" : \"../cells/metrics.jsonl\""),
+            ] {
+                try expect(old.contains("6") ? "latest does not name" : "says of the run what its checkpoints do not") {
+                    try replace($0, "provenance.json", old, by: new)
+                }
+            }
+            try expect("cell-0003.png was not there when the run ended") { copy in
+                try edit(copy, "provenance.json") { data in
+                    var record = try? JSONSerialization.jsonObject(with: data) as? [String: Any]
+                    let inputs = record?["inputs"] as? [[String: Any]] ?? []
+                    record?["inputs"] = inputs.filter { $0["file"] as? String != "cells/images/cell-0003.png" }
+                    data = (try? JSONSerialization.data(withJSONObject: record ?? [:])) ?? Data()
+                }
+            }
+            try expect("best does not name the checkpoint") { copy in
+                try FileManager.default.removeItem(atPath: path(copy, "checkpoints/best"))
+                try FileManager.default.copyItem(
+                    atPath: path(copy, "checkpoints/step-00000002.safetensors"), toPath: path(copy, "checkpoints/best"))
+            }
+            try expect("step-00000008.safetensors was not there when the run ended") { copy in
+                try FileManager.default.copyItem(
+                    atPath: place.folder.path("longer/checkpoints/step-00000008.safetensors"),
+                    toPath: path(copy, "checkpoints/step-00000008.safetensors"))
+            }
+            // Without a record the log is compared with what is computed.
+            try expect("metrics.jsonl has no loss of step 5") { copy in
+                try FileManager.default.removeItem(atPath: path(copy, "provenance.json"))
+                try edit(copy, "metrics.jsonl") { log in
+                    let lines = String(decoding: log, as: UTF8.self).split(separator: "\n")
+                        .filter { !($0.contains("\"event\":\"train\"") && $0.contains("\"step\":5")) }
+                    log = Data((lines.joined(separator: "\n") + "\n").utf8)
+                }
+            }
+        }
+
+        @Test func whereVerifyCannotWorkItSaysSoAndLeavesNothing() throws {
+            let place = try Place()
+            try place.succeed(["train", "cells.yaml"])
+            let elsewhere = try TemporaryFolder()
+            let lost = try Program.run(["verify", path(place, "")], in: elsewhere)
             #expect(
-                status == 2 && errors[0].contains("went on with another configuration between steps 2 and 6"),
-                "\(errors)")
-            // The last step's configuration begins with the one before it, which is the other's.
-            #expect(try verify(place, ["--to", "4"]).status == 1)
+                lost.status == 2 && lost.errors.contains("start in the folder in which the run was started"),
+                "\(lost.errors)")
+            let temporary = place.folder.path("none")
+            let run = try RunningProgram(
+                ["TMPDIR=\(temporary)", Program.executable, "verify", "runs/cells"], in: place.folder
+            ).outcome(within: 20)
+            #expect(
+                run.status == 2 && run.errors.contains("name another temporary folder with TMPDIR"), "\(run.errors)")
+            #expect(!FileManager.default.fileExists(atPath: temporary))
+            // A run that another process works on is not compared with what it was.
+            let training = try place.start([
+                "train", "--resume", "runs/cells", "--set", "training.steps=1000000", "--set", "checkpoint.keep=1",
+            ])
+            try training.wait("trained") { try place.losses("runs/cells").count > 20 }
+            let (status, _, errors) = try verify(place)
+            #expect(status == 2 && errors[0].contains("is being trained"), "\(errors)")
+            training.send(SIGTERM)
+            #expect(try training.outcome(within: 20).status == 75)
         }
 
         /// The record is of a run that has ended.

@@ -22,6 +22,8 @@ package struct TrainingRequest: Sendable {
     package var previews: Int
     /// The step at which this start of the run ends, though the run is longer; nil: it trains to its end.
     package var until: Int?
+    /// Only the weights are wanted, of a run that was validated before: no validation, not even of the last step.
+    package var isReplay = false
 
     package init(
         configuration: String? = nil, settings: [String] = [], output: String? = nil, resume: String? = nil,

@@ -91,12 +91,17 @@ package struct TrainingJob {
         let engine = Engine(configuration.run.engine, threads: configuration.run.threads(localRanks: localRanks))
         var environment = try RunEnvironment.gather(world, layout, engine)
         var coordinator: Coordinator?
+        var initialWeights: Provenance.File?
         let identity = try world.agreeOnRoot { () throws -> RunIdentity in
             guard let lock else { preconditionFailure("the run's folder is not locked") }
             let folder = directory.held(by: lock)
             try folder.create()
             // It is of a run that has ended.
             unlink(folder.provenance)
+            if start.state.step == 0, let path = configuration.training.initializeFrom {
+                let file = realPath(try RunDirectory.checkpointFile(at: path))
+                initialWeights = try Provenance.File(file, as: file)
+            }
             let run = start.run ?? folder.identity ?? UUID().uuidString
             environment.run = run
             try environment.write(to: folder.environment)
@@ -148,11 +153,13 @@ package struct TrainingJob {
         do {
             verdict = try agree(
                 on: setup.isOver(start, until: request.until)
-                    ? .done : train(setup, layout, start, request.until, engine, coordinator, keeper, timeline),
+                    ? .done : train(setup, layout, start, request, engine, coordinator, keeper, timeline),
                 coordinator, layout)
             if case .failed(let record) = verdict { throw record.failure }
             if case .done = verdict { coordinator?.close(isDone: true) } else { coordinator?.close(isDone: false) }
-            if case .done = verdict, let lock { writeProvenance(setup, directory.held(by: lock)) }
+            if case .done = verdict, let lock, !request.isReplay {
+                writeProvenance(setup, directory.held(by: lock), initialWeights)
+            }
             if let timeline {
                 try writeTrace(
                     timeline, clockOffset, environment.ranks[world.rank],
@@ -249,13 +256,13 @@ package struct TrainingJob {
 
     /// Writes down what the run was computed from and what came of it. All of that is safe by now, so a full disk is only a
     /// warning.
-    private func writeProvenance(_ setup: RunSetup, _ directory: RunDirectory) {
+    private func writeProvenance(_ setup: RunSetup, _ directory: RunDirectory, _ initialWeights: Provenance.File?) {
         try? detector?.enter(.checkpoint)
         let pairs = setup.specification.train + setup.specification.validation
-        let weights = setup.configuration.training.initializeFrom.flatMap { try? RunDirectory.checkpointFile(at: $0) }
-        let inputs = pairs.flatMap { [$0.image.path, $0.labels.path] } + [weights].compactMap(\.self)
         do {
-            try Provenance(of: directory, inputs: inputs).write(to: directory.provenance)
+            try Provenance(
+                of: directory, inputs: pairs.flatMap { [$0.image.path, $0.labels.path] }, initialWeights: initialWeights
+            ).write(to: directory.provenance)
         } catch {
             console.logger.warning("no provenance.json, by which others could verify the run: \(error)")
         }
@@ -278,9 +285,10 @@ package struct TrainingJob {
         try world.agree { try detector.enter(phase, step: step) }
     }
 
-    /// Trains on this rank, or coordinates, to the end of the run, or to the step `until`.
+    /// Trains on this rank, or coordinates, to the end of the run, or of this start of it.
     private func train(
-        _ setup: RunSetup, _ layout: ProcessLayout, _ start: StartingPoint, _ until: Int?, _ engine: Engine,
+        _ setup: RunSetup, _ layout: ProcessLayout, _ start: StartingPoint, _ request: TrainingRequest,
+        _ engine: Engine,
         _ coordinator: Coordinator?, _ keeper: StateKeeper?, _ timeline: Timeline?
     ) throws -> Ending {
         coordinator?.begin()
@@ -306,9 +314,10 @@ package struct TrainingJob {
             ? coordinator.map { LocalCoordinator($0) } ?? RemoteCoordinator(world, coordinator: layout.coordinator)
             : nil
         let worker = Worker(
-            configuration: setup.configuration, limit: setup.limit, until: until, workers: workers, trainer: trainer,
+            configuration: setup.configuration, limit: setup.limit, until: request.until, workers: workers,
+            trainer: trainer,
             coordinator: client,
-            hasValidation: !setup.specification.validation.isEmpty, start: start,
+            hasValidation: !setup.specification.validation.isEmpty && !request.isReplay, start: start,
             validator: setup.configuration.validation.place == .workers ? setup.validator(engine) : nil,
             keeper: keeper, recorder: recorder)
         let ending: Ending

@@ -31,39 +31,51 @@ package struct Provenance: Codable, Equatable, Sendable {
     let run: String
     /// The steps that the run came to.
     let step: Int
+    /// The step of the best validation, whose checkpoint `best` names; nil where there was none.
+    let best: Int?
     /// The last checkpoint's, by `CheckpointMetadata.programKeys`: `version`, `revision`, `engine_version`, …
     let program: [String: String]
     let configuration: File
-    /// Images and labels, of training and validation, and the weights that the run began with where it was given some.
+    /// The weights that the run began with; nil where it drew them itself.
+    let initialWeights: File?
+    /// Images and labels, of training and validation.
     let inputs: [File]
     let checkpoints: [State]
     let log: File
 
+    enum CodingKeys: String, CodingKey {
+        case format, run, step, best, program, configuration, inputs, checkpoints, log
+        case initialWeights = "initial_weights"
+    }
+
     /// Reads what a run that has ended consists of.
     ///
-    /// - Parameter inputs: the files that it was computed from.
-    init(of directory: RunDirectory, inputs: [String]) throws {
-        func own(_ path: String) throws -> File {
-            try File(path, as: String(path.dropFirst(directory.path.count + 1)))
-        }
+    /// - Parameters:
+    ///   - inputs: the images and labels that it was computed from.
+    ///   - initialWeights: as they were when the run began.
+    init(of directory: RunDirectory, inputs: [String], initialWeights: File?) throws {
         var metadata: CheckpointMetadata?
         checkpoints = try directory.checkpointSteps.map { step in
             let path = directory.checkpoint(step: step)
             metadata = try SafetensorsFile(reading: path).checkpoint
-            return State(step: step, file: try own(path), state: metadata?.stateDigest ?? "")
+            return State(
+                step: step, file: try File(path, as: directory.name(of: path)), state: metadata?.stateDigest ?? "")
         }
         guard let metadata else { throw Failure.running("\(shownPath(directory.path)) has no checkpoint") }
         run = metadata.run ?? ""
         step = metadata.step
+        best = directory.named(by: directory.best)
         program = metadata.program
-        configuration = try own(directory.configuration)
-        log = try own(directory.metrics)
+        configuration = try File(directory.configuration, as: directory.name(of: directory.configuration))
+        log = try File(directory.metrics, as: directory.name(of: directory.metrics))
         self.inputs = try Set(inputs).sorted().map { try File($0, as: $0) }
+        self.initialWeights = initialWeights
     }
 
     /// Reads the file; nil where there is none.
     init?(reading path: String) throws {
-        guard access(path, F_OK) == 0 else { return nil }
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return nil }
         let data = try InputFile(path, called: shownPath(path)).contents(atMost: 1 << 30, as: "a provenance")
         do { self = try JSONDecoder().decode(Self.self, from: data) } catch {
             throw Failure.request(
@@ -84,28 +96,85 @@ package struct Provenance: Codable, Equatable, Sendable {
     /// How many files it names.
     var count: Int { inputs.count + checkpoints.count + 2 }
 
+    // MARK: - Comparing
+
     /// What is not as it was, a sentence each.
     ///
-    /// - Parameter directory: the run's.
-    func differences(in directory: RunDirectory) -> [String] {
-        ([configuration, log] + checkpoints.map(\.file)).compactMap {
-            $0.difference(at: "\(directory.path)/\($0.file)")
+    /// - Parameters:
+    ///   - directory: the run's.
+    ///   - inputs: the images and labels that its configuration names; nil where they cannot be listed.
+    ///   - isFromBeginning: whether the weights that the run began with matter.
+    ///   - progress: told how many files were compared.
+    func differences(
+        in directory: RunDirectory, inputs named: [String]?, isFromBeginning: Bool, progress: (Int) throws -> Void
+    ) throws -> [String] {
+        var done = 0
+        func difference(_ file: File, at path: String) throws -> String? {
+            try progress(done)
+            done += 1
+            return try file.difference(at: path)
         }
-            + inputs.compactMap { $0.difference(at: $0.file) }
+        var found: [String] = []
+        for (file, path) in [(configuration, directory.configuration), (log, directory.metrics)] {
+            found += [try difference(file, at: path)].compactMap(\.self)
+        }
+        for checkpoint in checkpoints {
+            let path = directory.checkpoint(step: checkpoint.step)
+            if let words = try difference(checkpoint.file, at: path) { found.append(words) }
+        }
+        found += try inputs.compactMap { try difference($0, at: $0.file) }
+        if isFromBeginning, let weights = initialWeights {
+            found += [try difference(weights, at: weights.file)].compactMap(\.self)
+        }
+        guard found.isEmpty else { return found }
+        return try contradictions(in: directory, inputs: named)
+    }
+
+    /// What the record says of files that are as they were, and they do not; and files that it does not know.
+    private func contradictions(in directory: RunDirectory, inputs named: [String]?) throws -> [String] {
+        func isNew(_ path: String) -> String { "\(shownPath(path)) was not there when the run ended" }
+        let known = Set(checkpoints.map(\.step))
+        var found = directory.checkpointSteps.filter { !known.contains($0) }.map {
+            isNew(directory.checkpoint(step: $0))
+        }
+        if let named {
+            let listed = Set(inputs.map(\.file))
+            found += Set(named).subtracting(listed).sorted().map(isNew)
+            found += listed.subtracting(named).sorted().map { "\($0) is no image or label of the run's configuration" }
+        }
+        for (link, step) in [(directory.best, best), (directory.latest, self.step)]
+        where directory.named(by: link) != step {
+            found.append("\(shownPath(link)) does not name the checkpoint that it named when the run ended")
+        }
+        guard found.isEmpty else { return found }
+        let now = try Provenance(of: directory, inputs: inputs.map(\.file), initialWeights: initialWeights)
+        return now == self ? [] : ["\(shownPath(directory.provenance)) says of the run what its checkpoints do not"]
+    }
+}
+
+extension RunDirectory {
+    /// A path within the folder.
+    fileprivate func name(of path: String) -> String { String(path.dropFirst(self.path.count + 1)) }
+
+    /// The step of the checkpoint that a link names; nil where it names none.
+    fileprivate func named(by link: String) -> Int? {
+        guard let target = try? FileManager.default.destinationOfSymbolicLink(atPath: link) else { return nil }
+        return checkpointSteps.first { Checkpoint.fileName(step: $0) == target }
     }
 }
 
 extension Provenance.File {
-    fileprivate init(_ path: String, as name: String) throws {
-        let (bytes, digest) = try SHA256.ofFile(path)
+    init(_ path: String, as name: String, isStopped: () -> Bool = { false }) throws {
+        let (bytes, digest) = try SHA256.ofFile(path, isStopped: isStopped)
         self.init(file: name, bytes: bytes, sha256: digest)
     }
 
-    /// What is otherwise about the file at a path; nil where nothing is.
-    fileprivate func difference(at path: String) -> String? {
+    /// What is otherwise about the file at a path; nil where nothing is. Throws where a signal ends the comparison.
+    fileprivate func difference(at path: String) throws -> String? {
         do {
-            let now = try Self(path, as: file)
+            let size = try InputFile(path, called: shownPath(path)).size
+            let now = size == bytes ? try Self(path, as: file, isStopped: { StopSignal.isRaised }) : nil
             return now == self ? nil : "\(shownPath(path)) was changed since the run ended"
-        } catch { return Failure(wrapping: error).message }
+        } catch let failure as Failure where failure.kind != .stopped { return failure.message }
     }
 }

@@ -68,7 +68,7 @@ package struct RunVerification {
                 _ = try TrainingJob(world: world, localRanks: localRanks, console: console.showingProgressAlone)
                     .run(request(from: outcome.checkpoints.last?.step ?? outcome.from, to: step, in: place))
             } catch let failure as Failure where failure.kind == .stopped {
-                throw Failure(.stopped, "stopped on a signal, and nothing was verified: start lockstep verify again")
+                throw Self.stopped
             }
             outcome = try world.agreeOnRoot { try compared(outcome, at: step, with: replay) }
             guard outcome.differences.isEmpty else { return outcome }
@@ -107,23 +107,36 @@ package struct RunVerification {
         guard begin < end else {
             throw Failure.request("there are no steps from \(begin) to \(end): give --from a step before that of --to")
         }
-        if let configuration = try? Configuration.load(path: directory.configuration, settings: []) {
-            try checkLength(configuration)
+        guard !FileHandle.isLocked(folder: directory.path) else {
+            throw Failure.request("\(shown) is being trained: verify it once it has ended")
         }
+        let configuration = try? Configuration.load(path: directory.configuration, settings: [])
+        if let configuration { try checkLength(configuration) }
         var outcome = Outcome(run: directory.path, from: begin, to: end)
         if let provenance = try Provenance(reading: directory.provenance) {
-            outcome.differences = provenance.differences(in: directory)
-            outcome.files = provenance.count - outcome.differences.count
+            try checkPlace(provenance)
+            let samples = try? configuration?.samples()
+            outcome.differences = try provenance.differences(
+                in: directory,
+                inputs: samples.map { ($0.train + $0.validation).flatMap { [$0.image.path, $0.labels.path] } },
+                isFromBeginning: begin == 0
+            ) { done in
+                guard !StopSignal.isRaised else { throw Self.stopped }
+                console.progress("comparing files: \(done) of \(provenance.count)")
+            }
+            console.endProgress()
+            outcome.files = outcome.differences.isEmpty ? provenance.count : nil
         }
-        var configuration = ""
-        if outcome.differences.isEmpty {
-            (configuration, outcome.differences) = try examined(from: begin, to: end)
-        }
+        var yaml = ""
+        if outcome.differences.isEmpty { (yaml, outcome.differences) = try examined(from: begin, to: end) }
         guard outcome.differences.isEmpty else { return Plan(outcome: outcome) }
         return Plan(
             outcome: outcome, stops: steps.filter { $0 > begin && $0 <= end },
-            folder: try makeFolder(configuration, from: begin))
+            folder: try makeFolder(yaml, from: begin))
     }
+
+    private static let stopped = Failure(
+        .stopped, "stopped on a signal, and nothing was verified: start lockstep verify again")
 
     private func checkLength(_ configuration: Configuration) throws {
         guard case .minutes = configuration.training.length else { return }
@@ -133,76 +146,137 @@ package struct RunVerification {
         )
     }
 
-    /// The configuration in YAML of the steps to replay, and what the checkpoints of both ends, and the run's configuration,
-    /// have that does not go together. Throws where they cannot be replayed by this program.
+    /// Where not one input is there, it is the working folder that is another.
+    private func checkPlace(_ provenance: Provenance) throws {
+        guard let first = provenance.inputs.first, provenance.inputs.allSatisfy({ access($0.file, F_OK) != 0 }) else {
+            return
+        }
+        throw Failure.request(
+            "none of the run's \(provenance.inputs.count) images and labels is there, \(first.file) say: start in the folder in "
+                + "which the run was started, or bring them back")
+    }
+
+    /// The configuration in YAML of the steps to replay, and what is not as it should be about their checkpoints, and the
+    /// run's configuration. Throws where they cannot be replayed by this program, or by no single one.
     private func examined(from begin: Int, to end: Int) throws -> (yaml: String, differences: [String]) {
-        var ends: [CheckpointMetadata] = []
-        for step in [begin, end] where step > 0 {
+        var all: [CheckpointMetadata] = []
+        for step in directory.checkpointSteps where step >= begin && step <= end {
             let path = directory.checkpoint(step: step)
             do {
                 guard let metadata = try SafetensorsFile(reading: path).verified() else {
                     return ("", ["\(shownPath(path)) holds weights but no run"])
                 }
-                ends.append(metadata)
+                all.append(metadata)
             } catch let failure as Failure where failure.kind == .request { return ("", [failure.message]) }
         }
-        guard let last = ends.last, let first = ends.first else { preconditionFailure("steps without an end") }
+        guard let last = all.last else { preconditionFailure("no checkpoint of step \(end)") }
+        if let other = all.first(where: { $0.run != last.run }) {
+            return (
+                "", ["\(shownPath(directory.checkpoint(step: other.step))) is of another run than that of step \(end)"]
+            )
+        }
         try checkLength(last.configuration)
-        for metadata in ends {
+        let computed = all.filter { $0.step > begin }
+        for metadata in computed {
             guard let divergence = metadata.divergence(engine: last.configuration.run.engine) else { continue }
             throw Failure.request(
                 "\(shownPath(directory.checkpoint(step: metadata.step))) cannot be computed again by this program: \(divergence)"
             )
         }
-        let changes = try last.configuration.changes(since: first.configuration, haveSameImages: true)
-        let isSameLength =
-            first.configuration.training.length == last.configuration.training.length
-            || last.configuration.optimizer.schedule.shape == .constant
-        guard try first.configuration.resultDigest == last.configuration.resultDigest, isSameLength else {
-            throw Failure.request(
-                "\(shownPath(directory.path)) went on with another configuration between steps \(begin) and \(end) ("
-                    + (changes.first
-                        ?? (isSameLength ? "optimizer.learning_rate" : "the run's length, which its schedule follows"))
-                    + "): verify what lies between two checkpoints of one")
+        for metadata in computed {
+            if let change = try change(from: metadata, to: last) { throw wentOn(change, begin, end) }
         }
-        var differences: [String] = []
-        if first.run != last.run {
-            differences.append("the checkpoints of steps \(begin) and \(end) are of two runs")
-        }
+        if let note = try noteOfChange(from: begin, to: end) { throw wentOn(note, begin, end) }
+        try checkCompression(last.configuration)
+        guard end == directory.checkpointSteps.last else { return (last.yaml, []) }
         let now = try Configuration.load(path: directory.configuration, settings: [])
-        if try now.resultDigest != last.configuration.resultDigest {
-            differences.append(
-                "\(shownPath(directory.configuration)) is not the configuration that the checkpoint of step \(end) was trained with"
+        guard try now.resultDigest == last.configuration.resultDigest else {
+            return (
+                "",
+                [
+                    "\(shownPath(directory.configuration)) is not the configuration that the checkpoint of step \(end) was trained with"
+                ]
             )
         }
-        return (last.yaml, differences)
+        return (last.yaml, [])
+    }
+
+    private func wentOn(_ change: String, _ begin: Int, _ end: Int) -> Failure {
+        .request(
+            "\(shownPath(directory.path)) went on otherwise between steps \(begin) and \(end) (\(change)): verify what lies "
+                + "between two checkpoints of one way, with --from and --to")
+    }
+
+    /// What steps up to one checkpoint were computed from that those up to another were not; nil where it is the same.
+    private func change(from old: CheckpointMetadata, to new: CheckpointMetadata) throws -> String? {
+        if old.images != new.images || old.contents != new.contents { return "the images are others" }
+        if old.configuration.training.length != new.configuration.training.length,
+            new.configuration.optimizer.schedule.shape != .constant
+        {
+            return "its schedule follows the run's length, which is another"
+        }
+        guard try old.configuration.resultDigest != new.configuration.resultDigest else { return nil }
+        return try new.configuration.changes(since: old.configuration, haveSameImages: true).first
+            ?? "optimizer.learning_rate is another"
+    }
+
+    /// What the log says of a resume between two steps that changed what is computed from there on.
+    private func noteOfChange(from begin: Int, to end: Int) throws -> String? {
+        let signs = ["from here", "the learning rate jumps", "the images are not those of the checkpoint"]
+        return try events(directory).first { event in
+            event.event == "note" && event.step > begin && event.step < end
+                && signs.contains { event.message?.contains($0) == true }
+        }.flatMap { "step \($0.step): \($0.message ?? "")" }
+    }
+
+    /// Gradients that travel in half the bytes are rounded once for each worker.
+    private func checkCompression(_ configuration: Configuration) throws {
+        guard configuration.communication.compression != .none else { return }
+        struct Noted: Decodable { let ranks: [RunEnvironment.Rank] }
+        let data = FileManager.default.contents(atPath: directory.environment) ?? Data()
+        let then =
+            (try? JSONDecoder().decode(Noted.self, from: data))?.ranks.filter { $0.role.contains("worker") } ?? []
+        let now = ProcessLayout(ranks: world.size, mode: configuration.run.coordinator).workers.count
+        guard then.count != now || Set(then.map(\.host)).count > 1 else { return }
+        throw Failure.request(
+            "\(shownPath(directory.path)) was trained by \(then.count) workers with communication.compression, by which the result "
+                + "depends on their number and hosts: it can be verified with as many workers, on one host")
     }
 
     /// Makes a folder in which a run stands that goes on from where the replay begins.
     private func makeFolder(_ yaml: String, from begin: Int) throws -> String {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "lockstep-verify-\(UUID().uuidString)").path
+        let place = FileManager.default.temporaryDirectory.path
+        let folder =
+            "\(place.count > 1 && place.hasSuffix("/") ? String(place.dropLast()) : place)/lockstep-verify-\(UUID().uuidString)"
         let run = RunDirectory(Self.replay(in: folder))
-        try Support.makeFolder(
-            begin == 0 ? folder : run.checkpoints, called: shownPath(folder), advice: "name another folder with TMPDIR")
-        let configuration = begin == 0 ? "\(folder)/config.yaml" : run.configuration
-        try AtomicFile.write(yaml, to: configuration)
-        if begin > 0 {
-            try AtomicFile.link(run.checkpoint(step: begin), to: realPath(directory.checkpoint(step: begin)))
+        do {
+            guard isFolder(place) == true else { throw Failure.request("there is no folder \(place)") }
+            try Support.makeFolder(
+                begin == 0 ? folder : run.checkpoints, called: shownPath(folder), advice: "it is needed for the replay")
+            try AtomicFile.write(yaml, to: begin == 0 ? "\(folder)/config.yaml" : run.configuration)
+            if begin > 0 {
+                try AtomicFile.link(run.checkpoint(step: begin), to: realPath(directory.checkpoint(step: begin)))
+            }
+        } catch {
+            try? FileManager.default.removeItem(atPath: folder)
+            throw Failure.request("\(Failure(wrapping: error).message); name another temporary folder with TMPDIR")
         }
         return folder
     }
 
     private func request(from begin: Int, to end: Int, in folder: String) -> TrainingRequest {
-        // None of these changes what is computed: when it is saved and validated, and whether it may end sooner.
+        // None of these changes what is computed: when it is saved, and whether it may end sooner.
         let settings = [
-            "checkpoint.every=1000000000", "checkpoint.keep=1", "checkpoint.memory=false",
-            "validation.every=1000000000",
-            "validation.patience=0", "run.trace=false",
+            "checkpoint.every=1000000000", "checkpoint.keep=1", "checkpoint.memory=false", "validation.patience=0",
+            "run.trace=false",
         ]
         let run = Self.replay(in: folder)
-        return begin == 0
+        var request =
+            begin == 0
             ? TrainingRequest(configuration: "\(folder)/config.yaml", settings: settings, output: run, until: end)
             : TrainingRequest(settings: settings, resume: run, until: end)
+        request.isReplay = true
+        return request
     }
 
     // MARK: - After
@@ -226,30 +300,33 @@ package struct RunVerification {
             outcome.differences.append("\(shownPath(path)) has other weights or momentum than its configuration gives")
         }
         let (logged, computed) = (try losses(directory, outcome), try losses(replay, outcome))
-        outcome.losses = computed.count { logged[$0] == $1 }
-        if let other = computed.keys.sorted().first(where: { logged[$0] != nil && logged[$0] != computed[$0] }) {
+        outcome.losses = computed.count { logged[$0] == [$1.first ?? nil] }
+        if let other = computed.keys.sorted().first(where: { logged[$0] != computed[$0] }) {
             outcome.differences.append(
-                "\(shownPath(directory.metrics)) has another loss of step \(other) than its configuration gives")
+                "\(shownPath(directory.metrics)) has \(logged[other] == nil ? "no" : "another") loss of step \(other) than its "
+                    + "configuration gives")
         }
         return outcome
     }
 
-    /// The losses in a run's log of the steps that were replayed, as the log writes them.
-    private func losses(_ run: RunDirectory, _ outcome: Outcome) throws -> [Int: Double] {
-        struct Event: Decodable {
-            let event: String
-            let step: Int
-            let loss: Double?
-        }
-        guard access(run.metrics, F_OK) == 0 else { return [:] }
+    private struct Event: Decodable {
+        let event: String
+        let step: Int
+        let loss: Double?
+        let message: String?
+    }
+
+    private func events(_ run: RunDirectory) throws -> [Event] {
+        guard access(run.metrics, F_OK) == 0 else { return [] }
         let text = try InputFile(run.metrics, called: shownPath(run.metrics)).contents(atMost: 1 << 40, as: "a log")
-        var losses: [Int: Double] = [:]
-        for line in text.split(separator: UInt8(ascii: "\n")) {
-            guard let event = try? JSONDecoder().decode(Event.self, from: line), event.event == "train",
-                (outcome.from + 1...outcome.to).contains(event.step)
-            else { continue }
-            losses[event.step] = event.loss
+        return text.split(separator: UInt8(ascii: "\n")).compactMap { try? JSONDecoder().decode(Event.self, from: $0) }
+    }
+
+    /// The losses in a run's log of the steps that were replayed; of each step one, where the log is as it was written.
+    private func losses(_ run: RunDirectory, _ outcome: Outcome) throws -> [Int: [Double?]] {
+        let trained = try events(run).filter {
+            $0.event == "train" && (outcome.from + 1...outcome.to).contains($0.step)
         }
-        return losses
+        return Dictionary(grouping: trained, by: \.step).mapValues { $0.map(\.loss) }
     }
 }

@@ -13,8 +13,10 @@ struct VerifyCommand: JobCommand {
             the ranks share the work; their number, threads and machine need not be those of the run.
 
             Start it in the folder in which the run was started: paths in its configuration are relative to that. \
-            Status 1 where something differs, 2 where the run cannot be replayed: one that was given in minutes, or was \
-            computed by another version of the engine.
+            Status 1 where something differs (or where this command fails while running: --json says "verified"), 2 where \
+            the run cannot be replayed: one that was given in minutes, was computed by another version of the engine, or \
+            went on otherwise in between. Scores are not computed again, nor are train.log, environment.json and pictures \
+            compared.
             """)
     static let usesRanks = true
 
@@ -36,6 +38,7 @@ struct VerifyCommand: JobCommand {
     var json = false
 
     func run(in job: Job) throws {
+        if run.isEmpty { throw Failure.request("RUN is empty: name the folder of a run that has ended") }
         if let from, from < 0 { throw Failure.request("--from \(from): give a checkpoint's step, or 0") }
         if let to, to < 1 { throw Failure.request("--to \(to): give a checkpoint's step") }
         let outcome = try RunVerification(
@@ -53,7 +56,7 @@ struct VerifyCommand: JobCommand {
         var lines: [String] = []
         if let files = outcome.files {
             lines.append("files:     \(files) as provenance.json has them")
-        } else {
+        } else if outcome.differences.isEmpty {
             lines.append(
                 "files:     not compared, since the run has no provenance.json: it has not ended, or is of an older program"
             )
@@ -65,7 +68,7 @@ struct VerifyCommand: JobCommand {
                     + (isSame ? "" : ", not \(state.recorded.prefix(16))…"))
         }
         if outcome.losses > 0 { lines.append("losses:    \(outcome.losses) as in metrics.jsonl") }
-        lines += outcome.differences.map { "differs:   \($0)" }
+        lines += outcome.differences.map { "differs:   \($0.printable())" }
         if outcome.differences.isEmpty {
             lines.append("verified:  steps \(outcome.from) to \(outcome.to), bit for bit")
         }
