@@ -2,7 +2,6 @@ import Checkpoints
 import Communication
 import Configurations
 import Foundation
-import Kernels
 import Support
 
 /// Compares a run with its own record, and computes a part of it again: `lockstep verify`.
