@@ -1,6 +1,5 @@
 import Checkpoints
 import Configurations
-import Datasets
 import Foundation
 import Support
 
