@@ -1,5 +1,4 @@
 import Checkpoints
-import Configurations
 import Foundation
 import Support
 
