@@ -4,7 +4,7 @@ import Support
 import Synchronization
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct PrefetcherTests {
+@Suite struct PrefetcherTests {
     /// A delay of up to 2 ms that depends on the position alone.
     private static func pause(_ position: Int) {
         Thread.sleep(forTimeInterval: Double(position &* 2_654_435_761 % 97) / 97 * 0.002)
