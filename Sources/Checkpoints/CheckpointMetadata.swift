@@ -99,7 +99,8 @@ public struct CheckpointMetadata {
 
     /// Reads and verifies the metadata of a file that says it is ours; nil where it says nothing of the kind.
     ///
-    /// Throws `Failure.request` where they are not as they were written, or are of another step than the file's name.
+    /// Throws `Failure.request` where they are not as they were written, or are of another step than the file's name, and
+    /// where the file is marked as doubtful.
     init?(_ file: SafetensorsFile) throws {
         let metadata = file.metadata.filter { $0.key.hasPrefix(Self.prefix) }
         func damaged(_ what: String) -> Failure {
@@ -111,6 +112,7 @@ public struct CheckpointMetadata {
             guard !file.holdsMomentum else { throw damaged("it has a run's momentum and does not say of which run") }
             return nil
         }
+        try file.checkDoubt()
         func value(_ key: String) -> String? { metadata[Self.prefix + key] }
         let numbers = value("version")?.split(separator: ".").compactMap { Int($0) }
         guard let numbers, numbers.count == 3 else { throw damaged("it does not say which version wrote it") }
@@ -153,15 +155,10 @@ public struct CheckpointMetadata {
         (images, contents, run) = (value("images"), value("contents"), value("run"))
         isValidationDue = value("validation_due") != nil
         stateDigest = value("state_sha256")
-        if let named = Self.step(inNameOf: file.path), named != step {
+        let name = file.place.split(separator: "/").last.map(String.init) ?? file.place
+        if let named = Checkpoint.step(inName: name), named != step {
             throw damaged("it is of step \(step), and its name of step \(named)")
         }
-    }
-
-    /// The step in the name of a checkpoint, that of the file behind links; nil where it is called otherwise.
-    private static func step(inNameOf path: String) -> Int? {
-        let name = realPath(path).split(separator: "/").last.map(String.init) ?? path
-        return Checkpoint.step(inName: name)
     }
 
     // MARK: - What follows from it

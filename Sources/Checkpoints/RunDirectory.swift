@@ -198,7 +198,7 @@ public struct RunDirectory: Sendable {
         let named = try? FileManager.default.destinationOfSymbolicLink(atPath: self.best)
         let kept = [best?.step, named.flatMap(Checkpoint.step)]
         let old = checkpointSteps.filter { $0 <= step && !kept.contains($0) && isOwn($0) }.dropLast(max(keep, 1))
-        for step in old { unlink(checkpoint(step: step)) }
+        for step in old { remove(step: step) }
         try links.get()
     }
 
@@ -208,7 +208,12 @@ public struct RunDirectory: Sendable {
 
     /// Takes a checkpoint away that has turned out to be of no use; the newest of the others is then the latest.
     package func discard(step: Int) {
-        unlink(checkpoint(step: step))
+        remove(step: step)
         if let newest = checkpointSteps.last { try? link(latest, to: newest) } else { unlink(latest) }
+    }
+
+    private func remove(step: Int) {
+        unlink(checkpoint(step: step))
+        trust(step: step)
     }
 }

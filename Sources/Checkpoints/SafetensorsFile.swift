@@ -16,6 +16,8 @@ public struct SafetensorsFile {
     }
 
     public let path: String
+    /// Where the file itself is that `path` led to when it was opened: a live run's links soon lead elsewhere.
+    let place: String
     /// Sorted by name.
     public let tensors: [Tensor]
     public let metadata: [String: String]
@@ -30,6 +32,7 @@ public struct SafetensorsFile {
         }
         self.path = path
         let file = try InputFile(path, called: path, missing: "does not exist: name a checkpoint, a .safetensors file")
+        place = file.place ?? realPath(path)
         try MachineMemory.require(
             Double(file.size), for: "\(path) of \(grouped(file.size)) bytes", advice: "name a checkpoint that fits")
         // Read and not mapped: what the disk refuses, or somebody cuts off, is then an error and no signal.

@@ -46,6 +46,18 @@ package struct InputFile: ~Copyable {
 
     deinit { if isOwned { close(descriptor) } }
 
+    /// Where the file itself is that was opened, whatever a link on the way to it leads to by now; nil where the system
+    /// does not say.
+    package var place: String? {
+        guard let place = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(descriptor)")
+        else {
+            return nil
+        }
+        // What the kernel adds for a file that another one has replaced.
+        let replaced = " (deleted)"
+        return place.hasSuffix(replaced) ? String(place.dropLast(replaced.count)) : place
+    }
+
     /// The descriptor, which the caller closes.
     package consuming func release() -> Int32 {
         isOwned = false

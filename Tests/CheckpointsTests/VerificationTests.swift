@@ -135,6 +135,36 @@ import Testing
         #expect(try Checkpoint(reading: folder.path("mine.safetensors")).state.step == 7)
     }
 
+    @Test("a live run's link may lead elsewhere once it was followed") func aLinkThatMoves() throws {
+        let link = folder.path("latest")
+        try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: path)
+        let file = try SafetensorsFile(reading: link)
+        try FileManager.default.removeItem(atPath: link)
+        try FileManager.default.createSymbolicLink(
+            atPath: link, withDestinationPath: RunDirectory(folder.path("run")).checkpoint(step: 8))
+        #expect(try file.verified()?.step == 7)
+    }
+
+    @Test("a resume passes over what is marked as doubtful, and others refuse it, whatever links lead there")
+    func doubt() throws {
+        let run = RunDirectory(folder.path("run"))
+        try Self.write(in: folder, step: 5)
+        try run.doubt(steps: [7], because: "rank 2 computes wrongly")
+        let link = folder.path("link.safetensors")
+        try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: path)
+        for path in [path, link] {
+            let failure = #expect(throws: Failure.self) { try SafetensorsFile(reading: path).verified() }
+            #expect(failure?.kind == .request)
+            #expect(
+                failure?.message.hasPrefix("\(path) is marked as doubtful: rank 2 computes wrongly; use another")
+                    == true)
+        }
+        let (newest, damage) = try run.newestCheckpoint()
+        #expect(newest.state.step == 5 && damage.count == 1 && damage[0].contains("doubtful"))
+        run.trust(step: 7)
+        #expect(try run.newestCheckpoint().checkpoint.state.step == 7)
+    }
+
     /// Rewrites the file as a version without hashes would have written it, with other metadata here and there.
     private func writeEarlier(_ changes: [String: String?] = [:]) throws {
         let file = try SafetensorsFile(reading: path)

@@ -80,6 +80,7 @@ final class CheckpointWriter {
                 // Where the folder could not be synced the file has its name all the same.
                 defer { own[step] = FileIdentity(path) }
                 try checkpoint.write(to: path, by: directory.unfinishedCheckpoint)
+                directory.trust(step: step)
                 missing = nil
                 return nil
             } catch {
