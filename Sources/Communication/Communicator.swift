@@ -68,6 +68,7 @@ public struct MessageTag: Hashable, Sendable {
     public static let clock = MessageTag(rawValue: 7)
     public static let trace = MessageTag(rawValue: 8)
     public static let settled = MessageTag(rawValue: 9)
+    public static let audit = MessageTag(rawValue: 10)
     public static let predictedBand = MessageTag(rawValue: 20)
 
     /// Whether a send is finished only once the receiver takes the message, however small it is: so that nobody runs ahead of

@@ -298,6 +298,8 @@ public struct Configuration: Sendable, Equatable {
         public var engine: Engine.Kind
         /// Steps from one comparison of the workers' weights to the next.
         public var replicaCheckEvery: Int
+        /// Of all slots, the share that a second worker computes again, 0 to 1; results do not depend on it.
+        public var audit: Double
         /// Seconds within which every rank has ended once one is lost or stopped; 0 = the ranks are not watched. A rank
         /// that is alive but stuck has five times a step's median duration at least.
         public var faultTimeout: Double
@@ -307,13 +309,14 @@ public struct Configuration: Sendable, Equatable {
         public init(
             threads: Threads = .count(1), coordinator: ProcessLayout.CoordinatorMode = .dedicated,
             output: String = "runs", engine: Engine.Kind = .native, replicaCheckEvery: Int = 100,
-            faultTimeout: Double = 30, trace: Bool = false
+            audit: Double = 0, faultTimeout: Double = 30, trace: Bool = false
         ) {
             self.threads = threads
             self.coordinator = coordinator
             self.output = output
             self.engine = engine
             self.replicaCheckEvery = replicaCheckEvery
+            self.audit = audit
             self.faultTimeout = faultTimeout
             self.trace = trace
         }

@@ -61,6 +61,11 @@ extension Configuration.Run {
                 "replica_check_every", \.replicaCheckEvery, .integer, .atLeast(1),
                 meaning: "Steps from one comparison of the workers' weights to the next."),
             .key(
+                "audit", \.audit, .number, .within(0...1),
+                meaning:
+                    "Of all images of all batches, the share whose gradient a second worker computes again, to compare the bits: a machine that computes wrongly is named. 0.01 costs a hundredth of the time; 0: none. Takes two workers or more."
+            ),
+            .key(
                 "fault_timeout", \.faultTimeout, .number, .within(0...1e6, "seconds"),
                 meaning:
                     "Time within which every rank ends once one is lost or stopped; ten times that where an image hangs, forty where a checkpoint does; 0: ranks are not watched."

@@ -101,6 +101,10 @@ extension Configuration {
         try check(
             validation.patience == 0 || data.validation != .none, "validation.patience",
             "waits for a better validation, and there is none: set data.validation")
+        try check(
+            run.audit == 0 || run.engine == .native, "run.audit",
+            "compares gradients by their bits, which run.engine \(run.engine.rawValue) has not on every machine: set it to "
+                + "native")
     }
 
     private func checkFreeze(_ check: ConfigurationCheck) throws {

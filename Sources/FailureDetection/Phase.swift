@@ -1,6 +1,6 @@
 /// What a rank is doing, as failure detection reports it.
 package enum Phase: UInt8, Sendable, CaseIterable {
-    case start, data, forward, loss, backward, reduction, update, checkpoint, validation, waiting, shutdown
+    case start, data, forward, loss, backward, audit, reduction, update, checkpoint, validation, waiting, shutdown
 
     /// Behind "has been": "reading images".
     var doing: String {
@@ -10,6 +10,7 @@ package enum Phase: UInt8, Sendable, CaseIterable {
         case .forward: "in the forward pass"
         case .loss: "computing the loss"
         case .backward: "in the backward pass"
+        case .audit: "computing a slot of another worker again"
         case .reduction: "summing gradients"
         case .update: "updating the weights"
         case .checkpoint: "saving a checkpoint"
@@ -25,7 +26,7 @@ package enum Phase: UInt8, Sendable, CaseIterable {
     /// Whether a rank gets through the phase by itself, without waiting for another one, in a time that steps measure.
     var isOwnWork: Bool {
         switch self {
-        case .data, .forward, .loss, .backward, .update: true
+        case .data, .forward, .loss, .backward, .audit, .update: true
         case .start, .reduction, .checkpoint, .validation, .waiting, .shutdown: false
         }
     }

@@ -50,6 +50,41 @@ import Testing
         }
     }
 
+    @Test("slots are hashed as they are added, whatever their place", arguments: [4096, 10_000, 1 << 20], [1, 3, 7])
+    func hashes(floats: Int, workers: Int) throws {
+        let buckets = GradientBuckets(gradient: 50_003, tail: 2, floats: floats)
+        let hashes = try ThreadCommunicator.run(size: workers) { communicator -> [Int: UInt64] in
+            let allReduce = try GradientAllReduce(
+                slots: 7, communicator: communicator, buckets: buckets, team: ThreadTeam(threads: 1))
+            var hashes: [Int: UInt64] = [:]
+            for round in 0..<2 {
+                _ = try allReduce.sum { batch in
+                    batch.hash(slots: round == 0 ? [] : Array(batch.slots))
+                    for slot in batch.slots {
+                        let gradient = try batch.gradient(ofSlot: slot)
+                        SlotGradients.fill(gradient, slot: slot, count: buckets.gradient)
+                        batch.complete(slot: slot, downTo: 20_000)
+                        batch.complete(slot: slot, downTo: 0)
+                        #expect(slot == batch.slots.upperBound - 1 || batch.hash(ofSlot: slot) == nil)
+                        batch.add(slot: slot)
+                        if let hash = batch.hash(ofSlot: slot) { hashes[slot] = hash }
+                    }
+                    #expect(hashes.count == (round == 0 ? 0 : batch.slots.count))
+                }
+            }
+            return hashes
+        }
+        let all = hashes.reduce(into: [:]) { $0.merge($1) { first, _ in first } }
+        for slot in 0..<7 {
+            let values = SlotGradients.expected(slot..<slot + 1, count: buckets.gradient)
+            let expected = values.withUnsafeBufferPointer { values in
+                values.baseAddress.map { buckets.hash(of: $0, team: .solo) }
+            }
+            #expect(all[slot] == expected)
+        }
+        #expect(Set(all.values).count == 7)
+    }
+
     @Test("compressed sums are equal on all workers, and near", arguments: [(4, 2), (7, 3), (12, 5), (5, 5)])
     func compressed(slots: Int, workers: Int) throws {
         let buckets = GradientBuckets(gradient: 20_000, tail: 7, floats: 8192)

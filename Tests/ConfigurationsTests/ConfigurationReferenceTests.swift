@@ -82,7 +82,10 @@ import Testing
         ("training.", ["steps", "epochs", "minutes", "batch", "shuffle", "initialize_from", "on_nonfinite"]),
         ("checkpoint.", ["every", "keep"]),
         ("validation.", ["every", "metric", "on", "patience"]),
-        ("run.", ["threads", "coordinator", "output", "engine", "replica_check_every", "fault_timeout", "trace"]),
+        (
+            "run.",
+            ["threads", "coordinator", "output", "engine", "replica_check_every", "audit", "fault_timeout", "trace"]
+        ),
         ("communication.", ["overlap", "host_sums", "route", "bucket_mb", "compression"]),
     ])
     func keysOfTheInterfaceAreListed(section: String, names: [String]) {

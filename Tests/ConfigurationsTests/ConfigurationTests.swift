@@ -202,6 +202,7 @@ private func failure(_ yaml: String, _ settings: String...) -> String? {
                   output: runs
                   engine: native
                   replica_check_every: 100
+                  audit: 0
                   fault_timeout: 30
                   trace: false
                 communication:

@@ -34,6 +34,33 @@ import Testing
         }
     }
 
+    @Test("a hash sees every bit, and does not depend on threads", arguments: counts)
+    func hash(count: Int) {
+        let values = Tensor.random(ImageShape(1, 1, count), key: 640)
+        func hash(threads: Int = 1) -> UInt64 {
+            FlatBuffers.hash(values.base, count: count, team: ThreadTeam(threads: threads))
+        }
+        let whole = hash()
+        #expect([2, 3].allSatisfy { hash(threads: $0) == whole })
+        if count > 0 { #expect(FlatBuffers.hash(values.base, count: count - 1, team: .solo) != whole) }
+        var seen: Set = [whole]
+        let places = count < 10 ? Array(0..<count) : [0, 1, 7, 8, 15, 16, count / 2, count - 2, count - 1]
+        for place in places {
+            for bit in 0..<32 {
+                let value = values.base[place]
+                values.base[place] = Float(bitPattern: value.bitPattern ^ 1 << bit)
+                #expect(seen.insert(hash()).inserted)
+                values.base[place] = value
+            }
+        }
+        // Signs turned in pairs leave a product alone.
+        for distance in [2, 16, 32, 2048, 16_384] where 1 + distance < count {
+            for place in [1, 1 + distance] { values.base[place] = -values.base[place] }
+            #expect(seen.insert(hash()).inserted, "a pair of signs, \(distance) apart")
+            for place in [1, 1 + distance] { values.base[place] = -values.base[place] }
+        }
+    }
+
     @Test(
         "momentum steps agree with the reference",
         arguments: [(0.0, 0.0, false), (0.9, 0.0, false), (0.99, 0.01, false), (0.9, 0.01, true)])

@@ -34,7 +34,7 @@ import Testing
         #expect(history.validationsSinceBest == 1)
         #expect(history.confusion?.counts == [5, 0, 1, 4])
         #expect(history.seconds == 6)
-        #expect(history.steps[0].phases == [0.5, 0.5, 0.75, 0, 0.25])
+        #expect(history.steps[0].phases == [0.5, 0.5, 0.75, 0, 0, 0.25])
     }
 
     @Test func whatPassesBetweenStepsCounts() throws {

@@ -21,6 +21,9 @@ package final class GradientAccumulator {
     private var isBegun = false
     /// Buckets that are complete in all nodes.
     private var published = 0
+    /// The slots whose gradients are hashed, and their hashes.
+    private var hashed: Set<Int> = []
+    private var bucketHashes: [Int: [UInt64]] = [:]
 
     /// - Parameters:
     ///   - nodes: the largest nodes of the tree whose slots are all this worker's, in order.
@@ -37,6 +40,15 @@ package final class GradientAccumulator {
         self.records = records
         self.progress = progress
         self.team = team
+    }
+
+    /// Has the gradients of some slots hashed right before they are added: `hash(ofSlot:)`.
+    package func hash(slots: [Int]) { hashed = Set(slots) }
+
+    /// `GradientBuckets.hash` of a slot's gradient; nil where nobody asked for it, or before the slot was added.
+    package func hash(ofSlot slot: Int) -> UInt64? {
+        guard let hashes = bucketHashes[slot], hashes.count == buckets.tailBucket else { return nil }
+        return FlatBuffers.hash(hashes)
     }
 
     /// Where the gradient of a slot goes, all of which is to be overwritten. Throws where the exchange has failed
@@ -61,6 +73,7 @@ package final class GradientAccumulator {
         precondition(isBegun && slot == self.slot, "slot \(slot) was not begun")
         // The last slot is added bucket by bucket.
         guard slot < slots.upperBound - 1 else { return publish(buckets.tailBucket) }
+        hash(0..<buckets.tailBucket)
         for _ in 0..<SlotTree.sumsEnding(with: slot, in: nodes[node]) { addDeepest(0..<buckets.recordCount) }
         depth += 1
         if slot == nodes[node].upperBound - 1 { (node, depth) = (node + 1, 0) }
@@ -103,6 +116,7 @@ package final class GradientAccumulator {
     /// Adds the last slot to its node's partial sums, for the buckets up to `complete`, and lets them travel.
     private func publish(_ complete: Int) {
         guard complete > published, isBegun else { return }
+        hash(published..<min(complete, buckets.tailBucket))
         let waiting = depth
         for bucket in published..<complete {
             while depth > 0 { addDeepest(buckets.ranges[bucket]) }
@@ -110,6 +124,15 @@ package final class GradientAccumulator {
         }
         published = complete
         progress.publish(complete: complete)
+    }
+
+    /// Hashes buckets of the slot under way, if that was asked for.
+    private func hash(_ numbers: Range<Int>) {
+        guard hashed.contains(slot) else { return }
+        let record = records.record(node: node, depth: depth)
+        for bucket in numbers {
+            bucketHashes[slot, default: []].append(buckets.hash(of: record, bucket: bucket, team: team))
+        }
     }
 
     /// Adds the deepest record to the partial sum that waits for it.

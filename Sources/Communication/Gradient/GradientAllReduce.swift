@@ -80,7 +80,10 @@ package final class GradientAllReduce {
     deinit { thread.end() }
 
     /// The slots that this worker computes.
-    package var ownSlots: Range<Int> { assignment.slots[assignment.communicator.rank] }
+    package var ownSlots: Range<Int> { slots[assignment.communicator.rank] }
+
+    /// The slots that each worker computes.
+    package var slots: [Range<Int>] { assignment.slots }
 
     /// A batch's sum, valid until the next one.
     package struct Sum {

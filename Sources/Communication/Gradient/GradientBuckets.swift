@@ -44,6 +44,16 @@ public struct GradientBuckets: Sendable {
     /// Number of the bucket behind the gradient.
     var tailBucket: Int { ranges.count - 1 }
 
+    /// A hash of a gradient: of the hashes of its buckets, in their order.
+    package func hash(of gradient: UnsafePointer<Float>, team: ThreadTeam) -> UInt64 {
+        FlatBuffers.hash((0..<tailBucket).map { hash(of: gradient, bucket: $0, team: team) })
+    }
+
+    func hash(of gradient: UnsafePointer<Float>, bucket: Int, team: ThreadTeam) -> UInt64 {
+        let range = ranges[bucket]
+        return FlatBuffers.hash(gradient + range.lowerBound, count: range.count, team: team)
+    }
+
     /// How many buckets are complete once all gradients at `offset` and behind it are final.
     func complete(downTo offset: Int) -> Int {
         ranges.dropLast().prefix { $0.lowerBound >= offset }.count

@@ -11,13 +11,7 @@ struct GroupFormation {
     /// Called by all workers.
     init(tree: SlotTree, communicator: any Communicator, sharesMemory: Bool, buckets: GradientBuckets) throws {
         let neighbours = sharesMemory ? try communicator.splitByHost() : SoloCommunicator()
-        let host = try neighbours.gatherFromAll(Messages.encode(communicator.rank)).map {
-            try Messages.decode(Int.self, from: $0)
-        }
-        let leaders = try communicator.gatherFromAll(Messages.encode(host[0])).map {
-            try Messages.decode(Int.self, from: $0)
-        }
-        let hosts = Dictionary(grouping: leaders.indices) { leaders[$0] }.values.sorted { $0[0] < $1[0] }
+        let hosts = try communicator.ranksByHost(neighbours)
         // Which slots are whose is settled first, whether or not all hosts share memory: they decide how much it is.
         let slots = SlotAssignment.slots(tree, hosts: hosts)
         let nodes = tree.largestNodes(in: slots[communicator.rank]).count

@@ -9,6 +9,7 @@ public enum RandomUse: UInt64, Sendable {
     case trials
     case augmentation
     case foreground
+    case audit
 }
 
 /// Random numbers as a pure function of a key (seed, use, and what distinguishes one draw from another: epoch,

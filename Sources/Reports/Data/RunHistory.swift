@@ -37,7 +37,7 @@ package final class RunHistory {
     }
 
     /// What a step's time goes to, as the log names it.
-    package static let phases = ["data", "forward", "backward", "communication", "update"]
+    package static let phases = ["data", "forward", "backward", "audit", "communication", "update"]
 
     package private(set) var steps: [Step] = []
     package private(set) var validations: [Validation] = []

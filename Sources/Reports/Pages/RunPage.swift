@@ -162,8 +162,8 @@ struct RunPage: Page {
         let total = history.seconds
         guard total > 0 else { return [] }
         let meanings = [
-            "waiting for images", "forward pass", "backward pass", "waiting for other workers and their sums",
-            "updating the weights",
+            "waiting for images", "forward pass", "backward pass", "slots computed a second time",
+            "waiting for other workers and their sums", "updating the weights",
         ]
         var rows = zip(RunHistory.phases, meanings).enumerated().map { index, names in
             (names.0, names.1, history.steps.reduce(0) { $0 + $1.phases[index] })

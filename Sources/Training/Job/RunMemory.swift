@@ -22,7 +22,9 @@ extension Configuration {
         // Tiles that are cut ahead of the step: image, labels and weights.
         let pixels = Double(size.height) * Double(size.width)
         let tiles = Double(data.loaderThreads) * pixels * (4 * Double(architecture.inputChannels) + 8)
-        return Double(local) * (network + tiles)
+        // What is computed again for an audit has memory of its own.
+        let audit = run.audit > 0 && workers > 1 ? 4 * Double(ParameterLayout(architecture).count) : 0
+        return Double(local) * (network + tiles + audit)
     }
 
     /// Bytes of memory that one copy of the run's state takes.

@@ -54,6 +54,19 @@ package struct RunSetup {
         return sampler.cut(sample: sample, epoch: place.epoch, index: place.sample)
     }
 
+    /// `GradientBuckets.hash` of a slot's gradient, on a rank that has no slots of its own.
+    ///
+    /// - Parameter step: steps done before.
+    func gradientHash(
+        _ weights: ParameterBuffer, step: Int, slot: Int, workers: Int, _ engine: Engine
+    ) throws -> UInt64 {
+        let gradient = AlignedBuffer<Float>(weights.count)
+        return try SlotGradient(configuration, layout: weights.layout, engine: engine).hash(
+            tile(step: step, slot: slot), step: step, slot: slot, weights: weights.base,
+            buckets: configuration.gradientBuckets(parameters: weights.count, workers: workers),
+            gradient: gradient.base)
+    }
+
     /// What scores weights on the validation images; nil where there are none.
     package func validator(_ engine: Engine) -> Validator? {
         specification.validation.isEmpty

@@ -294,10 +294,15 @@ package struct TrainingJob {
         coordinator?.begin()
         let workers = try world.split(layout.workers)
         let recorder = Recorder(detector: detector, timeline: timeline)
+        let client: (any CoordinatorClient)? =
+            world.rank == layout.lead
+            ? coordinator.map { LocalCoordinator($0) } ?? RemoteCoordinator(world, coordinator: layout.coordinator)
+            : nil
         let trainer = try workers.map { workers in
             try Trainer(
                 configuration: setup.configuration, limit: setup.limit, workers: workers, state: start.state,
-                engine: engine, recorder: recorder
+                engine: engine, recorder: recorder,
+                arbiter: { try client?.gradientHash($0, step: $1, slot: $2) }
             ) { step, slot in try setup.tile(step: step, slot: slot) }
         }
         let remark = try String(
@@ -307,12 +312,8 @@ package struct TrainingJob {
             guard let coordinator else { preconditionFailure("rank \(world.rank) has no part") }
             return try CoordinatorServer(
                 world: world, lead: layout.lead, coordinator: coordinator, layout: start.state.weights.layout
-            ).run()
+            ) { try setup.gradientHash($0, step: $1, slot: $2, workers: layout.workers.count, engine) }.run()
         }
-        let client: (any CoordinatorClient)? =
-            world.rank == layout.lead
-            ? coordinator.map { LocalCoordinator($0) } ?? RemoteCoordinator(world, coordinator: layout.coordinator)
-            : nil
         let worker = Worker(
             configuration: setup.configuration, limit: setup.limit, until: request.until, workers: workers,
             trainer: trainer,
@@ -379,6 +380,9 @@ package struct TrainingJob {
         logger.info("\(configuration.name): \(images), \(network), \(ranks)")
         logger.info("labelled pixels: \(review.training.shares(classNames: configuration.model.names))")
         for remark in setup.remarks(on: review) { logger.notice("\(remark)") }
+        if configuration.run.audit > 0 && workers == 1 {
+            logger.notice("run.audit: there is no second worker to compute anything again, and nothing is audited")
+        }
         if configuration.communication.compression == .bf16 && workers > 1 {
             logger.notice(
                 "communication.compression bf16 rounds gradients on their way: the result depends on the number of workers"

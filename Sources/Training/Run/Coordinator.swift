@@ -50,6 +50,8 @@ final class Coordinator: @unchecked Sendable {
     private var waiting: Snapshot?
     private var isWorking = false
     private var failure: Failure?
+    /// Why checkpoints are in doubt that were made since the last audit, if so.
+    private var doubt: String?
     private var best: BestScore?
     /// The step at which the run ends, once no better validation is waited for.
     private var endStep: Int?
@@ -124,7 +126,8 @@ final class Coordinator: @unchecked Sendable {
                 step: report.step, epoch: Double(report.step) * batch / Double(max(images, 1)), elapsed: report.elapsed,
                 loss: report.loss.isFinite ? report.loss : nil, learningRate: report.learningRate,
                 gradientNorm: report.gradientNorm.isFinite ? report.gradientNorm : nil, seconds: report.seconds,
-                imagesPerSecond: batch / report.seconds, time: report.times, slowest: behind))
+                imagesPerSecond: batch / report.seconds, time: report.times, slowest: behind,
+                audited: report.audited > 0 ? report.audited : nil))
         if report.isSkipped {
             skipped += 1
             note(step: report.step, "the gradient was not finite: the step was skipped")
@@ -165,6 +168,25 @@ final class Coordinator: @unchecked Sendable {
     func logFailure(_ error: any Error) {
         let failure = Failure(wrapping: error)
         log.add(FailureEvent(step: lastStep, message: failure.message, repeats: failure.repeats))
+    }
+
+    /// Notes why checkpoints are in doubt that were made since the last audit; they are marked once all are there.
+    func doubt(because reason: String) { condition.withLock { doubt = reason } }
+
+    private func markDoubtful(because reason: String) {
+        let last = log.lastAudit
+        let steps = directory.checkpointSteps.filter { $0 > last }
+        guard !steps.isEmpty else { return }
+        do {
+            let since = last > 0 ? "since the audit of step \(last)" : "before any audit"
+            try directory.doubt(steps: steps, because: "it was made \(since), and \(reason)")
+            note(
+                step: lastStep,
+                "\(steps.count) checkpoint\(steps.count == 1 ? "" : "s") made \(since), up to step \(steps[steps.count - 1]), "
+                    + "\(steps.count == 1 ? "is" : "are") marked as doubtful: a resume passes over them")
+        } catch {
+            logger.error("checkpoints made after step \(last) are in doubt, and could not be marked: \(error)")
+        }
     }
 
     private func fail(_ error: any Error, _ what: String, step: Int) {
@@ -239,6 +261,7 @@ final class Coordinator: @unchecked Sendable {
         condition.lock()
         defer { condition.unlock() }
         while isWorking { condition.wait() }
+        if let doubt { markDoubtful(because: doubt) }
         if failure == nil {
             do { try checkpoints.finish() } catch {
                 failure = Failure(wrapping: error, "the last checkpoint").at(name, step: lastStep)

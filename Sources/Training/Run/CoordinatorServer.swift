@@ -11,6 +11,8 @@ struct CoordinatorServer {
     let lead: Int
     let coordinator: Coordinator
     let layout: ParameterLayout
+    /// The hash of a slot's gradient, for `GradientAudit`.
+    let gradientHash: GradientAudit.Arbiter
 
     /// Microseconds between looks at the mailbox: 200 looks a second cost less than 1 % of a core.
     private static let nap: UInt32 = 5_000
@@ -35,6 +37,8 @@ struct CoordinatorServer {
                 case .validated(let step, let result): found[step] = result
                 case .waited(let step): coordinator.noteWait(step: step)
                 case .validating(let image, let count): coordinator.isValidating(image, of: count)
+                case .disputed(let step, let slot): try decide(step: step, slot: slot)
+                case .doubted(let reason): coordinator.doubt(because: reason)
                 case .ended(let how, let snapshots): (ending, expected) = (how, snapshots)
                 }
             }
@@ -67,6 +71,22 @@ struct CoordinatorServer {
             if isIdle { usleep(arriving == nil ? Self.nap : Self.shortNap) }
         }
         return ending ?? .done
+    }
+
+    /// Computes a slot that two workers have found different gradients of, and tells the lead worker the hash.
+    private func decide(step: Int, slot: Int) throws {
+        // It takes as long as it takes; the workers wait for it.
+        coordinator.endAttendance()
+        let weights = ParameterBuffer(layout)
+        try world.receive(weights.bytes, from: lead, tag: .audit)
+        let hash: UInt64?
+        do { hash = try gradientHash(weights, step, slot) } catch {
+            coordinator.note(
+                step: step, "slot \(slot) could not be computed again here: \(Failure(wrapping: error).message)")
+            hash = nil
+        }
+        try world.sendData(Messages.encode([hash].compactMap(\.self)), to: lead, tag: .audit)
+        coordinator.attend()
     }
 
     private func order() -> Order? {

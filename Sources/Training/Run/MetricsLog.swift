@@ -7,6 +7,8 @@ import Synchronization
 /// The coordinator's two threads write to it, in turn. What cannot be written is kept, and goes out before what follows.
 final class MetricsLog: Sendable {
     private let file: Mutex<AppendedFile>
+    /// The last audited step among the events that were there when the log was opened; 0 without one.
+    let lastAudit: Int
     private let path: String
     private let encoder: JSONEncoder
 
@@ -26,12 +28,14 @@ final class MetricsLog: Sendable {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         self.encoder = encoder
-        file = Mutex(try Self.open(path, lastStep, repeatedValidations, remark))
+        let (file, lastAudit) = try Self.open(path, lastStep, repeatedValidations, remark)
+        self.file = Mutex(file)
+        self.lastAudit = lastAudit
     }
 
     /// Drops the events of later steps: the run has ended at `step`.
     func drop(after step: Int) throws {
-        try file.withLock { try $0.replace { try Self.open(path, step, []) { _ in } } }
+        try file.withLock { try $0.replace { try Self.open(path, step, []) { _ in }.file } }
     }
 
     /// Adds an event; throws where it, or one before it, could not be written. It is not lost then: it is written with the
@@ -52,14 +56,15 @@ final class MetricsLog: Sendable {
     /// The log without the events of steps later than `lastStep`, to be added to.
     private static func open(
         _ path: String, _ lastStep: Int, _ repeated: Set<Int>, _ remark: (String) -> Void
-    ) throws -> AppendedFile {
+    ) throws -> (file: AppendedFile, lastAudit: Int) {
         struct Place: Decodable {
             let step: Int
             let event: String?
+            let audited: Int?
         }
         let old = try read(path)
         var kept = Data()
-        var damaged = 0
+        var (damaged, lastAudit) = (0, 0)
         let newline = UInt8(ascii: "\n")
         for line in old.split(separator: newline) {
             guard let place = try? JSONDecoder().decode(Place.self, from: line) else {
@@ -69,7 +74,9 @@ final class MetricsLog: Sendable {
             }
             let isRepeated = place.event == "validation" && repeated.contains(place.step)
             // A run that goes on has not ended by whatever it was.
-            if place.step <= lastStep, !isRepeated, place.event != "failure" { kept += line + [newline] }
+            guard place.step <= lastStep, !isRepeated, place.event != "failure" else { continue }
+            kept += line + [newline]
+            if place.audited ?? 0 > 0 { lastAudit = place.step }
         }
         if damaged > 0 {
             let aside = try putAside(path)
@@ -82,7 +89,7 @@ final class MetricsLog: Sendable {
         let descriptor = Foundation.open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW)
         guard descriptor >= 0 else { throw AppendedFile.failure(path, errno) }
         let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-        return AppendedFile(path) { file }
+        return (AppendedFile(path) { file }, lastAudit)
     }
 
     /// Whether it may be the beginning of an event: what a power cut leaves may be zeros instead.

@@ -14,9 +14,11 @@ struct TrainEvent: Encodable {
     let time: StepTimes
     /// The worker that costs the others more than a tenth of the step.
     let slowest: WorkerBehind?
+    /// Slots that were computed a second time, with the same bits; nil where the step was not audited.
+    let audited: Int?
 
     enum CodingKeys: String, CodingKey {
-        case event, step, epoch, loss, seconds, time, slowest
+        case event, step, epoch, loss, seconds, time, slowest, audited
         case elapsed = "elapsed_seconds"
         case learningRate = "learning_rate"
         case gradientNorm = "gradient_norm"

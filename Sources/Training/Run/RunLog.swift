@@ -25,6 +25,8 @@ final class RunLog: Sendable {
         var failing: Set<String> = []
         /// Share of the run that was done when pictures were last taken in.
         var picturesProgress: Double?
+        /// The last step whose audit found no difference; 0 before any.
+        var lastAudit = 0
     }
 
     /// Pictures of so many validations are kept for TensorBoard, spread over the run: each is as large as the file of
@@ -43,7 +45,7 @@ final class RunLog: Sendable {
         ) { logger.warning("\($0)") }
         tensorboard = EventLog(folder: directory.tensorboard)
         classNames = configuration.model.architecture.classes > 2 ? configuration.model.names : []
-        state = Mutex(State())
+        state = Mutex(State(lastAudit: metrics.lastAudit))
         let parameters = try configuration.hyperparameters()
         keeping(directory.tensorboard) {
             try tensorboard.begin(
@@ -52,6 +54,7 @@ final class RunLog: Sendable {
     }
 
     func add(_ event: TrainEvent) {
+        if event.audited != nil { state.withLock { $0.lastAudit = event.step } }
         keeping(directory.metrics) { try metrics.append(event) }
         keeping(directory.tensorboard) {
             try tensorboard.add(
@@ -61,6 +64,9 @@ final class RunLog: Sendable {
                 ], step: event.step)
         }
     }
+
+    /// The last step whose audit found no difference; 0 before any.
+    var lastAudit: Int { state.withLock { $0.lastAudit } }
 
     func add(_ event: ValidationEvent) {
         keeping(directory.metrics) { try metrics.append(event) }

@@ -9,7 +9,8 @@ package struct RunTimes: Encodable, Sendable {
     /// Seconds after the last step: what was still to be validated and saved.
     package private(set) var after = 0.0
     /// Of `training`, the steps' seconds by activity in a mean worker; what is missing passed between steps.
-    private(set) var steps = StepTimes(data: 0, forward: 0, backward: 0, communication: 0, update: 0)
+    private(set) var steps = StepTimes(
+        data: 0, forward: 0, backward: 0, audit: nil, communication: 0, update: 0)
 
     private let watch: StopWatch
     private var begin: Double?
@@ -40,7 +41,7 @@ extension RunTimes: CustomStringConvertible {
         guard begin != nil else { return "\(duration(before)): no step was left to train" }
         let named = [
             ("forward", steps.forward), ("backward", steps.backward), ("waiting for images", steps.data),
-            ("sums and other workers", steps.communication), ("update", steps.update),
+            ("audits", steps.audit ?? 0), ("sums and other workers", steps.communication), ("update", steps.update),
         ]
         let between = training - named.reduce(0) { $0 + $1.1 }
         let shares = (named + [("between steps", between)])

@@ -16,6 +16,8 @@ struct StepReport: Codable, Sendable {
     let elapsed: Double
     /// Whether the update was left out because the gradient was not finite.
     let isSkipped: Bool
+    /// Slots that were computed a second time, by all workers together, with the same bits.
+    let audited: Int
 
     /// - Parameters:
     ///   - progress: share of the run that is done.
@@ -31,6 +33,7 @@ struct StepReport: Codable, Sendable {
         self.progress = progress
         self.elapsed = elapsed
         isSkipped = outcome.isSkipped
+        audited = outcome.audited
     }
 
     /// The same with one mean worker, which is all that the log needs of them.
@@ -39,7 +42,10 @@ struct StepReport: Codable, Sendable {
         func mean(_ field: (WorkerTimes) -> Double) -> Double {
             workers.map(field).reduce(0, +) / Double(max(workers.count, 1))
         }
-        report.workers = [WorkerTimes(data: mean(\.data), forward: mean(\.forward), backward: mean(\.backward))]
+        report.workers = [
+            WorkerTimes(
+                data: mean(\.data), forward: mean(\.forward), backward: mean(\.backward), audit: mean(\.audit))
+        ]
         return report
     }
 
@@ -50,7 +56,8 @@ struct StepReport: Codable, Sendable {
         }
         return StepTimes(
             data: mean(\.data), forward: mean(\.forward), backward: mean(\.backward),
-            communication: mean { max(0, seconds - update - $0.total) }, update: update)
+            audit: audited > 0 ? mean(\.audit) : nil,
+            communication: mean { max(0, seconds - update - $0.total - $0.audit) }, update: update)
     }
 }
 
@@ -60,6 +67,8 @@ struct StepTimes: Codable, Sendable {
     let data: Double
     let forward: Double
     let backward: Double
+    /// Computing slots a second time; nil where the step was not audited.
+    let audit: Double?
     /// Waiting for other workers, and for sums that were still under way when the backward pass was over.
     let communication: Double
     let update: Double
@@ -69,6 +78,7 @@ extension StepTimes {
     static func + (a: Self, b: Self) -> Self {
         Self(
             data: a.data + b.data, forward: a.forward + b.forward, backward: a.backward + b.backward,
+            audit: a.audit.map { $0 + (b.audit ?? 0) } ?? b.audit,
             communication: a.communication + b.communication, update: a.update + b.update)
     }
 }

@@ -75,8 +75,9 @@ final class Worker {
     func run() throws -> Ending {
         defer { trainer.stop() }
         do { return try train() } catch let failure as Failure {
-            // Nothing good comes of one of replicas that differ.
-            if replicas.haveDiffered { keeper?.removeAll() }
+            // Nothing good comes of a state that replicas differ in, or whose gradients are in doubt.
+            if replicas.haveDiffered || trainer.haveGradientsDiffered { keeper?.removeAll() }
+            if trainer.haveGradientsDiffered { try coordinator?.doubt(because: failure.message) }
             throw failure
         }
     }

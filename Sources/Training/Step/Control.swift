@@ -44,7 +44,9 @@ struct StepTail {
         self[.elapsed] = Float(control.elapsed)
         self[.settled] = Float(control.settled)
         let place = timesPlace(worker)
-        (place[0], place[1], place[2]) = (Float(times.data), Float(times.forward), Float(times.backward))
+        for (number, seconds) in [times.data, times.forward, times.backward, times.audit].enumerated() {
+            place[number] = Float(seconds)
+        }
     }
 
     /// The control values of all workers together, from the sum.
@@ -61,7 +63,8 @@ struct StepTail {
     func times(workers: Int) -> [WorkerTimes] {
         (0..<workers).map { worker in
             let place = timesPlace(worker)
-            return WorkerTimes(data: Double(place[0]), forward: Double(place[1]), backward: Double(place[2]))
+            return WorkerTimes(
+                data: Double(place[0]), forward: Double(place[1]), backward: Double(place[2]), audit: Double(place[3]))
         }
     }
 
@@ -82,15 +85,19 @@ package struct WorkerTimes: Codable, Sendable, Hashable {
     /// The forward pass and the loss.
     package var forward: Double
     package var backward: Double
+    /// Slots of another worker, on top of that.
+    package var audit: Double
 
     /// Numbers of one worker.
-    static let count = 3
+    static let count = 4
 
-    package init(data: Double = 0, forward: Double = 0, backward: Double = 0) {
+    package init(data: Double = 0, forward: Double = 0, backward: Double = 0, audit: Double = 0) {
         self.data = data
         self.forward = forward
         self.backward = backward
+        self.audit = audit
     }
 
+    /// Of the worker's own slots.
     var total: Double { data + forward + backward }
 }

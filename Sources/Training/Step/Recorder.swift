@@ -94,6 +94,7 @@ extension WorkerTimes {
         case .data: data += seconds
         case .forward, .loss: forward += seconds
         case .backward: backward += seconds
+        case .audit: audit += seconds
         default: break
         }
     }

@@ -16,7 +16,7 @@ package final class Trainer {
     private let limit: TrainingLimit
     private let workers: any Communicator
     package let state: TrainingState
-    private let network: UNet
+    private let slotGradient: SlotGradient
     private let tiles: Prefetcher<TrainingTile>
     private let allReduce: GradientAllReduce
     private let optimizer: MomentumSGD
@@ -24,6 +24,8 @@ package final class Trainer {
     private let trained: TrainedParameters
     private let recorder: Recorder
     private let team: ThreadTeam
+    /// Nil where nothing is audited.
+    private let audit: GradientAudit?
     /// Steps without an update since the last one with.
     private var skipped = 0
 
@@ -37,10 +39,12 @@ package final class Trainer {
     ///   - workers: all workers, in order.
     ///   - state: where the run begins, the same on every worker.
     ///   - recorder: is told of each phase.
+    ///   - arbiter: decides where the only two workers find different gradients, see `GradientAudit`.
     ///   - source: the tile of a step's slot; called by loader threads, ahead of the step.
     package init(
         configuration: Configuration, limit: TrainingLimit, workers: any Communicator, state: TrainingState,
         engine: Engine, recorder: Recorder,
+        arbiter: @escaping GradientAudit.Arbiter = { _, _, _ in nil },
         source: @escaping @Sendable (_ step: Int, _ slot: Int) throws -> TrainingTile
     ) throws {
         self.configuration = configuration
@@ -49,13 +53,11 @@ package final class Trainer {
         self.state = state
         self.recorder = recorder
         team = engine.team
-        network = UNet(configuration.model.architecture, engine: engine)
+        slotGradient = SlotGradient(configuration, layout: state.weights.layout, engine: engine)
         let communication = configuration.communication
         allReduce = try GradientAllReduce(
             slots: configuration.training.batch, communicator: workers,
-            buckets: GradientBuckets(
-                gradient: state.weights.count, tail: StepTail.count(workers: workers.size),
-                floats: communication.bucketFloats),
+            buckets: configuration.gradientBuckets(parameters: state.weights.count, workers: workers.size),
             overlap: communication.overlap, hostSums: communication.hostSums, route: communication.route,
             compression: communication.compression, team: engine.team)
         optimizer = MomentumSGD(
@@ -68,10 +70,27 @@ package final class Trainer {
             let step = first + index / slots.count
             return limit.ends(atStep: step) ? nil : try source(step, slots.lowerBound + index % slots.count)
         }
+        let share = configuration.run.audit
+        guard share > 0, workers.size > 1 else {
+            audit = nil
+            return
+        }
+        let schedule = AuditSchedule(
+            share: share, seed: configuration.seed, slots: allReduce.slots,
+            hosts: try workers.ranksByHost(workers.splitByHost()))
+        audit = GradientAudit(
+            schedule, workers: workers, buckets: allReduce.buckets, slotGradient: slotGradient, first: first,
+            limit: limit, source: source, coordinator: arbiter, recorder: recorder)
     }
 
     /// Ends the loader's threads.
-    package func stop() { tiles.stop() }
+    package func stop() {
+        tiles.stop()
+        audit?.stop()
+    }
+
+    /// Whether two workers have found different gradients of a slot.
+    package var haveGradientsDiffered: Bool { audit?.haveDiffered ?? false }
 
     /// The parts in which gradients travel.
     package var buckets: GradientBuckets { allReduce.buckets }
@@ -88,40 +107,35 @@ package final class Trainer {
     ///   - meanwhile: called again and again while slots are computed, see `GradientAllReduce.sum`.
     package func step(_ control: Control = Control(), meanwhile: () throws -> Bool = { false }) throws -> StepOutcome {
         let (begin, step, weights) = (Timeline.now, state.step + 1, state.weights.base)
+        let audited = audit?.ownSlots(step: state.step) ?? []
+        // Written by the computing thread, which is idle once the sum is there.
+        nonisolated(unsafe) var hashes: [UInt64] = []
         let sum = try allReduce.sum(meanwhile: meanwhile) { batch in
             if let failure = control.failure { throw failure }
+            batch.hash(slots: audited)
             for slot in batch.slots {
-                let tile = try recorder.during(.data, step: step, slot: slot) { try nextTile(step: step) }
-                // Its memory is read through views until the backward pass is over.
-                defer { withExtendedLifetime(tile) {} }
-                let logits = try recorder.during(.forward, step: step, slot: slot) {
-                    network.forward(tile.image.view, parameters: weights, dropout: dropout(ofSlot: slot))
+                let tile = try recorder.during(.data, step: step, slot: slot) {
+                    try tiles.next(for: workers, step: step)
                 }
-                try StepTail(batch.tail(ofSlot: slot)).loss = recorder.during(.loss, step: step, slot: slot) {
-                    configuration.loss.function.value(
-                        logits: logits, labels: tile.labels, weights: tile.weights.map { UnsafePointer($0.base) },
-                        gradient: network.logitsGradient, team: team)
-                }
-                try recorder.during(.backward, step: step, slot: slot) {
-                    let gradient = try batch.gradient(ofSlot: slot)
-                    for offset in network.backwardPass(
-                        tile.image.view, parameters: weights, gradient: gradient, trained: trained)
-                    {
-                        batch.complete(slot: slot, downTo: offset)
-                    }
-                }
+                try StepTail(batch.tail(ofSlot: slot)).loss = slotGradient.compute(
+                    tile, step: state.step, slot: slot, weights: weights, gradient: batch.gradient(ofSlot: slot),
+                    recorder: recorder
+                ) { batch.complete(slot: slot, downTo: $0) }
                 batch.add(slot: slot)
             }
+            hashes = audited.compactMap(batch.hash(ofSlot:))
+            try audit?.computeAgain(step: state.step, weights: weights)
             try recorder.enter(.reduction, step: step)
             try StepTail(batch.tail(ofSlot: batch.slots.upperBound - 1))
                 .write(control, times: recorder.takeTimes(), worker: workers.rank)
         }
         recorder.addMessages(of: sum, in: allReduce.buckets, step: step)
-        return try recorder.during(.update, step: step) { try update(sum, begin: begin) }
+        let count = try audit?.compare(own: hashes, step: state.step, weights: state.weights) ?? 0
+        return try recorder.during(.update, step: step) { try update(sum, begin: begin, audited: count) }
     }
 
     /// Momentum SGD with the batch's mean gradient, clipped by its global norm; the state is then that of the next step.
-    private func update(_ sum: GradientAllReduce.Sum, begin: Double) throws -> StepOutcome {
+    private func update(_ sum: GradientAllReduce.Sum, begin: Double, audited: Int) throws -> StepOutcome {
         let tail = StepTail(sum.tail)
         let batch = Double(configuration.training.batch)
         let loss = Double(tail.loss) / batch
@@ -148,6 +162,7 @@ package final class Trainer {
         state.elapsed = control.elapsed
         return StepOutcome(
             step: state.step, loss: loss, learningRate: rate, gradientNorm: norm, isSkipped: !isFinite,
+            audited: audited,
             control: control,
             workers: tail.times(workers: workers.size), begin: begin, computed: sum.computed, summed: sum.summed,
             end: Timeline.now, bucketTimes: sum.bucketTimes)
@@ -172,19 +187,17 @@ package final class Trainer {
             team.forRanges(of: range.count) { average.take(weights + range.lowerBound, at: $0) }
         }
     }
+}
 
-    private func nextTile(step: Int) throws -> TrainingTile {
+extension Prefetcher<TrainingTile> {
+    /// The next tile; what making it threw names the worker.
+    func next(for workers: any Communicator, step: Int) throws -> TrainingTile {
         do {
-            guard let tile = try tiles.next() else { preconditionFailure("no tile for step \(step)") }
+            guard let tile = try next() else { preconditionFailure("no tile for step \(step)") }
             return tile
         } catch let failure as Failure {
             throw failure.at(workers.name, step: step)
         }
-    }
-
-    /// The random numbers of a slot's dropout: which activations are set to zero.
-    private func dropout(ofSlot slot: Int) -> RandomStream {
-        RandomStream(seed: configuration.seed, use: .dropout, state.step, slot)
     }
 }
 
@@ -199,6 +212,8 @@ package struct StepOutcome {
     package let gradientNorm: Double
     /// Whether the update was left out because the gradient was not finite.
     package let isSkipped: Bool
+    /// Slots that were computed a second time, by all workers together.
+    package let audited: Int
     /// The control values of all workers together.
     let control: Control
     /// What each worker's own slots took.
