@@ -1,39 +1,40 @@
 import Foundation
 import Support
 
-// Checkpoints whose weights are as a worker handed them over, and perhaps not what they should be: a file beside each,
-// `step-00000100.doubtful`, says why. Whoever removes that file trusts the checkpoint again.
+// Checkpoints whose weights are as a worker handed them over, and perhaps not what they should be, since that worker or
+// another one computed wrongly. They are called otherwise from then on, `step-00000100.doubtful.safetensors`, so that they
+// count as no checkpoint of the run any more. Whoever gives one its name back trusts it again.
 
 extension Checkpoint {
-    /// The mark of a checkpoint, by its file.
-    static func doubtMark(of path: String) -> String? {
-        let suffix = ".safetensors"
-        guard path.hasSuffix(suffix) else { return nil }
-        return path.dropLast(suffix.count) + ".doubtful"
+    fileprivate static func doubtfulName(step: Int) -> String {
+        fileName(step: step).replacingOccurrences(of: ".safetensors", with: doubtfulEnding)
     }
+
+    static let doubtfulEnding = ".doubtful.safetensors"
 }
 
 extension SafetensorsFile {
     /// Throws `Failure.request` where the checkpoint is marked as doubtful.
     func checkDoubt() throws {
-        guard let mark = Checkpoint.doubtMark(of: place), access(mark, F_OK) == 0 else { return }
-        let reason = try InputFile(mark, called: mark).contents(atMost: 1 << 16, as: "a mark")
+        guard place.hasSuffix(Checkpoint.doubtfulEnding) else { return }
         throw Failure.request(
-            "\(path) is marked as doubtful: \(String(decoding: reason, as: UTF8.self).trimmingCharacters(in: .newlines)); use "
-                + "another checkpoint of the run, or remove \(shownPath(mark)) to use this one")
+            "\(path) is doubtful: an audit found that a machine computed wrongly, perhaps before this checkpoint was made; use "
+                + "an earlier one of the run, or give it a name without .doubtful to trust it")
     }
 }
 
 extension RunDirectory {
-    /// Marks checkpoints as doubtful.
-    package func doubt(steps: [Int], because reason: String) throws {
-        for mark in steps.compactMap({ Checkpoint.doubtMark(of: checkpoint(step: $0)) }) {
-            try AtomicFile.write(reason + "\n", to: mark)
+    /// Takes checkpoints that are in doubt out of the run; the newest of the others is then the latest.
+    package func doubt(steps: [Int]) throws {
+        for step in steps {
+            let path = "\(checkpoints)/\(Checkpoint.doubtfulName(step: step))"
+            // One may be removed meanwhile that is no longer kept.
+            guard rename(checkpoint(step: step), path) == 0 || errno == ENOENT else {
+                throw Failure.running("\(shownPath(path)): \(Failure.writingReason(errno))")
+            }
         }
-    }
-
-    /// Takes a checkpoint's mark away, which was of another one.
-    package func trust(step: Int) {
-        if let mark = Checkpoint.doubtMark(of: checkpoint(step: step)) { unlink(mark) }
+        let best = (try? FileManager.default.destinationOfSymbolicLink(atPath: best)).flatMap(Checkpoint.step)
+        if let best, steps.contains(best) { unlink(self.best) }
+        nameLatest()
     }
 }

@@ -187,8 +187,13 @@ public struct RunDirectory: Sendable {
     ///
     /// Later ones, which a resume has passed over since they are damaged, do not count.
     ///
-    /// - Parameter isOwn: whether the run may remove the checkpoint of a step.
-    public func adopt(step: Int, best: BestScore?, keep: Int, isOwn: (_ step: Int) -> Bool = { _ in true }) throws {
+    /// - Parameters:
+    ///   - audited: the step up to which no doubt can come up any more: the newest checkpoint up to there stays too; nil
+    ///     where none ever comes up.
+    ///   - isOwn: whether the run may remove the checkpoint of a step.
+    public func adopt(
+        step: Int, best: BestScore?, keep: Int, audited: Int? = nil, isOwn: (_ step: Int) -> Bool = { _ in true }
+    ) throws {
         let links = Result {
             try link(latest, to: step)
             if let best, FileManager.default.fileExists(atPath: checkpoint(step: best.step)) {
@@ -196,9 +201,10 @@ public struct RunDirectory: Sendable {
             }
         }
         let named = try? FileManager.default.destinationOfSymbolicLink(atPath: self.best)
-        let kept = [best?.step, named.flatMap(Checkpoint.step)]
+        let certain = audited.flatMap { audited in checkpointSteps.last { $0 <= audited } }
+        let kept = [best?.step, named.flatMap(Checkpoint.step), certain]
         let old = checkpointSteps.filter { $0 <= step && !kept.contains($0) && isOwn($0) }.dropLast(max(keep, 1))
-        for step in old { remove(step: step) }
+        for step in old { unlink(checkpoint(step: step)) }
         try links.get()
     }
 
@@ -208,12 +214,12 @@ public struct RunDirectory: Sendable {
 
     /// Takes a checkpoint away that has turned out to be of no use; the newest of the others is then the latest.
     package func discard(step: Int) {
-        remove(step: step)
-        if let newest = checkpointSteps.last { try? link(latest, to: newest) } else { unlink(latest) }
+        unlink(checkpoint(step: step))
+        nameLatest()
     }
 
-    private func remove(step: Int) {
-        unlink(checkpoint(step: step))
-        trust(step: step)
+    /// Has the link name the newest checkpoint that is there.
+    func nameLatest() {
+        if let newest = checkpointSteps.last { try? link(latest, to: newest) } else { unlink(latest) }
     }
 }

@@ -46,7 +46,7 @@ extension Double: ConfigurationNumber {
 
 extension ConfigurationRule where Value: ConfigurationNumber {
     /// Values for which `holds`; the error reads "must be 1 to 64, not 65" with `allowed` "1 to 64".
-    private static func must(
+    static func must(
         lead: String = "must be", _ allowed: String, _ holds: @escaping @Sendable (Value) -> Bool
     ) -> Self {
         require(allowed, holds) { "\(lead) \(allowed), not \($0.configurationText)" }

@@ -61,7 +61,7 @@ extension Configuration.Run {
                 "replica_check_every", \.replicaCheckEvery, .integer, .atLeast(1),
                 meaning: "Steps from one comparison of the workers' weights to the next."),
             .key(
-                "audit", \.audit, .number, .within(0...1),
+                "audit", \.audit, .number, .must("0, or 0.000001 to 1") { $0 == 0 || $0 >= 1e-6 && $0 <= 1 },
                 meaning:
                     "Of all images of all batches, the share whose gradient a second worker computes again, to compare the bits: a machine that computes wrongly is named. 0.01 costs a hundredth of the time; 0: none. Takes two workers or more."
             ),

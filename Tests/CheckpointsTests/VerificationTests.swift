@@ -145,24 +145,33 @@ import Testing
         #expect(try file.verified()?.step == 7)
     }
 
-    @Test("a resume passes over what is marked as doubtful, and others refuse it, whatever links lead there")
+    @Test("what is in doubt is no checkpoint of the run any more, and is refused under its new name")
     func doubt() throws {
         let run = RunDirectory(folder.path("run"))
         try Self.write(in: folder, step: 5)
-        try run.doubt(steps: [7], because: "rank 2 computes wrongly")
-        let link = folder.path("link.safetensors")
-        try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: path)
-        for path in [path, link] {
-            let failure = #expect(throws: Failure.self) { try SafetensorsFile(reading: path).verified() }
-            #expect(failure?.kind == .request)
-            #expect(
-                failure?.message.hasPrefix("\(path) is marked as doubtful: rank 2 computes wrongly; use another")
-                    == true)
-        }
-        let (newest, damage) = try run.newestCheckpoint()
-        #expect(newest.state.step == 5 && damage.count == 1 && damage[0].contains("doubtful"))
-        run.trust(step: 7)
+        try run.adopt(step: 7, best: BestScore(step: 7, value: 1, validationsSince: 0), keep: 3)
+        try run.doubt(steps: [7])
+        #expect(run.checkpointSteps == [5])
+        #expect(try run.newestCheckpoint().checkpoint.state.step == 5)
+        #expect(try Checkpoint(reading: run.latest).state.step == 5)
+        #expect(!FileManager.default.fileExists(atPath: run.best))
+        let doubtful = "\(run.checkpoints)/step-00000007.doubtful.safetensors"
+        let failure = #expect(throws: Failure.self) { try SafetensorsFile(reading: doubtful).verified() }
+        #expect(failure?.kind == .request && failure?.message.hasPrefix("\(doubtful) is doubtful: ") == true)
+        // Where nothing is left the run begins again.
+        try run.doubt(steps: [5])
+        #expect(try !run.hasCheckpoint())
+        try FileManager.default.moveItem(atPath: doubtful, toPath: path)
         #expect(try run.newestCheckpoint().checkpoint.state.step == 7)
+    }
+
+    @Test("the newest checkpoint that an audit vouches for stays") func audited() throws {
+        let run = RunDirectory(folder.path("run"))
+        for step in [3, 4, 5, 6, 8, 9] { try Self.write(in: folder, step: step) }
+        try run.adopt(step: 9, best: nil, keep: 2, audited: 5)
+        #expect(run.checkpointSteps == [5, 8, 9])
+        try run.adopt(step: 9, best: nil, keep: 1, audited: 8)
+        #expect(run.checkpointSteps == [8, 9])
     }
 
     /// Rewrites the file as a version without hashes would have written it, with other metadata here and there.

@@ -66,6 +66,37 @@ import Training
         }
     }
 
+    @Test(
+        "the third is on a third host where there is one",
+        arguments: [[[0, 1], [2, 3], [4]], [[0, 1, 2, 3], [4, 5], [6], [7]]])
+    func thirdHost(_ hosts: [[Int]]) throws {
+        let count = hosts.joined().count
+        let schedule = schedule(1, slots: count, hosts: hosts)
+        for worker in 0..<count {
+            let three = [worker, schedule.auditor(of: worker), try #require(schedule.arbiter(of: worker))]
+            #expect(Set(three.map { member in hosts.firstIndex { $0.contains(member) } }).count == 3)
+        }
+    }
+
+    @Test("two of one host do not outvote a third") func votes() {
+        func message(_ arbiter: String, agrees other: Int, hosts: [String]) -> String {
+            let first = (
+                worker: AuditOpinion(name: "rank 1 on \(hosts[0])", hash: 1),
+                auditor: AuditOpinion(name: "rank 2 on \(hosts[1])", hash: 2)
+            )
+            var dispute = AuditDispute(step: 3, slot: 0, first: first)
+            dispute.second = (first.worker, first.auditor)
+            dispute.third = AuditOpinion(name: arbiter, hash: UInt64(other))
+            #expect(!dispute.isPassing)
+            return dispute.message
+        }
+        #expect(message("rank 3 on c", agrees: 1, hosts: ["a", "b"]).hasPrefix("rank 2 on b computes wrongly"))
+        #expect(message("rank 3 on a", agrees: 2, hosts: ["a", "b"]).hasPrefix("rank 1 on a computes wrongly"))
+        #expect(message("rank 3 on a", agrees: 1, hosts: ["a", "b"]).contains("which of them is wrong is not known"))
+        #expect(message("rank 3 on a", agrees: 1, hosts: ["a", "a"]).hasPrefix("rank 2 on a computes wrongly"))
+        #expect(message("rank 3 on c", agrees: 7, hosts: ["a", "b"]).contains("is not known"))
+    }
+
     @Test("nothing is audited where there is one worker, or none is asked for") func nothing() {
         #expect(schedule(1, slots: 3, hosts: [[0]]).slots(ofWorker: 0, step: 0).isEmpty)
         #expect((0..<100).allSatisfy { schedule(0, slots: 4, hosts: [[0], [1]]).slots(ofWorker: 1, step: $0).isEmpty })
@@ -134,11 +165,12 @@ extension TrainingRuns {
         }
 
         /// What a coordinator finds.
-        private func truth(_ weights: ParameterBuffer, _ step: Int, _ slot: Int) throws -> UInt64? {
+        private func truth(_ weights: ParameterBuffer, _ step: Int, _ slot: Int) throws -> AuditOpinion? {
             let gradient = AlignedBuffer<Float>(layout.count)
-            return try SlotGradient(configuration, layout: layout, engine: Engine(.native, team: .solo)).hash(
+            let hash = try SlotGradient(configuration, layout: layout, engine: Engine(.native, team: .solo)).hash(
                 tile(step: step, slot: slot, isWrong: false), step: step, slot: slot, weights: weights.base,
                 buckets: configuration.gradientBuckets(parameters: layout.count, workers: 2), gradient: gradient.base)
+            return AuditOpinion(name: "the coordinator", hash: hash)
         }
 
         @Test("an audited run has the bits of one that is not, and counts what was audited", arguments: [2, 3, 4, 9])
@@ -192,12 +224,15 @@ extension TrainingRuns {
             let end = ends[0].end
             #expect(
                 end.hasPrefix("thread \(wrong) computes wrongly: ") && end.contains("it finds now one and now another"))
-            #expect(end.contains("the coordinator that of thread \(1 - wrong)") == isAsked)
+            #expect(end.contains("and the coordinator that of thread \(1 - wrong)") == isAsked)
         }
 
         @Test("of two, or where all differ, it is not known", arguments: [nil, 1] as [UInt64?])
         func notKnown(third: UInt64?) throws {
-            let ends = try train(workers: 2, share: 1, arbiter: { _, _, _ in third }, wrong: { rank, _ in rank == 1 })
+            let ends = try train(
+                workers: 2, share: 1,
+                arbiter: { _, _, _ in third.map { AuditOpinion(name: "the coordinator", hash: $0) } },
+                wrong: { rank, _ in rank == 1 })
             for end in ends { #expect(end.end.contains("which of them is wrong is not known") && end.audited == 0) }
         }
 

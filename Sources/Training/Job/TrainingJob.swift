@@ -128,7 +128,9 @@ package struct TrainingJob {
             if specification.isResume {
                 let isDone = setup.isOver(start, until: request.until)
                 if let step = start.checkpoint {
-                    try checkpoints.adopt(step: step, best: start.best, isTrusted: start.validationsDue.isEmpty)
+                    try checkpoints.adopt(
+                        step: step, best: start.best,
+                        isTrusted: start.validationsDue.isEmpty && configuration.run.audit == 0)
                 }
                 coordinator?.note(
                     step: start.state.step,
@@ -302,7 +304,7 @@ package struct TrainingJob {
             try Trainer(
                 configuration: setup.configuration, limit: setup.limit, workers: workers, state: start.state,
                 engine: engine, recorder: recorder,
-                arbiter: { try client?.gradientHash($0, step: $1, slot: $2) }
+                arbiter: { try client?.opinion(on: $0, step: $1, slot: $2) }
             ) { step, slot in try setup.tile(step: step, slot: slot) }
         }
         let remark = try String(

@@ -19,6 +19,9 @@ final class CheckpointWriter {
     private var missing: (checkpoint: Checkpoint?, reason: Failure)?
     /// The last checkpoint, where the links could not be made that name it.
     private var unnamed: (step: Int, best: BestScore?)?
+    /// The last step whose audit found no difference, 0 before any; nil where steps are not audited. What is older than
+    /// that is never in doubt: the newest such checkpoint stays.
+    var lastAudit: Int?
 
     /// What a run's checkpoints say of where they come from.
     struct Origin {
@@ -80,7 +83,6 @@ final class CheckpointWriter {
                 // Where the folder could not be synced the file has its name all the same.
                 defer { own[step] = FileIdentity(path) }
                 try checkpoint.write(to: path, by: directory.unfinishedCheckpoint)
-                directory.trust(step: step)
                 missing = nil
                 return nil
             } catch {
@@ -116,7 +118,8 @@ final class CheckpointWriter {
     func adopt(step: Int, best: BestScore?, isTrusted: Bool = true) throws {
         unnamed = (step, best)
         try directory.adopt(
-            step: step, best: best, keep: isTrusted ? configuration.checkpoint.keep : .max, isOwn: isOwn)
+            step: step, best: best, keep: isTrusted ? configuration.checkpoint.keep : .max, audited: lastAudit,
+            isOwn: isOwn)
         unnamed = nil
     }
 

@@ -50,8 +50,8 @@ final class Coordinator: @unchecked Sendable {
     private var waiting: Snapshot?
     private var isWorking = false
     private var failure: Failure?
-    /// Why checkpoints are in doubt that were made since the last audit, if so.
-    private var doubt: String?
+    /// Whether checkpoints are in doubt that were made since the last audit.
+    private var isInDoubt = false
     private var best: BestScore?
     /// The step at which the run ends, once no better validation is waited for.
     private var endStep: Int?
@@ -170,22 +170,26 @@ final class Coordinator: @unchecked Sendable {
         log.add(FailureEvent(step: lastStep, message: failure.message, repeats: failure.repeats))
     }
 
-    /// Notes why checkpoints are in doubt that were made since the last audit; they are marked once all are there.
-    func doubt(because reason: String) { condition.withLock { doubt = reason } }
+    /// Takes checkpoints that were made since the last audit out of the run: those that are there at once, in case this
+    /// process does not come to its end, and others when they are.
+    func doubt() {
+        condition.withLock { isInDoubt = true }
+        markDoubtful()
+    }
 
-    private func markDoubtful(because reason: String) {
+    private func markDoubtful() {
         let last = log.lastAudit
         let steps = directory.checkpointSteps.filter { $0 > last }
-        guard !steps.isEmpty else { return }
+        guard let newest = steps.last else { return }
+        let made = "made \(last > 0 ? "since the audit of step \(last)" : "before any audit")"
         do {
-            let since = last > 0 ? "since the audit of step \(last)" : "before any audit"
-            try directory.doubt(steps: steps, because: "it was made \(since), and \(reason)")
+            try directory.doubt(steps: steps)
             note(
                 step: lastStep,
-                "\(steps.count) checkpoint\(steps.count == 1 ? "" : "s") made \(since), up to step \(steps[steps.count - 1]), "
-                    + "\(steps.count == 1 ? "is" : "are") marked as doubtful: a resume passes over them")
+                "\(steps.count) checkpoint\(steps.count == 1 ? "" : "s") \(made), up to step \(newest), "
+                    + "\(steps.count == 1 ? "is" : "are") doubtful, and called so from now on")
         } catch {
-            logger.error("checkpoints made after step \(last) are in doubt, and could not be marked: \(error)")
+            logger.error("checkpoints \(made), up to step \(newest), are in doubt, and could not be marked: \(error)")
         }
     }
 
@@ -261,7 +265,8 @@ final class Coordinator: @unchecked Sendable {
         condition.lock()
         defer { condition.unlock() }
         while isWorking { condition.wait() }
-        if let doubt { markDoubtful(because: doubt) }
+        // Also what is written last.
+        defer { if isInDoubt { markDoubtful() } }
         if failure == nil {
             do { try checkpoints.finish() } catch {
                 failure = Failure(wrapping: error, "the last checkpoint").at(name, step: lastStep)
@@ -345,6 +350,7 @@ final class Coordinator: @unchecked Sendable {
         let step = snapshot.state.step
         // Steps that a resume builds on are in the log, whatever comes.
         log.sync()
+        checkpoints.lastAudit = configuration.run.audit > 0 ? log.lastAudit : nil
         let watch = StopWatch()
         defer { savingSeconds = watch.seconds }
         show { $0.activity = "saving" }

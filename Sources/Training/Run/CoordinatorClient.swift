@@ -21,15 +21,15 @@ protocol CoordinatorClient: AnyObject {
         validation: Snapshot.Validation,
         findings: Validator.Findings?) throws
 
-    /// The hash of a slot's gradient as the coordinator computes it; nil where it has no process of its own, or cannot.
+    /// A slot's gradient as the coordinator computes it; nil where it has no process of its own, or cannot.
     ///
     /// - Parameters:
     ///   - weights: those of the step.
     ///   - step: steps done before it.
-    func gradientHash(_ weights: ParameterBuffer, step: Int, slot: Int) throws -> UInt64?
+    func opinion(on weights: ParameterBuffer, step: Int, slot: Int) throws -> AuditOpinion?
 
-    /// Says why checkpoints are in doubt that were made since the last audit.
-    func doubt(because reason: String) throws
+    /// Says that checkpoints are in doubt that were made since the last audit.
+    func doubt() throws
 
     /// What the coordinator wants of the workers, if anything.
     func order() throws -> Order?
@@ -84,9 +84,9 @@ final class LocalCoordinator: CoordinatorClient {
                 findings: findings))
     }
 
-    func gradientHash(_ weights: ParameterBuffer, step: Int, slot: Int) throws -> UInt64? { nil }
+    func opinion(on weights: ParameterBuffer, step: Int, slot: Int) throws -> AuditOpinion? { nil }
 
-    func doubt(because reason: String) throws { coordinator.doubt(because: reason) }
+    func doubt() throws { coordinator.doubt() }
 
     func order() throws -> Order? { coordinator.order }
 
@@ -106,7 +106,7 @@ enum CoordinatorEvent: Codable {
     case validated(step: Int, Validator.Findings)
     /// Two workers have found different gradients of a slot: the coordinator, which is sent the step's weights, decides.
     case disputed(step: Int, slot: Int)
-    case doubted(reason: String)
+    case doubted
     case ended(Ending, snapshots: Int)
 }
 
@@ -162,15 +162,15 @@ final class RemoteCoordinator: CoordinatorClient {
         snapshots += 1
     }
 
-    func gradientHash(_ weights: ParameterBuffer, step: Int, slot: Int) throws -> UInt64? {
+    func opinion(on weights: ParameterBuffer, step: Int, slot: Int) throws -> AuditOpinion? {
         try send(.disputed(step: step, slot: slot))
         let sent = try world.startSending(UnsafeRawBufferPointer(weights.bytes), to: coordinator, tag: .audit)
         while try !sent.isFinished() { usleep(500) }
         let answer = try world.receivePatiently(from: coordinator, tag: .audit)
-        return try Messages.decode([UInt64].self, from: answer).first
+        return try Messages.decode([AuditOpinion].self, from: answer).first
     }
 
-    func doubt(because reason: String) throws { try send(.doubted(reason: reason)) }
+    func doubt() throws { try send(.doubted) }
 
     func order() throws -> Order? {
         try world.receiveWaiting(from: coordinator, tag: .control).map {

@@ -11,8 +11,8 @@ struct CoordinatorServer {
     let lead: Int
     let coordinator: Coordinator
     let layout: ParameterLayout
-    /// The hash of a slot's gradient, for `GradientAudit`.
-    let gradientHash: GradientAudit.Arbiter
+    /// `GradientBuckets.hash` of a slot's gradient.
+    let gradientHash: (_ weights: ParameterBuffer, _ step: Int, _ slot: Int) throws -> UInt64
 
     /// Microseconds between looks at the mailbox: 200 looks a second cost less than 1 % of a core.
     private static let nap: UInt32 = 5_000
@@ -38,7 +38,7 @@ struct CoordinatorServer {
                 case .waited(let step): coordinator.noteWait(step: step)
                 case .validating(let image, let count): coordinator.isValidating(image, of: count)
                 case .disputed(let step, let slot): try decide(step: step, slot: slot)
-                case .doubted(let reason): coordinator.doubt(because: reason)
+                case .doubted: coordinator.doubt()
                 case .ended(let how, let snapshots): (ending, expected) = (how, snapshots)
                 }
             }
@@ -79,13 +79,12 @@ struct CoordinatorServer {
         coordinator.endAttendance()
         let weights = ParameterBuffer(layout)
         try world.receive(weights.bytes, from: lead, tag: .audit)
-        let hash: UInt64?
-        do { hash = try gradientHash(weights, step, slot) } catch {
+        var opinions: [AuditOpinion] = []
+        do { opinions = [AuditOpinion(name: world.name, hash: try gradientHash(weights, step, slot))] } catch {
             coordinator.note(
                 step: step, "slot \(slot) could not be computed again here: \(Failure(wrapping: error).message)")
-            hash = nil
         }
-        try world.sendData(Messages.encode([hash].compactMap(\.self)), to: lead, tag: .audit)
+        try world.sendData(Messages.encode(opinions), to: lead, tag: .audit)
         coordinator.attend()
     }
 

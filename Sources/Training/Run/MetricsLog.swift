@@ -72,11 +72,12 @@ final class MetricsLog: Sendable {
                 if line.endIndex < old.endIndex || !isBeginning(line) { damaged += 1 }
                 continue
             }
+            // An audit of a later step vouches for those before it, too.
+            if place.audited ?? 0 > 0 { lastAudit = max(lastAudit, min(place.step, lastStep)) }
             let isRepeated = place.event == "validation" && repeated.contains(place.step)
             // A run that goes on has not ended by whatever it was.
             guard place.step <= lastStep, !isRepeated, place.event != "failure" else { continue }
             kept += line + [newline]
-            if place.audited ?? 0 > 0 { lastAudit = place.step }
         }
         if damaged > 0 {
             let aside = try putAside(path)

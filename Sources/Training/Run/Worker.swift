@@ -77,7 +77,7 @@ final class Worker {
         do { return try train() } catch let failure as Failure {
             // Nothing good comes of a state that replicas differ in, or whose gradients are in doubt.
             if replicas.haveDiffered || trainer.haveGradientsDiffered { keeper?.removeAll() }
-            if trainer.haveGradientsDiffered { try coordinator?.doubt(because: failure.message) }
+            if trainer.haveGradientsDiffered { try coordinator?.doubt() }
             throw failure
         }
     }

@@ -27,8 +27,8 @@ package final class GradientAudit {
 
     /// The tile of a slot of the step that follows so many.
     typealias TileSource = @Sendable (_ step: Int, _ slot: Int) throws -> TrainingTile
-    /// The hash of a slot's gradient as the coordinator computes it; nil where it has no process of its own.
-    package typealias Arbiter = (_ weights: ParameterBuffer, _ step: Int, _ slot: Int) throws -> UInt64?
+    /// A slot's gradient as the coordinator computes it; nil where it has no process of its own.
+    package typealias Arbiter = (_ weights: ParameterBuffer, _ step: Int, _ slot: Int) throws -> AuditOpinion?
 
     /// Called by all workers.
     ///
@@ -102,31 +102,38 @@ package final class GradientAudit {
             for (index, slot) in audited[worker].enumerated()
             where findings[worker].own[index] != findings[auditor].again[index] {
                 haveDiffered = true
-                try recorder.enter(.audit, step: step + 1)
-                let opinions = try opinions(on: slot, of: worker, step: step, weights: weights)
-                let dispute = AuditDispute(
-                    step: step + 1, slot: slot, worker: findings[worker].name, auditor: findings[auditor].name,
-                    arbiter: schedule.arbiter(of: worker).map { findings[$0].name } ?? "the coordinator",
-                    first: (findings[worker].own[index], findings[auditor].again[index]),
-                    second: (opinions.worker, opinions.auditor), third: opinions.arbiter)
-                throw Failure.running(dispute.message)
+                let dispute = try settle(
+                    AuditDispute(
+                        step: step + 1, slot: slot,
+                        first: (
+                            AuditOpinion(name: findings[worker].name, hash: findings[worker].own[index]),
+                            AuditOpinion(name: findings[auditor].name, hash: findings[auditor].again[index])
+                        )),
+                    of: worker, weights: weights)
+                throw Failure.running(dispute.message, repeats: !dispute.isPassing)
             }
         }
         return count
     }
 
-    /// What those say that compute a slot once more.
-    private func opinions(
-        on slot: Int, of worker: Int, step: Int, weights: ParameterBuffer
-    ) throws -> (worker: UInt64?, auditor: UInt64?, arbiter: UInt64?) {
+    /// Asks those that can say something of a slot to compute it once more.
+    private func settle(_ dispute: AuditDispute, of worker: Int, weights: ParameterBuffer) throws -> AuditDispute {
         let (auditor, arbiter) = (schedule.auditor(of: worker), schedule.arbiter(of: worker))
-        let opinions = try workers.agreeOnAll { () throws -> UInt64? in
+        let (step, slot) = (dispute.step - 1, dispute.slot)
+        try recorder.enter(.waiting, step: step + 1)
+        let opinions = try workers.agreeOnAll { () throws -> AuditOpinion? in
             guard [worker, auditor, arbiter].contains(workers.rank) else { return nil }
-            return try hash(source(step, slot), step, slot, weights.base)
+            let once = try recorder.during(.audit, step: step + 1, slot: slot) {
+                try hash(source(step, slot), step, slot, weights.base)
+            }
+            try recorder.enter(.waiting, step: step + 1)
+            return AuditOpinion(name: workers.name, hash: once)
         }
-        let third =
+        var settled = dispute
+        settled.second = (opinions[worker], opinions[auditor])
+        settled.third =
             try arbiter.map { opinions[$0] } ?? workers.agreeOnRoot { try coordinator(weights, step, slot) }
-        return (opinions[worker], opinions[auditor], third)
+        return settled
     }
 
     private func hash(
@@ -142,54 +149,5 @@ package final class GradientAudit {
         var slots: [Int] = []
 
         init(step: Int) { self.step = step }
-    }
-}
-
-/// Two workers that have found different gradients of a slot.
-struct AuditDispute {
-    let step: Int
-    let slot: Int
-    /// By name: whose slot it is, who computed it again, and who decides.
-    let worker: String
-    let auditor: String
-    let arbiter: String
-    /// What the two found in the step, and what they find now.
-    let first: (worker: UInt64, auditor: UInt64)
-    let second: (worker: UInt64?, auditor: UInt64?)
-    /// What the third finds; nil where there is none.
-    let third: UInt64?
-
-    /// Who computes wrongly, and how that is known; nil where it is not known.
-    private var verdict: (culprit: String, reason: String)? {
-        // Who contradicts itself is wrong, whatever the others say.
-        switch (second.worker != first.worker, second.auditor != first.auditor) {
-        case (true, false):
-            return (
-                worker,
-                "it finds now one and now another" + (third == first.auditor ? ", \(arbiter) that of \(auditor)" : "")
-            )
-        case (false, true):
-            return (
-                auditor,
-                "it finds now one and now another" + (third == first.worker ? ", \(arbiter) that of \(worker)" : "")
-            )
-        case (true, true): return nil
-        case (false, false):
-            if third == first.auditor { return (worker, "\(arbiter) finds that of \(auditor)") }
-            if third == first.worker { return (auditor, "\(arbiter) finds that of \(worker)") }
-            return nil
-        }
-    }
-
-    var message: String {
-        let what = "step \(step), slot \(slot), by \(worker) and again by \(auditor)"
-        guard let (culprit, reason) = verdict else {
-            return
-                "an audit found two gradients of one slot (\(what)), and which of them is wrong is not known: check these "
-                + "machines, and go on from before with --resume"
-        }
-        return
-            "\(culprit) computes wrongly: an audit found two gradients of one slot (\(what)), and \(reason); take that machine "
-            + "out, and go on from before with --resume"
     }
 }
