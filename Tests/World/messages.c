@@ -38,7 +38,8 @@ static int post(struct group *group, const void *bytes, int64_t size, int target
         1, 0, needs_taking, group->number, group->rank, target, tag, ++world->messages_sent, due, size, world->pool_used};
     memcpy(world->pool + world->pool_used, bytes, (size_t)size);
     world->pool_used += (size + 63) & ~63LL;
-    note("send", size);
+    // Not its size: a process's number may be in it, which the system draws.
+    note("send", target);
     return place;
 }
 
@@ -64,7 +65,7 @@ static int take(int group, int source, int target, int tag, void *to, int64_t si
         abort();
     }
     memcpy(to, world->pool + message->place, (size_t)size);
-    note("take", size);
+    note("take", source);
     if (message->needs_taking) message->is_taken = 1;
     else message->is_live = 0;
     return 1;
