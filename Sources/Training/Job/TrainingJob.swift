@@ -140,7 +140,7 @@ package struct TrainingJob {
                             : "the run has come as far as it shall for now, and nothing is left to do"
                         : start.origin)
             }
-            for report in start.lost { coordinator?.recover(report) }
+            coordinator?.recover(start.lost)
             return RunIdentity(run: run, folder: realPath(directory.path))
         }
         let kept = try setup.keptRun(

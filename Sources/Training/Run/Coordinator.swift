@@ -116,8 +116,13 @@ final class Coordinator: @unchecked Sendable {
         show { $0.take(report) }
     }
 
-    /// Logs a step that was trained before this start of the run, and that the log lacks.
-    func recover(_ report: StepReport) { add(report, behind: nil) }
+    /// Logs steps that were trained before this start of the run, and that the log lacks. They are brought to the disk at
+    /// once: what is kept in memory from now on does not have them any more.
+    func recover(_ reports: [StepReport]) {
+        guard !reports.isEmpty else { return }
+        for report in reports { add(report, behind: nil) }
+        log.sync()
+    }
 
     private func add(_ report: StepReport, behind: WorkerBehind?) {
         let batch = Double(configuration.training.batch)
