@@ -99,7 +99,11 @@ int unlink(const char *path) {
     return REAL(unlink)(path);
 }
 
-static int open_file(const char *path, int flags, mode_t mode) {
+int open(const char *path, int flags, ...) {
+    va_list list;
+    va_start(list, flags);
+    mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(list, mode_t) : 0;
+    va_end(list);
     if (me && (flags & O_ACCMODE) != O_RDONLY && is_our_name(path)) {
         TURN("create");
         if (world->plan.file_code != 0 && fails("failed create")) return -1;
@@ -110,18 +114,4 @@ static int open_file(const char *path, int flags, mode_t mode) {
     return -1;
 }
 
-int open(const char *path, int flags, ...) {
-    va_list list;
-    va_start(list, flags);
-    mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(list, mode_t) : 0;
-    va_end(list);
-    return open_file(path, flags, mode);
-}
-
-int open64(const char *path, int flags, ...) {
-    va_list list;
-    va_start(list, flags);
-    mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(list, mode_t) : 0;
-    va_end(list);
-    return open_file(path, flags, mode);
-}
+int open64(const char *path, int flags, ...) __attribute__((alias("open")));
